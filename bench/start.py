@@ -1,0 +1,32 @@
+"""From the command to the first answer, and the memory that the program takes before anybody came."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+
+from bench import shop
+from bench.program import Program
+from bench.result import Result, line
+
+LONGEST_S = 1.0
+MOST_MIB = 90
+
+
+def run(quick: bool) -> list[Result]:
+    """The figures, medians of several starts, each on an empty folder. The first one, which reads the program from disk, is not counted."""
+    starts = []
+    for _ in range(4 if quick else 12):
+        with shop.disk_folder() as folder, Program(folder) as program:
+            starts.append((program.start_s, program.cpu_s(), program.rss_mib()))
+    seconds, cpu, memory = (statistics.median(values) for values in zip(*starts[1:], strict=True))
+    return [
+        Result("start to first answer", seconds, "s", None, "", f"<= {LONGEST_S} s", seconds <= LONGEST_S),
+        Result("the same, CPU", cpu, "s"),
+        Result("RSS after one answer", memory, "MiB", None, "", f"<= {MOST_MIB} MiB", memory <= MOST_MIB),
+    ]
+
+
+if __name__ == "__main__":
+    for result in run("--quick" in sys.argv):
+        print(line(result))

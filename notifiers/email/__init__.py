@@ -1,0 +1,88 @@
+"""Mail to parties and owners: links, calls, and a closed store's report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notifiers.email.letter import MOMENTS
+from notifiers.email.smtp import EmailNotifier
+from realtime.hookspecs import AccountNotice, Idle, Notifier, StoreClosed, TicketNotice, hookimpl
+from realtime.model import Delivery
+
+if TYPE_CHECKING:
+    from realtime.settings import Settings
+
+LATEST_MS = {"joined": 60 * 60_000, "almost": 30 * 60_000, "called": 30 * 60_000}
+"""A message to a party that comes later than this would mislead."""
+
+
+@hookimpl
+def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
+    if not settings.smtp_url:
+        return Idle("smtp_url is not set")
+    if not settings.mail_from:
+        return Idle("mail_from is not set")
+    return [
+        EmailNotifier(
+            settings.smtp_url, settings.mail_from, deadline_s=settings.smtp_deadline_seconds, allow_plain=settings.smtp_allow_plain
+        )
+    ]
+
+
+@hookimpl
+def compose_ticket_notice(notice: TicketNotice) -> Delivery | None:
+    ticket = notice.ticket
+    if not ticket.email or notice.moment not in LATEST_MS:
+        return None
+    return Delivery(
+        notifier="email",
+        recipient=ticket.email,
+        moment=notice.moment,
+        body={
+            "store": notice.store.name,
+            "queue": notice.queue.name,
+            "label": ticket.label,
+            "name": ticket.name,
+            "desk": ticket.desk,
+            "ahead": ticket.ahead,
+            "text": notice.queue.waiting_text,
+            "link": notice.link,
+        },
+        not_after_ms=notice.now_ms + LATEST_MS[notice.moment],
+    )
+
+
+@hookimpl
+def compose_store_closed(closed: StoreClosed) -> Delivery:
+    counts = closed.counts
+    return Delivery(
+        notifier="email",
+        recipient=closed.owner_email,
+        moment="store_closed",
+        body={
+            "store": closed.store.name,
+            "timezone": closed.store.timezone,
+            "opened_ms": closed.opened_ms,
+            "closed_ms": closed.closed_ms,
+            "tickets": counts.tickets,
+            "served": counts.served,
+            "no_shows": counts.no_shows,
+            "left": counts.left,
+            "removed": counts.removed,
+            "unserved": counts.unserved,
+            "median_wait_ms": counts.median_wait_ms,
+            "longest_wait_ms": counts.longest_wait_ms,
+            "files": ", ".join(file.name for file in closed.files),
+            "link": closed.link,
+        },
+        needs_report=True,
+    )
+
+
+@hookimpl
+def compose_account_notice(notice: AccountNotice) -> Delivery | None:
+    if notice.moment not in MOMENTS:
+        return None
+    return Delivery(
+        notifier="email", recipient=notice.email, moment=notice.moment, body={"link": notice.link}, not_after_ms=notice.expires_ms
+    )

@@ -1,0 +1,100 @@
+"""What a mail says: a delivery in, a complete message with text, page and headers out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email import policy
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, UndefinedError, select_autoescape
+
+from realtime.hookspecs import OutgoingDelivery
+
+MOMENTS = ("joined", "almost", "called", "store_closed", "confirm_email", "reset_password", "email_changed")
+"""There is a text and a page for each, and one for whatever else a plugin sends: its body has a `subject` and a `text`."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Unsendable(Exception):
+    """This mail can never be sent, with the reason as one sentence."""
+
+
+class Letters:
+    """Writes the mails of one sender, from templates that come with the package."""
+
+    def __init__(self, sender: Address) -> None:
+        self._from = sender
+        self._texts, self._pages = _templates()
+
+    def write(self, delivery: OutgoingDelivery) -> EmailMessage:
+        """May wait for the disk, where timezones are kept. Raises: Unsendable."""
+        owed = delivery.delivery
+        for name, value in owed.body.items():
+            if name != "text" and isinstance(value, str) and _CONTROL.search(value):
+                raise Unsendable(f"{name} has control characters in it, which a mail must not have.")
+        moment = owed.moment if owed.moment in MOMENTS else "message"
+        if moment == "message" and not {"subject", "text"} <= owed.body.keys():
+            raise Unsendable(f"There is no mail for {owed.moment!r}; its body needs a subject and a text.")
+        try:
+            subject, _, text = self._texts[moment].render(owed.body).partition("\n")
+            page = self._pages[moment].render(owed.body, title=subject.strip())
+        except UndefinedError as error:
+            raise Unsendable(f"The body of this mail is not complete: {error.message}.") from error
+        message = EmailMessage(policy=policy.SMTP)
+        message["Subject"] = subject.strip()
+        message["From"] = self._from
+        message["To"] = recipient(owed.recipient)
+        message["Date"] = format_datetime(datetime.now(UTC))
+        message["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9._-]', '-', delivery.id)}@{self._from.domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text.strip() + "\n")
+        message.add_alternative(page, subtype="html")
+        return message
+
+
+def recipient(address: str) -> Address:
+    """Exactly one address: a list, a second header or a second command cannot hide in it. Raises: Unsendable."""
+    local, _, domain = address.rpartition("@")
+    try:
+        return Address(addr_spec=f"{local}@{domain.encode('idna').decode()}")
+    except (ValueError, IndexError, MessageError):
+        raise Unsendable("The e-mail address is not valid. Correct it, then send again.") from None
+
+
+def _templates() -> tuple[Mapping[str, Template], Mapping[str, Template]]:
+    """The text and the page of every moment; the first line of a text is the subject. They come with the package, from nobody else."""
+    environment = Environment(
+        loader=PackageLoader("notifiers", "templates/email"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"minutes": _minutes, "day": _day, "clock": _clock, "people": _people}
+    moments = (*MOMENTS, "message")
+    texts = {moment: environment.get_template(f"{moment}.txt") for moment in moments}
+    return texts, {moment: environment.get_template(f"{moment}.html") for moment in moments}
+
+
+def _minutes(ms: int) -> str:
+    whole = round(ms / 60_000)
+    return "under a minute" if whole < 1 else "1 minute" if whole == 1 else f"{whole} minutes"
+
+
+def _day(at_ms: int, timezone: str) -> str:
+    day = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone))
+    return f"{day.day} {day:%B %Y}"
+
+
+def _clock(at_ms: int, timezone: str) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone)):%H:%M}"
+
+
+def _people(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

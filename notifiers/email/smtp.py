@@ -1,0 +1,137 @@
+"""The way of a mail to its server: connection, TLS, sign-in, and what the server's answer means."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import parseaddr
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from notifiers.email.attachments import attach, parts
+from notifiers.email.letter import Letters, Unsendable, recipient
+from realtime.errors import BadSettings
+from realtime.hookspecs import Outcome, OutgoingDelivery, Permanent, Retry, Sent
+
+GREYLISTED_RETRY_S = 300.0
+REFUSED_RETRY_S = 120.0
+MISCONFIGURED_RETRY_S = 1800.0
+_REST_S = 10.0
+"""What is left for reading the report and for goodbye, beside the time for the mail server."""
+_SERVER_REFUSES_US = frozenset({454, 530, 534, 535, 538})
+"""RFC 4954: something is wrong with how we sign in, not with the message."""
+_ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+
+
+class EmailNotifier:
+    """Sends one mail per delivery over a connection of its own. TLS is required and its certificate checked, unless `allow_plain`.
+
+    A connection that breaks after the message went out leaves open whether it arrived; the next attempt carries the same Message-ID.
+    Raises: BadSettings.
+    """
+
+    name = "email"
+
+    def __init__(
+        self, url: str, mail_from: str, *, deadline_s: float, allow_plain: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
+        server = urlsplit(url)
+        if server.scheme not in ("smtp", "smtps") or not server.hostname:
+            raise BadSettings("smtp_url must be smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST:465")
+        name, address = parseaddr(mail_from)
+        try:
+            self._from = Address(display_name=name, addr_spec=address)
+        except (ValueError, IndexError, MessageError) as error:
+            raise BadSettings("mail_from must be an address such as queue@example.com or Luigi's <queue@example.com>") from error
+        self._hostname, self._port = server.hostname, server.port or (465 if server.scheme == "smtps" else 587)
+        self._tls_from_start = server.scheme == "smtps"
+        self._starttls = None if allow_plain and not self._tls_from_start else not self._tls_from_start
+        self._username = unquote(server.username) if server.username else None
+        self._password = unquote(server.password) if server.password else None
+        self._tls = tls or ssl.create_default_context()
+        self._patience_s = deadline_s
+        self.deadline_s = deadline_s + _REST_S
+        self._letters = Letters(self._from)
+
+    async def deliver(self, delivery: OutgoingDelivery) -> Outcome:
+        try:
+            message = await asyncio.to_thread(self._letters.write, delivery)
+            if delivery.delivery.needs_report:
+                for part in await parts(delivery.report):
+                    await asyncio.to_thread(attach, message, part)
+        except Unsendable as error:
+            return Permanent(str(error))
+        except OSError:
+            return Retry("The report could not be read whole. It is tried again.")
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._send(message, delivery.delivery.recipient)
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            return _refused(error.recipients[0])
+        except aiosmtplib.SMTPNotSupported:
+            return Permanent("The mail server does not take addresses with letters outside ASCII.")
+        except (ssl.SSLError, ssl.CertificateError):
+            return Retry("The mail server's certificate could not be checked. See smtp_url.", MISCONFIGURED_RETRY_S)
+        except (TimeoutError, aiosmtplib.SMTPTimeoutError):
+            return Retry(f"The mail server did not finish within {self._patience_s:g} s.", REFUSED_RETRY_S)
+        except (OSError, aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected) as error:
+            return _unconnected(error)
+        except aiosmtplib.SMTPException as error:
+            # aiosmtplib has no class for a missing extension; these texts are its own, not the server's.
+            missing = (
+                "STARTTLS; set smtp_allow_plain only if nobody can listen" if "STARTTLS" in error.message else "what is needed to sign in"
+            )
+            return Retry(f"The mail server does not offer {missing}.", MISCONFIGURED_RETRY_S)
+        return Sent(str(message["Message-ID"]))
+
+    async def _send(self, message: EmailMessage, to: str) -> None:
+        server = aiosmtplib.SMTP(
+            hostname=self._hostname,
+            port=self._port,
+            username=self._username,
+            password=self._password,
+            local_hostname=self._from.domain,
+            timeout=self._patience_s,
+            use_tls=self._tls_from_start,
+            start_tls=self._starttls,
+            tls_context=self._tls,
+        )
+        try:
+            await server.connect()
+            await server.send_message(message, sender=self._from.addr_spec, recipients=[recipient(to).addr_spec])
+            try:
+                await server.quit(timeout=2)
+            except (OSError, TimeoutError, aiosmtplib.SMTPException):
+                pass  # the message was accepted; how the server says goodbye changes nothing
+        finally:
+            server.close()
+
+
+def _refused(error: aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientRefused) -> Outcome:
+    """What the server's code means. Its text is left out but for the enhanced code (RFC 3463): servers like to repeat the address."""
+    enhanced = _ENHANCED.search(error.message)
+    answer = f"{error.code} {enhanced[0]}" if enhanced else str(error.code)
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError) or error.code in _SERVER_REFUSES_US:
+        return Retry(f"The mail server does not let us sign in ({answer}). Check the user and password in smtp_url.", MISCONFIGURED_RETRY_S)
+    if isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError) or error.code == 421:
+        return Retry(f"The mail server takes no mail at the moment ({answer}).", REFUSED_RETRY_S)
+    if error.code < 500:
+        # RFC 5321, 4.5.4.1: a greylisting server wants to see the same mail again some minutes later.
+        return Retry(f"The mail server asks to try again later ({answer}).", GREYLISTED_RETRY_S)
+    return Permanent(f"The mail server refused the mail ({answer}).")
+
+
+def _unconnected(error: Exception) -> Retry:
+    cause = error.__cause__ or error.__context__ or error
+    if isinstance(cause, ssl.SSLError):
+        return Retry("The mail server's certificate could not be checked. See smtp_url.", MISCONFIGURED_RETRY_S)
+    if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+        return Retry("The mail server closed the connection. The mail may have arrived all the same.", REFUSED_RETRY_S)
+    return Retry("The mail server could not be reached.")

@@ -1,0 +1,1 @@
+"""nowserving: a real-time waitlist. This package is its core."""

@@ -1,0 +1,208 @@
+"""The composition root: joins all parts, in the lifespan, and takes them apart again in the opposite order."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import time
+from asyncio import TaskGroup
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+
+from realtime import web
+from realtime.accounts import Accounts
+from realtime.broker import Broker, NoBroker, PostgresBroker, ValkeyBroker
+from realtime.clerk import Clerk, Tasks
+from realtime.closing import Closing
+from realtime.courier import Courier
+from realtime.hookspecs import facts_of
+from realtime.house import House
+from realtime.hub import Hub
+from realtime.keys import Keys
+from realtime.live import Live
+from realtime.model import Event
+from realtime.operations import installation
+from realtime.passwords import Passwords
+from realtime.reception import Reception
+from realtime.registry import Registry
+from realtime.server.drain import disconnect_all
+from realtime.server.pings import PingWheel
+from realtime.settings import Settings
+from realtime.storage.statement import Storage
+from realtime.web.context import Context
+from realtime.web.limits import Limits
+from realtime.web.sockets import Sockets
+
+_log = logging.getLogger("nowserving")
+
+CODES_LOOKED_AT_S = 10.0
+COURIER_STOP_SHARE = 0.2
+"""How much of the drain the courier may take to finish what it carries."""
+
+
+def load_plugins(settings: Settings) -> Registry:
+    """The plugins that are installed, the built-in ones among them."""
+    return Registry.load(settings, ())
+
+
+class Lifecycle:
+    """Whether the process serves, and its end; see `realtime.server.run.Lifecycle`."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.pings: PingWheel | None = None
+
+    def begin_drain(self) -> None:
+        self.ready = False
+
+    async def disconnect_all(self, budget_s: float) -> None:
+        if self.pings:
+            await disconnect_all(self.pings.sinks, budget_s)
+
+
+class _PluginEvents:
+    """Tells plugins of events, one after another, without holding anybody else up."""
+
+    def __init__(self, registry: Registry, tasks: Tasks) -> None:
+        self._registry = registry
+        self._tasks = tasks
+
+    def tell(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            self._tasks.start("on_event", self._registry.on_event(facts_of(event)))
+
+
+def now_ms() -> int:
+    """The time of day."""
+    return time.time_ns() // 1_000_000
+
+
+def make_storage(settings: Settings) -> Storage:
+    """The database that the settings name, not yet open."""
+    url = settings.database_url
+    if url.startswith("sqlite"):
+        from realtime.storage.sqlite import SqliteStorage
+
+        return SqliteStorage(
+            url, write_queue=settings.write_queue, write_batch=settings.write_batch, read_connections=settings.read_connections
+        )
+    from realtime.storage.postgres import PostgresStorage
+
+    return PostgresStorage(url, write_queue=settings.write_queue, pool=settings.postgres_pool)
+
+
+def make_broker(settings: Settings, live: Live) -> Broker:
+    """What joins several processes; a single one on SQLite needs nothing."""
+    if settings.redis_url:
+        return ValkeyBroker(settings.redis_url, live.reached, live.catch_up)
+    if settings.database_url.startswith("sqlite"):
+        return NoBroker()
+    return PostgresBroker(settings.database_url, live.reached, live.catch_up)
+
+
+class Parts:
+    """Everything that runs in one process, joined."""
+
+    def __init__(
+        self, settings: Settings, storage: Storage, keys: Keys, registry: Registry, work: TaskGroup, background: TaskGroup
+    ) -> None:
+        tasks = self.tasks = Tasks(work)
+        beside = self.beside = Tasks(background)
+        self.settings = settings
+        self.storage = storage
+        self.keys = keys
+        self.registry = registry
+        self.passwords = Passwords(settings.hash_workers)
+        house = House(registry, keys, settings.public_url, f"http://127.0.0.1:{settings.port}")
+        self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
+        self.broker = make_broker(settings, self.live)
+        self.courier = Courier(settings, storage, registry, now_ms, self._settled)
+        listeners = (self.live, self.broker, _PluginEvents(registry, beside))
+        clerk = Clerk(storage, tasks, listeners, self.courier.wake)
+        self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
+        self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
+        self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
+        self.hub = Hub(
+            soft_bytes=settings.soft_backlog_bytes,
+            hard_bytes=settings.hard_backlog_bytes,
+            max_age_s=settings.max_backlog_seconds,
+            window_ms=settings.flush_window_ms,
+            snapshot=self.live.snapshot,
+        )
+        self.live.attach(self.hub, self.reception.renew_code)
+        self.pings = PingWheel(ping_seconds=settings.ping_seconds, pong_seconds=settings.pong_seconds)
+
+    async def _settled(self, store_id: str) -> None:
+        await self.closing.settled(store_id)
+
+    def begin(self) -> None:
+        """Start what runs as long as the process does."""
+        self.beside.keep("courier", self.courier.run)
+        self.beside.keep("closing", self.closing.run)
+        self.beside.keep("broker", self.broker.run)
+        self.beside.keep("hub", self.hub.run)
+        self.beside.keep("fresh codes", lambda: self.live.keep_codes_fresh(CODES_LOOKED_AT_S))
+
+    async def end(self) -> None:
+        """Stop it; deliveries under way may finish, within their share of the drain."""
+        await self.courier.stop(self.settings.drain_seconds * COURIER_STOP_SHARE)
+        self.beside.end()
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, storage: Storage, registry: Registry) -> AsyncIterator[Parts]:
+    """All parts at work; at the end what was accepted is finished, and everything is closed.
+
+    Raises:
+        CannotStart: with a sentence that says what to do.
+    """
+    await storage.open()
+    try:
+        secret = settings.secret_key or await storage.write(installation.secret_key, secrets.token_urlsafe(48))
+        async with TaskGroup() as work, TaskGroup() as background:
+            parts = Parts(settings, storage, Keys(secret), registry, work, background)
+            parts.begin()
+            try:
+                yield parts
+            finally:
+                await parts.end()
+                parts.passwords.close()
+    finally:
+        await registry.close()
+        await storage.close()
+
+
+def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
+    """The application and its lifecycle, as `realtime.server.run.serve` takes them. Reads files: not for the event loop."""
+    lifecycle = Lifecycle()
+    storage, registry, pages = make_storage(settings), load_plugins(settings), web.templates()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with running(settings, storage, registry) as parts:
+            lifecycle.pings = parts.pings
+            context = Context(
+                settings=settings,
+                accounts=parts.accounts,
+                reception=parts.reception,
+                closing=parts.closing,
+                live=parts.live,
+                storage=storage,
+                lifecycle=lifecycle,
+                limits=Limits.from_settings(settings),
+                templates=pages,
+                pings=parts.pings,
+                tasks=parts.tasks,
+                now_ms=now_ms,
+                clock=time.monotonic,
+            )
+            sockets = Sockets(context)
+            parts.beside.keep("socket sweep", sockets.sweep)
+            app.router.routes.extend(web.routes(context, sockets))
+            lifecycle.ready = True
+            yield
+            lifecycle.ready = False
+
+    return web.application(settings, lifespan), lifecycle

@@ -1,0 +1,113 @@
+"""What happened in a store, as it goes over the wire: made once for the owner and once for the public."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from realtime.messages import OwnerTicket, PublicTicket, QueueView
+from realtime.model import Event, Queue, Store, Ticket
+
+_encode = msgspec.json.Encoder().encode
+
+TICK = "{}"
+"""The public body of an event the public does not see: its `seq` passes, nothing else."""
+
+
+class _Store(msgspec.Struct, frozen=True):
+    """What an event says of a store; both views share it, for nothing here is secret."""
+
+    id: str
+    name: str
+    description: str
+    timezone: str
+    accent: str
+    state: str
+    opened_ms: int
+    closes_ms: int
+
+
+class _OwnStore(_Store, frozen=True):
+    almost_at: int
+    board_code: bool
+
+
+def owner_ticket(ticket: Ticket) -> OwnerTicket:
+    return OwnerTicket(
+        ticket.id,
+        ticket.queue,
+        ticket.label,
+        ticket.state,
+        ticket.desk,
+        ticket.place,
+        ticket.name,
+        ticket.phone,
+        ticket.email,
+        ticket.party,
+        ticket.walk_in,
+        ticket.calls,
+        ticket.joined_ms,
+        ticket.called_ms,
+        ticket.served_ms,
+        ticket.ended_ms,
+    )
+
+
+def public_ticket(ticket: Ticket) -> PublicTicket:
+    return PublicTicket(ticket.id, ticket.queue, ticket.label, ticket.state, ticket.desk, ticket.place, ticket.called_ms)
+
+
+def queue_view(store_id: str, queue: Queue) -> QueueView:
+    logo = f"/v1/stores/{store_id}/queues/{queue.id}/logo/{queue.logo}" if queue.logo else ""
+    return QueueView(queue.id, queue.name, queue.waiting_text, queue.end_text, queue.paused, queue.pace_ms, logo)
+
+
+def ticket_event(store_id: str, seq: int, at_ms: int, change: str, ticket: Ticket, pace_ms: int | None = None) -> Event:
+    """A ticket is now as given; `pace_ms` is its queue's, where that changed too."""
+    more = b"" if pace_ms is None else b',"pace_ms":%d' % pace_ms
+    head = b'{"change":"' + change.encode() + b'"' + more + b',"ticket":'
+    owner = head + _encode(owner_ticket(ticket)) + b"}"
+    public = head + _encode(public_ticket(ticket)) + b"}"
+    return Event(store_id, seq, at_ms, "ticket", owner.decode(), public.decode())
+
+
+def queue_event(store_id: str, seq: int, at_ms: int, change: str, queue: Queue) -> Event:
+    body = _encode({"change": change, "queue": queue_view(store_id, queue)}).decode()
+    return Event(store_id, seq, at_ms, "queue", body, body)
+
+
+def store_event(seq: int, at_ms: int, change: str, store: Store) -> Event:
+    shared = (store.id, store.name, store.description, store.timezone, store.accent, store.state, store.opened_ms, store.closes_ms)
+    owner = _encode({"change": change, "store": _OwnStore(*shared, store.almost_at, store.board_code)}).decode()
+    public = _encode({"change": change, "store": _Store(*shared)}).decode()
+    return Event(store.id, seq, at_ms, "store", owner, public)
+
+
+def code_event(store_id: str, seq: int, at_ms: int, number: int, expires_ms: int) -> Event:
+    """A new join code is on show. The code itself is not in it; it is put in for those who may see it, on the way out."""
+    body = _encode({"change": "code_shown", "code": {"number": number, "expires_ms": expires_ms}}).decode()
+    return Event(store_id, seq, at_ms, "code", body, TICK)
+
+
+def push(topic: str, seq: int, at_ms: int, body: str | bytes) -> bytes:
+    """The JSON text of one push on one topic."""
+    raw = body.encode() if isinstance(body, str) else body
+    rest = raw[1:] if raw == b"{}" else b"," + raw[1:]
+    return b'{"topic":"%b","seq":%d,"at_ms":%d%b' % (topic.encode(), seq, at_ms, rest)
+
+
+def snapshot(topic: str, epoch: str, seq: int, body: bytes, *, conflated: bool = False) -> bytes:
+    """The JSON text of a whole state; `conflated` when it stands for deltas that a slow reader did not take."""
+    mark = b'"conflated":true,' if conflated else b'"recovered":false,'
+    return b'{"topic":"%b","epoch":"%b","seq":%d,%b"snapshot":%b}' % (topic.encode(), epoch.encode(), seq, mark, body)
+
+
+def replay(topic: str, epoch: str, seq: int, pushes: Sequence[bytes]) -> bytes:
+    """The JSON text of every event that was missed, in order."""
+    return b'{"topic":"%b","epoch":"%b","seq":%d,"recovered":true,"events":[%b]}' % (
+        topic.encode(),
+        epoch.encode(),
+        seq,
+        b",".join(pushes),
+    )

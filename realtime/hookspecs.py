@@ -1,0 +1,387 @@
+"""Every hook: what a plugin is told, what it may answer, when it is called, and what happens when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+import pluggy
+from msgspec import Struct
+
+from realtime.model import Delivery, Event, Ticket
+
+if TYPE_CHECKING:
+    from realtime.settings import Settings
+
+PROJECT = "nowserving"
+"""The name of the markers, and the entry-point group in which plugins are found."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+# ---- what plugins are told ----------------------------------------------------------------------------------------
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """A frozen copy of something. New fields may come; none goes or changes its meaning."""
+
+
+class StoreFacts(Facts, frozen=True, kw_only=True):
+    id: str
+    name: str
+    timezone: str
+    """An IANA name."""
+
+
+class QueueFacts(Facts, frozen=True, kw_only=True):
+    id: str
+    """The letter that its numbers begin with."""
+    name: str
+    waiting_text: str = ""
+    end_text: str = ""
+
+
+class TicketFacts(Facts, frozen=True, kw_only=True):
+    id: int
+    label: str
+    """"A07"."""
+    name: str
+    phone: str = ""
+    """E.164, or empty."""
+    email: str = ""
+    party: int = 1
+    desk: str = ""
+    ahead: int = 0
+    """Parties before this one."""
+    walk_in: bool = False
+
+
+class JoinFacts(Facts, frozen=True, kw_only=True):
+    """A party asks for a place in a queue."""
+
+    store: StoreFacts
+    queue: QueueFacts
+    name: str
+    phone: str = ""
+    email: str = ""
+    party: int = 1
+    waiting: int = 0
+    """Parties waiting in that queue."""
+    walk_in: bool = False
+    """True when the staff add the party."""
+    now_ms: int = 0
+
+
+class TicketNotice(Facts, frozen=True, kw_only=True):
+    """Something that a party wants to be told."""
+
+    moment: str
+    """"joined", "almost" or "called"."""
+    store: StoreFacts
+    queue: QueueFacts
+    ticket: TicketFacts
+    link: str
+    """Address of the ticket's own page. Secret: only for the party itself."""
+    now_ms: int
+
+
+class Counts(Facts, frozen=True, kw_only=True):
+    """The evening in figures."""
+
+    tickets: int
+    served: int
+    no_shows: int
+    left: int
+    removed: int
+    unserved: int
+    """Still waiting or called when the store closed."""
+    median_wait_ms: int
+    longest_wait_ms: int
+
+
+class FileFacts(Facts, frozen=True, kw_only=True):
+    """A report file, as it was made."""
+
+    name: str
+    media_type: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class ClosedStore(Facts, frozen=True, kw_only=True):
+    """A store whose report is being made."""
+
+    id: str
+    name: str
+    timezone: str
+    queues: tuple[QueueFacts, ...]
+    opened_ms: int
+    closed_ms: int
+
+
+class StoreClosed(Facts, frozen=True, kw_only=True):
+    """A store has closed and its report is made."""
+
+    store: StoreFacts
+    owner_email: str
+    confirmed: bool
+    """Whether the owner proved that the address is theirs. While it is not, the core holds what needs the report back."""
+    opened_ms: int
+    closed_ms: int
+    counts: Counts
+    files: tuple[FileFacts, ...]
+    link: str = ""
+    """Where the owner sees how far the closing is."""
+
+
+class AccountNotice(Facts, frozen=True, kw_only=True):
+    """Something that an owner must be told about their account."""
+
+    moment: str
+    """"confirm_email", "reset_password" or "email_changed"."""
+    email: str
+    link: str = ""
+    """Secret: only for the owner."""
+    expires_ms: int = 0
+    """When the link ends; 0: never."""
+
+
+class EventFacts(Facts, frozen=True, kw_only=True):
+    """A change of a store that is committed and told."""
+
+    store_id: str
+    seq: int
+    at_ms: int
+    kind: str
+    """"ticket", "queue", "store" or "code"."""
+    change: str
+    """What happened: "joined", "called", "queue_changed" ... as on the wire."""
+    label: str
+    """The ticket's number, "A07"; empty when it is not about a ticket."""
+    public: str
+    """What everybody may know, as JSON."""
+    owner: str
+    """What the owner may know, as JSON: holds names and phone numbers."""
+
+
+class _Label(Struct):
+    label: str = ""
+
+
+class _Head(Struct):
+    change: str = ""
+    ticket: _Label | None = None
+
+
+_DECODE_HEAD = msgspec.json.Decoder(_Head).decode
+
+
+def facts_of(event: Event) -> EventFacts:
+    """An event as plugins are told of it."""
+    head = _DECODE_HEAD(event.owner)
+    return EventFacts(
+        store_id=event.store_id,
+        seq=event.seq,
+        at_ms=event.at_ms,
+        kind=event.kind,
+        change=head.change,
+        label=head.ticket.label if head.ticket else "",
+        public=event.public,
+        owner=event.owner,
+    )
+
+
+# ---- what notifiers are given, and answer -------------------------------------------------------------------------
+
+
+Chunks = Callable[[], AsyncIterator[bytes]]
+
+
+class Attachment(Facts, frozen=True, kw_only=True):
+    """A report file that goes with a delivery."""
+
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    chunks: Chunks
+    """Reads the file from its start, each time it is called."""
+
+
+class OutgoingDelivery(Facts, frozen=True, kw_only=True):
+    id: str
+    """The same on every attempt: use it as Message-ID or idempotency key."""
+    attempt: int
+    """1 the first time."""
+    delivery: Delivery
+    report: tuple[Attachment, ...] = ()
+    """The store's report files, if the delivery needs them."""
+
+
+class Sent(Struct, frozen=True):
+    """It was handed to the recipient's side."""
+
+    provider_id: str = ""
+
+
+class Accepted(Struct, frozen=True):
+    """A provider took it and will go on with it; whether it arrived is not known yet."""
+
+    provider_id: str = ""
+
+
+class Retry(Struct, frozen=True):
+    """Not this time. `after_s`: seconds to wait at least; None leaves it to the courier. Reasons name no recipient."""
+
+    reason: str
+    after_s: float | None = None
+
+
+class Permanent(Struct, frozen=True):
+    """Never: trying again cannot help."""
+
+    reason: str
+
+
+class Gone(Struct, frozen=True):
+    """The recipient does not exist any more; nothing should be sent there again."""
+
+    reason: str
+
+
+class Suppressed(Struct, frozen=True):
+    """The recipient does not want it, or something between says so."""
+
+    reason: str
+
+
+Outcome = Sent | Accepted | Retry | Permanent | Gone | Suppressed
+
+
+class Notifier(Protocol):
+    """One way to reach a person.
+
+    May also have `deadline_s: float`, how long one delivery may take (else the setting `notifier_deadline_seconds`), and
+    `async def close(self) -> None`, awaited when the server stops.
+    """
+
+    name: str
+    """Lower-case letters, digits, "-" and "_"; stable, for deliveries are kept under it."""
+
+    async def deliver(self, delivery: OutgoingDelivery) -> Outcome:
+        """Carry one delivery and say how it went.
+
+        The same delivery may come again after a crash, with the same `id`. An exception, or no answer within the deadline, counts
+        as `Retry`. It runs on the event loop, so it must await, or use a thread, wherever it waits.
+        """
+        ...
+
+
+class Idle(Struct, frozen=True):
+    """Why a plugin has nothing to do here, as one sentence without a full stop: "smtp_url is not set"."""
+
+    why: str
+
+
+class ReportFile(Protocol):
+    """A file of the report, made in order: header, then page after page, then footer. Called again from the header after a crash."""
+
+    name: str
+    """Made by the plugin, never from the store's texts: "report.csv"."""
+    media_type: str
+
+    def header(self) -> str: ...
+    def rows(self, tickets: Sequence[Ticket]) -> str: ...
+    def footer(self) -> str: ...
+
+
+# ---- the hooks ----------------------------------------------------------------------------------------------------
+
+
+class Hooks(Protocol):
+    """All hooks. A plugin implements those it wants, as functions of a module or methods of an object, marked `@hookimpl`.
+
+    Arguments are passed by keyword, and those that an implementation does not name are left out, so new ones never break it.
+    Plugins are called in the order of their names. A hook of a plugin that fails five times in a row is suspended for a minute,
+    then longer, up to an hour; no other plugin notices.
+    """
+
+    @hookspec
+    def register_notifiers(self, settings: Settings) -> list[Notifier] | Idle:
+        """Return the notifiers of this plugin, or `Idle(why)` if it has nothing to do with these settings.
+
+        An idle plugin's other hooks are not called.
+
+        Phase: at start, once. Sync.
+        Errors: the plugin is listed as failed and takes no further part; the server starts without it.
+        Since: 0.1
+        """
+        ...
+
+    @hookspec
+    def check_join(self, join: JoinFacts) -> str | None:
+        """Return a sentence to refuse a party, which then reads it; None to let it in. The first refusal counts.
+
+        Phase: before commit. Sync, pure, quick: no network, no files, no waiting.
+        Errors: the party is let in (fail-open), and the failure is logged.
+        Since: 0.1
+        """
+        ...
+
+    @hookspec
+    def compose_ticket_notice(self, notice: TicketNotice) -> list[Delivery] | Delivery | None:
+        """Return the deliveries that a party is owed because it joined, is almost next, or was called.
+
+        Phase: inside the transaction. Sync, pure, quick: no network, no files, no waiting. May be called again for the same change.
+        Errors: nothing is owed by this plugin; the change itself goes on, and the failure is logged.
+        Since: 0.1
+        """
+        ...
+
+    @hookspec
+    def compose_store_closed(self, closed: StoreClosed) -> list[Delivery] | Delivery | None:
+        """Return the deliveries that a closed store owes. One with `needs_report=True` carries the report files.
+
+        The store's data is kept until every delivery that needs the report has settled, or a person decided.
+
+        Phase: inside the transaction. Sync, pure, quick: no network, no files, no waiting. May be called again for the same store.
+        Errors: nothing is owed by this plugin; the failure is logged. This hook is never suspended.
+        Since: 0.1
+        """
+        ...
+
+    @hookspec
+    def compose_account_notice(self, notice: AccountNotice) -> list[Delivery] | Delivery | None:
+        """Return the deliveries that an owner is owed: a link to confirm an address or to reset a password, or a warning.
+
+        Phase: inside the transaction. Sync, pure, quick: no network, no files, no waiting. May be called again for the same change.
+        Errors: nothing is owed by this plugin; the change itself goes on, and the failure is logged.
+        Since: 0.1
+        """
+        ...
+
+    @hookspec
+    def compose_report(self, store: ClosedStore) -> list[ReportFile]:
+        """Return the files that this plugin adds to a closed store's report.
+
+        Phase: after the store closed, before its report is committed. Sync, in pages: keep no ticket in memory.
+        Errors: a file that breaks is left out and the failure is logged. This hook is never suspended.
+        Since: 0.1
+        """
+        ...
+
+    @hookspec
+    async def on_event(self, event: EventFacts) -> None:
+        """React to a change that is committed and told to everybody.
+
+        A plugin gets a store's events one after another. It may miss some: when the process dies, or while it is a thousand behind.
+        What must not be lost is composed as a delivery instead.
+
+        Phase: after commit. Async, within 5 seconds; a plain function that is quick costs less.
+        Errors: the failure is logged and everything else goes on.
+        Since: 0.1
+        """
+        ...

@@ -1,0 +1,313 @@
+"""The hub tells every socket of this process what happened on its topics: framed once, written together, never waiting for the slow."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+
+from realtime.errors import TooSlow
+from realtime.frames import text_frame
+from realtime.sink import Sink as Sink
+from realtime.sink import close_for
+
+SLICE = 250
+"""Sinks that are written to before the loop's other work gets its turn."""
+CHECK_SECONDS = 0.1
+"""How often slow sinks are looked at, while there are any."""
+SNAPSHOT_SECONDS = 5.0
+"""How long a snapshot for slow sinks may take before it is given up and tried again."""
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """Where a subscription stands."""
+
+    HELD = auto()
+    """Publications are kept for it, until it has its starting point."""
+    LIVE = auto()
+    LAGGING = auto()
+    """Too much is buffered. Publications pass it by; one snapshot comes instead, once it has drained."""
+    ENDED = auto()
+
+
+class Topic:
+    """Who listens to one name, and what they have not been told yet."""
+
+    __slots__ = ("ending", "flushed", "flushing", "name", "pending", "pending_bytes", "subscriptions")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.subscriptions: dict[Sink, Subscription] = {}
+        self.pending: list[bytes] = []
+        self.pending_bytes = 0
+        self.flushing = False
+        """A flush is scheduled or under way; what is published meanwhile goes with the next."""
+        self.flushed = float("-inf")
+        self.ending: tuple[int, str] | None = None
+
+
+class Subscription:
+    """One sink's interest in one topic. It is held when made: publications are kept for it until `start`."""
+
+    __slots__ = ("_hub", "held", "held_bytes", "sink", "slow_since", "state", "topic")
+
+    def __init__(self, hub: Hub, topic: Topic, sink: Sink) -> None:
+        self._hub = hub
+        self.topic = topic
+        self.sink = sink
+        self.state = State.HELD
+        self.held: list[bytes] | None = []
+        """What was published since; None when it was more than is kept."""
+        self.held_bytes = 0
+        self.slow_since = 0.0
+
+    def start(self, first: bytes) -> None:
+        """Writes `first` (frames), then what was held, then whatever comes, without a gap.
+
+        What follows may repeat what `first` says already. Does nothing when the subscription has ended or is started.
+        """
+        if self.state is State.HELD:
+            self._hub.start(self, first)
+
+
+class Hub:
+    """Topics to sinks, in one process. Every method is called on the loop's thread; only `run` waits.
+
+    Memory per sink is bounded: by `hard_bytes`, the largest snapshot it was sent, and one flush. A sink with over `soft_bytes` buffered
+    gets no further publications of a topic, but one fresh `snapshot(topic)` (a JSON text) when it has drained; with over `hard_bytes`,
+    or not drained after `max_age_s`, it is closed as too slow. Snapshots count against neither limit, or a store whose snapshot is
+    larger than the limit could not be watched.
+    """
+
+    def __init__(
+        self, *, soft_bytes: int, hard_bytes: int, max_age_s: float, window_ms: float, snapshot: Callable[[str], Awaitable[bytes]]
+    ) -> None:
+        self._soft_bytes = soft_bytes
+        self._hard_bytes = hard_bytes
+        self._max_age_s = max_age_s
+        self._window_s = window_ms / 1000
+        self._snapshot = snapshot
+        self._topics: dict[str, Topic] = {}
+        self._topics_of: dict[Sink, tuple[Topic, ...]] = {}
+        self._large: dict[Sink, int] = {}
+        """The last starting point of a sink, in bytes, where it was larger than the soft limit."""
+        self._lagging: dict[Subscription, None] = {}
+        self._some_lag = asyncio.Event()
+
+    def subscribe(self, topic: str, sink: Sink) -> Subscription:
+        """A held subscription. Read the topic's state after this call, then `start`. Replaces the sink's earlier one of that topic."""
+        self.unsubscribe(topic, sink)
+        known = self._topics.get(topic)
+        if known is None:
+            known = self._topics[topic] = Topic(topic)
+        subscription = known.subscriptions[sink] = Subscription(self, known, sink)
+        self._topics_of[sink] = (*self._topics_of.get(sink, ()), known)
+        return subscription
+
+    def unsubscribe(self, topic: str, sink: Sink) -> None:
+        """Ends a sink's subscription of a topic, if it has one."""
+        known = self._topics.get(topic)
+        if known is None or sink not in known.subscriptions:
+            return
+        self._end(known, sink)
+        rest = tuple(other for other in self._topics_of[sink] if other is not known)
+        if rest:
+            self._topics_of[sink] = rest
+        else:
+            del self._topics_of[sink]
+
+    def drop(self, sink: Sink) -> None:
+        """Ends all subscriptions of a sink."""
+        for topic in self._topics_of.pop(sink, ()):
+            self._end(topic, sink)
+        self._large.pop(sink, None)
+
+    def publish(self, topic: str, text: bytes) -> None:
+        """Tells every subscriber of a topic one JSON text, at the end of this tick or, on a busy topic, of its window."""
+        known = self._topics.get(topic)
+        if known is None:
+            return
+        frame = text_frame(text)
+        known.pending.append(frame)
+        known.pending_bytes += len(frame)
+        if known.pending_bytes > self._hard_bytes:
+            self._conflate(known)
+        elif not known.flushing:
+            self._schedule(known)
+
+    def close_topic(self, topic: str, code: int, reason: str) -> None:
+        """Closes the sockets of all subscribers of a topic, after what was published."""
+        known = self._topics.get(topic)
+        if known is None:
+            return
+        known.ending = (code, reason)
+        if not known.flushing:
+            self._schedule(known)
+
+    def subscribers(self, topic: str) -> int:
+        known = self._topics.get(topic)
+        return len(known.subscriptions) if known else 0
+
+    async def run(self) -> None:
+        """Looks after slow sinks, until cancelled: one task of the lifespan, asleep while everybody keeps up."""
+        while True:
+            await self._some_lag.wait()
+            self._some_lag.clear()
+            while self._lagging:
+                await asyncio.sleep(CHECK_SECONDS)
+                if not await self._look_after_slow():
+                    await asyncio.sleep(RETRY_SECONDS)
+
+    # ---- telling ------------------------------------------------------------------------------------------------
+
+    def _schedule(self, topic: Topic) -> None:
+        topic.flushing = True
+        loop = asyncio.get_running_loop()
+        due = topic.flushed + self._window_s
+        if due <= loop.time():
+            loop.call_soon(self._flush, topic)
+        else:
+            loop.call_at(due, self._flush, topic)
+
+    def _flush(self, topic: Topic) -> None:
+        data = b"".join(topic.pending)
+        topic.pending.clear()
+        topic.pending_bytes = 0
+        topic.flushed = asyncio.get_running_loop().time()
+        self._tell(topic, data, list(topic.subscriptions.values()) if data else [], 0)
+
+    def _tell(self, topic: Topic, data: bytes, subscriptions: list[Subscription], at: int) -> None:
+        """Writes one flush to the next slice of the subscriptions that were there when it began."""
+        soft_bytes, live, held = self._soft_bytes, State.LIVE, State.HELD
+        for subscription in subscriptions[at : at + SLICE]:
+            if subscription.state is live:
+                sink = subscription.sink
+                if sink.buffered_bytes() <= soft_bytes:
+                    sink.write(data)
+                else:
+                    self._tell_slow(subscription, data)
+            elif subscription.state is held:
+                self._hold(subscription, data)
+        at += SLICE
+        if at < len(subscriptions):
+            asyncio.get_running_loop().call_soon(self._tell, topic, data, subscriptions, at)
+        elif topic.pending:
+            self._schedule(topic)
+        elif topic.ending:
+            self._close(topic, list(topic.subscriptions), 0)
+        else:
+            topic.flushing = False
+
+    def _close(self, topic: Topic, sinks: list[Sink], at: int) -> None:
+        code, reason = topic.ending or (1000, "")
+        for sink in sinks[at : at + SLICE]:
+            sink.close(code, reason)
+            self.drop(sink)
+        at += SLICE
+        if at < len(sinks):
+            asyncio.get_running_loop().call_soon(self._close, topic, sinks, at)
+        else:
+            topic.ending = None
+            topic.flushing = False
+
+    def start(self, subscription: Subscription, first: bytes) -> None:
+        """What `Subscription.start` does."""
+        sink, held = subscription.sink, subscription.held
+        sink.write(b"".join((first, *held)) if held else first)
+        if len(first) > self._soft_bytes:
+            self._large[sink] = len(first)
+        subscription.held = None
+        subscription.state = State.LIVE
+        if held is None:
+            self._lag(subscription)
+
+    def _hold(self, subscription: Subscription, data: bytes) -> None:
+        if subscription.held is None:
+            return
+        subscription.held_bytes += len(data)
+        if subscription.held_bytes > self._hard_bytes:
+            subscription.held = None
+        else:
+            subscription.held.append(data)
+
+    def _end(self, topic: Topic, sink: Sink) -> None:
+        subscription = topic.subscriptions.pop(sink)
+        subscription.state = State.ENDED
+        subscription.held = None
+        self._lagging.pop(subscription, None)
+        if not topic.subscriptions:
+            del self._topics[topic.name]
+
+    # ---- the slow -----------------------------------------------------------------------------------------------
+
+    def _tell_slow(self, subscription: Subscription, data: bytes) -> None:
+        sink = subscription.sink
+        over = sink.buffered_bytes() - self._large.get(sink, 0)
+        if over > self._hard_bytes:
+            self._give_up(sink)
+        elif over > self._soft_bytes:
+            self._lag(subscription)
+        else:
+            sink.write(data)
+
+    def _lag(self, subscription: Subscription) -> None:
+        subscription.state = State.LAGGING
+        subscription.slow_since = asyncio.get_running_loop().time()
+        self._lagging[subscription] = None
+        self._some_lag.set()
+
+    def _conflate(self, topic: Topic) -> None:
+        """More is waiting than anybody is sent at once: everybody gets a snapshot instead."""
+        topic.pending.clear()
+        topic.pending_bytes = 0
+        for subscription in topic.subscriptions.values():
+            if subscription.state is State.LIVE:
+                self._lag(subscription)
+            else:
+                subscription.held = None
+
+    def _give_up(self, sink: Sink) -> None:
+        self.drop(sink)
+        close_for(sink, TooSlow)
+
+    async def _look_after_slow(self) -> bool:
+        """One look at every lagging subscription. False when a snapshot could not be had."""
+        now = asyncio.get_running_loop().time()
+        drained: dict[Topic, list[Subscription]] = {}
+        for subscription in list(self._lagging):
+            if subscription.state is not State.LAGGING:  # given up a moment ago, with another topic of the same sink
+                continue
+            sink = subscription.sink
+            buffered = sink.buffered_bytes()
+            if buffered <= self._soft_bytes // 4:
+                drained.setdefault(subscription.topic, []).append(subscription)
+            elif buffered > self._hard_bytes + self._large.get(sink, 0) or now - subscription.slow_since > self._max_age_s:
+                self._give_up(sink)
+        async with asyncio.TaskGroup() as group:
+            refreshed = [group.create_task(self._refresh(topic, subscriptions)) for topic, subscriptions in drained.items()]
+        return all(task.result() for task in refreshed)
+
+    async def _refresh(self, topic: Topic, subscriptions: list[Subscription]) -> bool:
+        """One snapshot for all of them, with no gap to what is published while it is made."""
+        subscriptions = [subscription for subscription in subscriptions if subscription.state is State.LAGGING]
+        for subscription in subscriptions:
+            del self._lagging[subscription]
+            subscription.state, subscription.held, subscription.held_bytes = State.HELD, [], 0
+        try:
+            async with asyncio.timeout(SNAPSHOT_SECONDS):
+                first = text_frame(await self._snapshot(topic.name))
+        except Exception as error:  # noqa: BLE001 - whatever the storage raises, the other topics' readers are still looked after
+            log.warning("No snapshot for slow readers of %s, trying again: %r", topic.name.partition("/")[0], error)
+            for subscription in subscriptions:
+                if subscription.state is State.HELD:
+                    self._lag(subscription)
+            return False
+        for number, subscription in enumerate(subscriptions, 1):
+            subscription.start(first)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        return True

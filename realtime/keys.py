@@ -1,0 +1,174 @@
+"""Every secret a person or a browser holds, made from one key: join codes, ticket and board tokens, mail links, JWTs, signatures.
+
+Whatever can be derived is derived (HMAC-SHA-256, 128 bits and more, one key per purpose, parts separated by NUL), so that
+nothing secret has to be stored to be shown again. JWTs follow RFC 8725: one algorithm, typed, audience and expiry checked.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import Any
+
+import jwt
+
+from realtime.errors import CodeExpired, LinkExpired, NotSignedIn, TicketNotFound
+
+_ALGORITHM = "HS256"
+
+
+def digest(text: str) -> str:
+    """What is stored instead of a secret: its SHA-256 in hex. Enough for secrets of 128 random bits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Keys:
+    """All secrets of one installation.
+
+    Args:
+        secret: the installation's secret key, at least 32 random bytes as text.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def _key(self, purpose: str) -> bytes:
+        return hmac.digest(self._secret, b"nowserving\0" + purpose.encode(), "sha256")
+
+    def _mac(self, purpose: str, *parts: str) -> str:
+        mac = hmac.digest(self._key(purpose), "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
+        return base64.urlsafe_b64encode(mac[:16]).rstrip(b"=").decode()
+
+    def _is(self, given: str, purpose: str, *parts: str) -> bool:
+        return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._mac(purpose, *parts).encode())
+
+    # ---- join codes
+
+    def code(self, store_id: str, number: int) -> str:
+        """The text of a store's join code with this number."""
+        return f"{store_id}.{self._mac('code', store_id, str(number))}"
+
+    def code_hash(self, store_id: str, number: int) -> str:
+        return digest(self.code(store_id, number))
+
+    @staticmethod
+    def store_of_code(code: str) -> str:
+        """The store a code is for.
+
+        Raises:
+            CodeExpired: it does not look like a code at all.
+        """
+        store_id, dot, rest = code.partition(".")
+        if not (dot and rest and store_id.isascii() and store_id.isalnum()):
+            raise CodeExpired
+        return store_id
+
+    def pass_hash(self, code: str, key: str) -> str:
+        """Stands for one phone's right to a code it scanned; `key` is the phone's own secret."""
+        # The key is whatever a phone sent, so it goes in hashed: no NUL in it can shift the border between the two.
+        return digest(self._mac("pass", code, digest(key)))
+
+    # ---- tickets and boards
+
+    def ticket_token(self, store_id: str, ticket_id: int) -> str:
+        return f"{store_id}.{ticket_id}.{self._mac('ticket', store_id, str(ticket_id))}"
+
+    def read_ticket_token(self, token: str) -> tuple[str, int]:
+        """The store and ticket a token is for.
+
+        Raises:
+            TicketNotFound: it is not a token of ours.
+        """
+        parts = token.split(".")
+        if len(parts) != 3 or not parts[1].isascii() or not parts[1].isdigit() or len(parts[1]) > 18:
+            raise TicketNotFound
+        if not self._is(parts[2], "ticket", parts[0], parts[1]):
+            raise TicketNotFound
+        return parts[0], int(parts[1])
+
+    def board_token(self, account_id: str) -> str:
+        """For the boards of an account: of its open store, and of the next one."""
+        return f"board.{account_id}.{self._mac('board', account_id)}"
+
+    def read_board_token(self, token: str) -> str:
+        """The account whose boards may be seen with this token.
+
+        Raises:
+            NotSignedIn: it is not a token of ours.
+        """
+        parts = token.split(".")
+        if len(parts) != 3 or parts[0] != "board" or not self._is(parts[2], "board", parts[1]):
+            raise NotSignedIn
+        return parts[1]
+
+    # ---- links in mails
+
+    def link_token(self, purpose: str, link_id: str) -> str:
+        return f"{link_id}.{self._mac('link', purpose, link_id)}"
+
+    def read_link_token(self, purpose: str, token: str) -> str:
+        """The id of the link a mail carried.
+
+        Raises:
+            LinkExpired: it is not a token of ours for this purpose.
+        """
+        link_id, _, mac = token.partition(".")
+        if not self._is(mac, "link", purpose, link_id):
+            raise LinkExpired
+        return link_id
+
+    # ---- JWTs
+
+    def _jwt(self, kind: str, claims: dict[str, Any], now_ms: int, minutes: int) -> str:
+        issued = now_ms // 1000
+        body = {**claims, "aud": f"nowserving/{kind}", "iat": issued, "exp": issued + minutes * 60}
+        return jwt.encode(body, self._key(f"jwt/{kind}"), _ALGORITHM, {"typ": f"{kind}+jwt"})
+
+    def _read_jwt(self, kind: str, token: str, now_ms: int) -> dict[str, Any]:
+        try:
+            # Expiry is checked below, against the clock that was passed in.
+            options: Any = {"require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False}
+            read = jwt.decode_complete(token, self._key(f"jwt/{kind}"), [_ALGORITHM], options, audience=f"nowserving/{kind}")
+        except (jwt.PyJWTError, ValueError, UnicodeError) as error:
+            raise NotSignedIn from error
+        claims: dict[str, Any] = read["payload"]
+        expires = claims["exp"]
+        if read["header"].get("typ") != f"{kind}+jwt" or not isinstance(expires, int) or expires * 1000 <= now_ms:
+            raise NotSignedIn
+        return claims
+
+    def access_token(self, account_id: str, now_ms: int, minutes: int) -> str:
+        return self._jwt("access", {"sub": account_id}, now_ms, minutes)
+
+    def read_access_token(self, token: str, now_ms: int) -> tuple[str, int]:
+        """The account that is signed in, and when that ends (ms).
+
+        Raises:
+            NotSignedIn: the token is not ours, of another kind, or too old.
+        """
+        claims = self._read_jwt("access", token, now_ms)
+        return str(claims["sub"]), int(claims["exp"]) * 1000
+
+    def live_token(self, store_id: str, ticket_id: int, now_ms: int, minutes: int) -> str:
+        """For one ticket's socket only, so that a page never has to hold the ticket's own secret."""
+        return self._jwt("live", {"sub": f"{store_id}.{ticket_id}"}, now_ms, minutes)
+
+    def read_live_token(self, token: str, now_ms: int) -> tuple[str, int, int]:
+        """Store, ticket and end (ms) of a ticket's socket.
+
+        Raises:
+            NotSignedIn: the token is not ours, of another kind, or too old.
+        """
+        claims = self._read_jwt("live", token, now_ms)
+        store_id, _, ticket_id = str(claims["sub"]).partition(".")
+        return store_id, int(ticket_id), int(claims["exp"]) * 1000
+
+    # ---- receipts
+
+    def sign(self, text: str) -> str:
+        """HMAC-SHA-256 of a text, in hex. Proves later that this installation wrote it."""
+        return hmac.digest(self._key("receipt"), text.encode(), "sha256").hex()
+
+    def signed(self, text: str, signature: str) -> bool:
+        return hmac.compare_digest(self.sign(text).encode(), signature.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,59 @@
+"""The log: one line per record, UTC times, nothing in it that a terminal or a log reader would take for more than text."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TextIO
+
+from realtime.errors import NowServingError
+
+ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
+    10: "\\n",
+    13: "\\r",
+    9: "\\t",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+"""Control characters (a forged line, a terminal sequence) and how they are written instead. CVE-2020-7694 is what happens without."""
+
+
+class LineFormatter(logging.Formatter):
+    """`2026-11-22T19:03:12.345Z WARNING realtime.courier message`; a traceback follows in the same line, with its line ends as \\n."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).translate(ESCAPES)
+
+
+class ClientFaults(logging.Filter):
+    """A fault that a client caused is a WARNING in one sentence: nobody outside can fill the log with tracebacks."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, NowServingError) and error.status < 500:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.args = f"{record.getMessage()}: {error.code}", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def configure(level: str, stream: TextIO | None = None) -> None:
+    """Sends every logger's records to `stream` (standard error), from `level` on. Replaces what was configured before."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(LineFormatter())
+    handler.addFilter(ClientFaults())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.captureWarnings(True)
+    # At DEBUG these write what goes over every socket and every SQL argument: names and phone numbers among it.
+    for talkative in ("websockets", "aiosqlite", "asyncio"):
+        logging.getLogger(talkative).setLevel(max(logging.INFO, root.level))
+    # At INFO it tells each of its connections.
+    logging.getLogger("databases").setLevel(max(logging.WARNING, root.level))

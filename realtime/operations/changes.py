@@ -1,0 +1,112 @@
+"""One change of a store: its row is taken, events are appended with its next numbers, and what is owed is written beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from realtime.errors import StoreClosed, StoreNotFound
+from realtime.model import Delivery, Event, Queue, Ticket
+from realtime.storage.statement import Operation, Statement
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A point in a party's wait at which somebody may want to be told."""
+
+    kind: str
+    """"joined", "almost" or "called"."""
+    store_id: str
+    store_name: str
+    timezone: str
+    queue: Queue
+    ticket: Ticket
+    ahead: int
+    """Parties before it in the line."""
+    now_ms: int
+
+
+class Rules(Protocol):
+    """What plugins have to say inside a transaction. Pure and quick; may be asked again for the same moment."""
+
+    def check(self, moment: Moment) -> str | None:
+        """A sentence refuses a party that joins."""
+
+    def compose(self, moment: Moment) -> Sequence[Delivery]:
+        """The deliveries that the moment owes."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What a committed operation did: its answer, the events to tell, and how many deliveries it owes now."""
+
+    value: Any
+    events: tuple[Event, ...] = ()
+    owed: int = 0
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A store's row, held until the transaction ends."""
+
+    first_seq: int
+    name: str
+    timezone: str
+    almost_at: int
+
+
+def take(store_id: str, events: int, now_ms: int = 0) -> Operation[Taken]:
+    """Take an open store's row and the numbers of as many events as the change will append.
+
+    With `now_ms` a store whose time is over counts as closed, whether or not anybody has closed it yet.
+
+    Raises:
+        StoreNotFound: there is no such store.
+        StoreClosed: it is not open any more.
+    """
+    rows = yield Statement(
+        "update stores set seq = seq + $2 where id = $1 and state = 'open' and closes_ms > $3 returning seq, name, timezone, almost_at",
+        (store_id, events, now_ms),
+    )
+    if not rows:
+        rows = yield Statement("select 1 from stores where id = $1", (store_id,))
+        raise StoreClosed if rows else StoreNotFound
+    seq, name, timezone, almost_at = rows[0]
+    return Taken(seq - events + 1, name, timezone, almost_at)
+
+
+def append(event: Event) -> Operation[None]:
+    yield Statement(
+        "insert into events (store_id, seq, at_ms, kind, owner, public) values ($1, $2, $3, $4, $5, $6)",
+        (event.store_id, event.seq, event.at_ms, event.kind, event.owner, event.public),
+    )
+
+
+def owe(store_id: str, cause: int | str, deliveries: Sequence[Delivery], now_ms: int, *, hold_report: bool = False) -> Operation[int]:
+    """Write the deliveries that an event owes. Their ids come from what caused them (an event's number), so that nothing owes one twice.
+
+    Args:
+        hold_report: keep those that carry the report until they are released.
+    """
+    for index, delivery in enumerate(deliveries):
+        yield Statement(
+            "insert into jobs (store_id, id, lane, notifier, recipient, moment, body, needs_report, state, due_ms, not_after_ms, created_ms)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11)",
+            (
+                store_id,
+                f"{store_id}-{cause}-{index}",
+                f"{delivery.notifier}:{delivery.recipient}",
+                delivery.notifier,
+                delivery.recipient,
+                delivery.moment,
+                msgspec.json.encode(delivery.body).decode(),
+                int(delivery.needs_report),
+                HELD_MS if hold_report and delivery.needs_report else now_ms,
+                delivery.not_after_ms,
+                now_ms,
+            ),
+        )
+    return len(deliveries)
+
+
+HELD_MS = 253_402_300_800_000
+"""The due time of a delivery that waits for a person: the year 10000."""

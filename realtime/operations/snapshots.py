@@ -1,0 +1,134 @@
+"""A store as a whole, read at one moment: for its owner, for the public, for one party; and its events since another moment."""
+
+from __future__ import annotations
+
+import msgspec
+
+from realtime.model import Code, Event, Queue, Store, StoreState, Ticket
+from realtime.operations import codes, rows, stores, tickets
+from realtime.storage.statement import Operation, Statement
+
+_ENDED_SHOWN = 30
+_CALLED_SHOWN = 5
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A store, its queues and tickets, and the `seq` at which they were so."""
+
+    store: Store
+    queues: list[Queue]
+    tickets: list[Ticket]
+    code: Code | None
+
+
+def owner(store_id: str) -> Operation[Whole]:
+    """Everything: all live tickets, and the 30 that ended last.
+
+    Raises:
+        StoreNotFound
+    """
+    live = yield from _live(store_id)
+    ended = yield Statement(
+        f"select {rows.TICKET} from tickets where store_id = $1 and ended_ms > 0 order by ended_ms desc limit $2",
+        (store_id, _ENDED_SHOWN),
+    )
+    return msgspec.structs.replace(live, tickets=live.tickets + [rows.ticket(row) for row in ended])
+
+
+def public(store_id: str) -> Operation[Whole]:
+    """All live tickets, and the five that were called last.
+
+    Raises:
+        StoreNotFound
+    """
+    live = yield from _live(store_id)
+    called = yield Statement(
+        f"select {rows.TICKET} from tickets where store_id = $1 and called_ms > 0 order by called_ms desc limit $2",
+        (store_id, _CALLED_SHOWN),
+    )
+    known = {ticket.id for ticket in live.tickets}
+    more = [rows.ticket(row) for row in called if row[0] not in known]
+    return msgspec.structs.replace(live, tickets=live.tickets + more)
+
+
+def _live(store_id: str) -> Operation[Whole]:
+    store = yield from stores.one(store_id)
+    lines = yield from queues(store_id)
+    found: list[Ticket] = []
+    if store.state is not StoreState.PURGED:
+        at_desk = yield Statement(
+            f"select {rows.TICKET} from tickets where store_id = $1 and state in ('called', 'serving') order by called_ms", (store_id,)
+        )
+        waiting = yield Statement(
+            f"select {rows.TICKET} from tickets where store_id = $1 and state = 'waiting' order by queue_id, place", (store_id,)
+        )
+        found = [rows.ticket(row) for row in (*at_desk, *waiting)]
+    code = yield from codes.current(store_id)
+    return Whole(store, lines, found, code)
+
+
+def queues(store_id: str) -> Operation[list[Queue]]:
+    found = yield Statement(f"select {rows.QUEUE} from queues where store_id = $1 order by id", (store_id,))
+    return [rows.queue(row) for row in found]
+
+
+def waiting(store_id: str) -> Operation[dict[str, int]]:
+    """Parties waiting, by queue."""
+    found = yield Statement("select id, waiting from queues where store_id = $1 order by id", (store_id,))
+    return {row[0]: row[1] for row in found}
+
+
+class Own(msgspec.Struct, frozen=True):
+    """A ticket as its party sees it."""
+
+    store: Store
+    queue: Queue
+    ticket: Ticket
+    ahead: int
+
+
+def own(store_id: str, ticket_id: int) -> Operation[Own]:
+    """One ticket with its queue, and the parties before it: those waiting at an earlier place.
+
+    Raises:
+        TicketNotFound, StoreNotFound
+    """
+    ticket = yield from tickets.one(store_id, ticket_id)
+    store = yield from stores.one(store_id)
+    line = yield Statement(f"select {rows.QUEUE} from queues where store_id = $1 and id = $2", (store_id, ticket.queue))
+    before = yield Statement(
+        "select count(*) from tickets where store_id = $1 and queue_id = $2 and state = 'waiting' and place < $3",
+        (store_id, ticket.queue, ticket.place),
+    )
+    return Own(store, rows.queue(line[0]), ticket, before[0][0] if ticket.state == "waiting" else 0)
+
+
+class Since(msgspec.Struct, frozen=True):
+    """What happened after `seq`: every event in order, or None when they cannot all be given."""
+
+    epoch: str
+    seq: int
+    board_code: bool
+    events: list[Event] | None
+
+
+def since(store_id: str, epoch: str, seq: int, limit: int) -> Operation[Since]:
+    """All events after `seq` of this epoch, all or nothing: none when there are more than `limit`, or the past is another one.
+
+    Raises:
+        StoreNotFound
+    """
+    store = yield from stores.one(store_id)
+    if epoch != store.epoch or seq > store.seq or store.seq - seq > limit or store.state is StoreState.PURGED:
+        return Since(store.epoch, store.seq, store.board_code, None)
+    events = yield from after(store_id, seq, limit)
+    whole = len(events) == store.seq - seq
+    return Since(store.epoch, store.seq, store.board_code, events if whole else None)
+
+
+def after(store_id: str, seq: int, limit: int) -> Operation[list[Event]]:
+    found = yield Statement(
+        "select store_id, seq, at_ms, kind, owner, public from events where store_id = $1 and seq > $2 order by seq limit $3",
+        (store_id, seq, limit),
+    )
+    return [Event(*row) for row in found]

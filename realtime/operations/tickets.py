@@ -1,0 +1,290 @@
+"""A party's way through a queue: join, be called, be served, leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from realtime.errors import CodeExpired, CodeUsed, NobodyWaiting, QueueNotFound, QueuePaused, Refused, TicketNotFound, WrongState
+from realtime.events import ticket_event
+from realtime.model import CHANGES, MOVES, Action, Delivery, Event, Queue, Ticket, TicketState, came_from
+from realtime.operations import rows
+from realtime.operations.changes import Change, Moment, Rules, Taken, append, owe, take
+from realtime.storage.statement import Operation, Statement
+
+
+class Guest(msgspec.Struct, frozen=True):
+    """A party that wants to join, as it was checked."""
+
+    queue: str
+    name: str
+    phone: str
+    email: str
+    party: int
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """One phone's right to join: the code it scanned, and what it scanned it with; both hashed."""
+
+    code_hash: str
+    pass_hash: str
+
+
+def join(store_id: str, guests: Sequence[Guest], proof: Proof | None, rules: Rules | None, now_ms: int) -> Operation[Change]:
+    """Give every guest a number, the last place in their queue, and an event. `value` is the tuple of tickets.
+
+    With a proof its code is used up; without one the staff add a walk-in.
+
+    Raises:
+        Refused: a plugin's rule says no, in its own sentence.
+        CodeUsed, CodeExpired: the code is not this phone's to use.
+        QueuePaused, QueueNotFound: the queue takes nobody.
+        StoreClosed, StoreNotFound: the store takes nobody.
+    """
+    taken = yield from take(store_id, len(guests), now_ms)
+    if proof:
+        ids = ",".join(str(taken.first_seq + index) for index in range(len(guests)))
+        used = yield Statement(
+            "update codes set state = 'used', tickets = $5"
+            " where store_id = $1 and hash = $2 and pass_hash = $3 and state = 'scanned' and expires_ms > $4 returning number",
+            (store_id, proof.code_hash, proof.pass_hash, now_ms, ids),
+        )
+        if not used:
+            found = yield Statement("select state, pass_hash from codes where store_id = $1 and hash = $2", (store_id, proof.code_hash))
+            raise CodeUsed if found and (found[0][0] == "used" or found[0][1] != proof.pass_hash) else CodeExpired
+    tickets, events, owed = [], [], 0
+    for seq, guest in enumerate(guests, taken.first_seq):
+        ticket, event, more = yield from _join_one(store_id, taken, seq, guest, proof is None, rules, now_ms)
+        tickets.append(ticket)
+        events.append(event)
+        owed += more
+    return Change(tuple(tickets), tuple(events), owed)
+
+
+def _join_one(
+    store_id: str, taken: Taken, seq: int, guest: Guest, walk_in: bool, rules: Rules | None, now_ms: int
+) -> Operation[tuple[Ticket, Event, int]]:
+    found = yield Statement(
+        "update queues set last_number = last_number + 1, waiting = waiting + 1 where store_id = $1 and id = $2 and paused = 0"
+        " returning last_number, waiting, name, waiting_text, end_text, pace_ms",
+        (store_id, guest.queue),
+    )
+    if not found:
+        known = yield Statement("select 1 from queues where store_id = $1 and id = $2", (store_id, guest.queue))
+        raise QueuePaused(field="queue") if known else QueueNotFound(field="queue")
+    number, waiting, name, waiting_text, end_text, pace_ms = found[0]
+    ticket = Ticket(
+        seq,
+        guest.queue,
+        number,
+        guest.name,
+        guest.phone,
+        guest.email,
+        guest.party,
+        TicketState.WAITING,
+        "",
+        seq,
+        walk_in,
+        0,
+        now_ms,
+        0,
+        0,
+        0,
+    )
+    # Who joins near the front is not told twice.
+    almost_ms = now_ms if waiting <= taken.almost_at else 0
+    yield Statement(
+        "insert into tickets (store_id, id, queue_id, number, name, phone, email, party, state, place, walk_in, almost_ms, joined_ms)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11, $12)",
+        (
+            store_id,
+            seq,
+            guest.queue,
+            number,
+            guest.name,
+            guest.phone,
+            guest.email,
+            guest.party,
+            seq,
+            int(walk_in),
+            almost_ms,
+            now_ms,
+        ),
+    )
+    event = ticket_event(store_id, seq, now_ms, "joined", ticket)
+    yield from append(event)
+    owed = 0
+    if rules:
+        queue = Queue(guest.queue, name, waiting_text, end_text, False, pace_ms, "")
+        moment = Moment("joined", store_id, taken.name, taken.timezone, queue, ticket, waiting - 1, now_ms)
+        if sentence := rules.check(moment):
+            raise Refused(sentence)
+        owed = yield from owe(store_id, seq, rules.compose(moment), now_ms)
+    return ticket, event, owed
+
+
+def joined_with(store_id: str, proof: Proof) -> Operation[tuple[Ticket, ...]]:
+    """The tickets that this phone's use of this code made, if it did: the answer to a request that was sent twice."""
+    found = yield Statement(
+        "select tickets from codes where store_id = $1 and hash = $2 and pass_hash = $3 and state = 'used'",
+        (store_id, proof.code_hash, proof.pass_hash),
+    )
+    tickets = []
+    for id_ in found[0][0].split(",") if found else ():
+        tickets.append((yield from one(store_id, int(id_))))
+    return tuple(tickets)
+
+
+def call_next(store_id: str, queue_id: str, desk: str, rules: Rules | None, now_ms: int) -> Operation[Change]:
+    """Call whoever stands first in the line. Two calls at once call two parties. `value` is the ticket.
+
+    Raises:
+        NobodyWaiting: the line is empty.
+        QueueNotFound, StoreClosed, StoreNotFound
+    """
+    taken = yield from take(store_id, 1)
+    found = yield Statement(
+        "update tickets set state = 'called', desk = $3, called_ms = $4, calls = calls + 1"
+        " where store_id = $1 and id = (select id from tickets where store_id = $1 and queue_id = $2 and state = 'waiting'"
+        f" order by place limit 1) returning {rows.TICKET}",
+        (store_id, queue_id, desk, now_ms),
+    )
+    if not found:
+        known = yield Statement("select 1 from queues where store_id = $1 and id = $2", (store_id, queue_id))
+        raise NobodyWaiting if known else QueueNotFound
+    return (yield from _moved(store_id, taken, Action.CALL, rows.ticket(found[0]), -1, rules, now_ms))
+
+
+_SET = {
+    Action.CALL: "state = 'called', desk = $5, called_ms = $4, calls = calls + 1",
+    Action.RECALL: "desk = case when $5 = '' then desk else $5 end, called_ms = $4, calls = calls + 1",
+    Action.SERVE: "state = 'serving', desk = case when $5 = '' then desk else $5 end, served_ms = $4,"
+    " called_ms = case when called_ms = 0 then $4 else called_ms end",
+    Action.DONE: "state = 'done', desk = case when $5 = '' then desk else $5 end, ended_ms = $4,"
+    " served_ms = case when served_ms = 0 then $4 else served_ms end",
+    Action.NO_SHOW: "state = 'no_show', desk = case when $5 = '' then desk else $5 end, ended_ms = $4",
+    Action.RETURN: "state = 'waiting', desk = '', called_ms = 0, served_ms = 0, ended_ms = 0",
+    Action.REMOVE: "state = 'removed', ended_ms = $4",
+    Action.LEAVE: "state = 'left', ended_ms = $4",
+}
+"""What a move writes: $4 is the time, $5 the desk."""
+
+_AT_DESK = frozenset({Action.CALL, Action.RECALL, Action.SERVE, Action.DONE, Action.NO_SHOW})
+_UNTIMED = frozenset({Action.RETURN})
+
+
+def change(store_id: str, ticket_id: int, action: Action, desk: str, rules: Rules | None, now_ms: int) -> Operation[Change]:
+    """Move one ticket as the table of legal moves allows. `value` is the ticket as it is now.
+
+    Raises:
+        WrongState: no such move from the state it is in; nothing is changed.
+        TicketNotFound, StoreClosed, StoreNotFound
+    """
+    taken = yield from take(store_id, 1)
+    before = yield from one(store_id, ticket_id)
+    allowed, _ = MOVES[action]
+    if before.state not in allowed:
+        raise WrongState(f"{before.label} is {_SAID[before.state]}; from there this is not possible.")
+    found = yield Statement(
+        f"update tickets set {_SET[action]} where store_id = $1 and id = $2 and state = $3 returning {rows.TICKET}",
+        (store_id, ticket_id, before.state.value, *(() if action in _UNTIMED else (now_ms,)), *((desk,) if action in _AT_DESK else ())),
+    )
+    if not found:
+        raise WrongState
+    ticket = rows.ticket(found[0])
+    was, now = before.state == TicketState.WAITING, ticket.state == TicketState.WAITING
+    return (yield from _moved(store_id, taken, action, ticket, int(now) - int(was), rules, now_ms))
+
+
+def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
+    """Take a ticket's last move back: it is what it was before, at its old place, and nobody is notified. `value` is the ticket.
+
+    Raises:
+        WrongState: it has not moved.
+        TicketNotFound, StoreClosed, StoreNotFound
+    """
+    taken = yield from take(store_id, 1)
+    now = yield from one(store_id, ticket_id)
+    back = came_from(now)
+    if back is None:
+        raise WrongState(f"{now.label} is {_SAID[now.state]}; there is nothing to undo.")
+    found = yield Statement(
+        "update tickets set state = $3, ended_ms = 0, served_ms = case when $3 = 'serving' then served_ms else 0 end,"
+        " called_ms = case when $3 = 'waiting' then 0 else called_ms end, desk = case when $3 = 'waiting' then '' else desk end"
+        f" where store_id = $1 and id = $2 and state = $4 returning {rows.TICKET}",
+        (store_id, ticket_id, back.value, now.state.value),
+    )
+    if not found:
+        raise WrongState
+    waiting = int(back is TicketState.WAITING)
+    yield Statement(_COUNT, (store_id, now.queue, waiting))
+    event = ticket_event(store_id, taken.first_seq, now_ms, "undone", rows.ticket(found[0]))
+    yield from append(event)
+    return Change(rows.ticket(found[0]), (event,))
+
+
+_SAID = {
+    TicketState.WAITING: "waiting",
+    TicketState.CALLED: "called already",
+    TicketState.SERVING: "being served",
+    TicketState.DONE: "done",
+    TicketState.NO_SHOW: "marked as not here",
+    TicketState.LEFT: "gone",
+    TicketState.REMOVED: "removed",
+}
+
+
+def _moved(
+    store_id: str, taken: Taken, action: Action, ticket: Ticket, waiting: int, rules: Rules | None, now_ms: int
+) -> Operation[Change]:
+    """What every move leads to: the line's count and pace, the event, and who is to be told."""
+    calls = action is Action.CALL
+    found = yield Statement(_COUNT_AND_PACE if calls else _COUNT, (store_id, ticket.queue, waiting, *((now_ms,) if calls else ())))
+    queue = rows.queue(found[0])
+    seq = taken.first_seq
+    event = ticket_event(store_id, seq, now_ms, CHANGES[action], ticket, queue.pace_ms if calls else None)
+    yield from append(event)
+    if not rules:
+        return Change(ticket, (event,))
+    owed: list[Delivery] = []
+    if action in (Action.CALL, Action.RECALL):
+        owed += rules.compose(Moment("called", store_id, taken.name, taken.timezone, queue, ticket, 0, now_ms))
+    if waiting < 0 and taken.almost_at:
+        near = yield Statement(
+            "update tickets set almost_ms = $4 where store_id = $1 and almost_ms = 0 and id in (select id from tickets"
+            f" where store_id = $1 and queue_id = $2 and state = 'waiting' order by place limit $3) returning {rows.TICKET}",
+            (store_id, ticket.queue, taken.almost_at, now_ms),
+        )
+        for row in near:
+            next_one = rows.ticket(row)
+            before = yield Statement(
+                "select count(*) from tickets where store_id = $1 and queue_id = $2 and state = 'waiting' and place < $3",
+                (store_id, ticket.queue, next_one.place),
+            )
+            owed += rules.compose(Moment("almost", store_id, taken.name, taken.timezone, queue, next_one, before[0][0], now_ms))
+    count = yield from owe(store_id, seq, owed, now_ms)
+    return Change(ticket, (event,), count)
+
+
+_COUNT = f"update queues set waiting = waiting + $3 where store_id = $1 and id = $2 returning {rows.QUEUE}"
+
+# The pace is the time between two calls, smoothed (3 parts of the newest in 10); a gap of over half an hour says nothing about it.
+_COUNT_AND_PACE = (
+    "update queues set waiting = waiting + $3, last_call_ms = $4, pace_ms = case"
+    " when last_call_ms = 0 or $4 - last_call_ms > 1800000 or $4 < last_call_ms then pace_ms"
+    " when pace_ms = 0 then $4 - last_call_ms else (pace_ms * 7 + ($4 - last_call_ms) * 3) / 10 end"
+    f" where store_id = $1 and id = $2 returning {rows.QUEUE}"
+)
+
+
+def one(store_id: str, ticket_id: int) -> Operation[Ticket]:
+    """One ticket.
+
+    Raises:
+        TicketNotFound: there is no such ticket.
+    """
+    found = yield Statement(f"select {rows.TICKET} from tickets where store_id = $1 and id = $2", (store_id, ticket_id))
+    if not found:
+        raise TicketNotFound
+    return rows.ticket(found[0])

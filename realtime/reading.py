@@ -1,0 +1,81 @@
+"""JSON from outside, read into the types of `messages.py`, or refused with a sentence that names the field."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from realtime.errors import BadMessage, InvalidInput
+
+T = TypeVar("T")
+
+_PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "nothing",
+}
+_SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"Object missing required field `(?P<name>.*)`"), "This is missing."),
+    (re.compile(r"Object contains unknown field `(?P<name>.*)`"), "There is no such field. Leave it out."),
+    (re.compile(r"Expected `str` of length >= 1"), "This must not be empty."),
+    (re.compile(r"Expected `str` of length >= (?P<least>\d+)"), "Use at least {least} characters."),
+    (re.compile(r"Expected `str` of length <= (?P<most>\d+)"), "Use at most {most} characters."),
+    (re.compile(r"Expected `array` of length >= (?P<least>\d+)"), "Give at least {least}."),
+    (re.compile(r"Expected `array` of length <= (?P<most>\d+)"), "Give at most {most}."),
+    (re.compile(r"Expected `int` >= (?P<least>-?\d+)"), "This must be at least {least}."),
+    (re.compile(r"Expected `int` <= (?P<most>-?\d+)"), "This must be at most {most}."),
+    (re.compile(r"Number out of range"), "That number is too large."),
+    (re.compile(r"Expected `str` matching regex '\^#\[0-9a-fA-F\]\{6\}\$'"), "Give a colour as #rrggbb."),
+    (re.compile(r"Expected `str` matching regex '\^\[A-Z\]\$'"), "Give the letter of a queue, A to Z."),
+    (re.compile(r"Invalid enum value .*", re.DOTALL), "There is no such choice. Use one that the documentation lists."),
+    (re.compile(r"Expected `str` matching regex .*"), "This does not have the right form."),
+)
+_EXPECTED = re.compile(r"Expected `(?P<expected>[a-z |]+)`, got `(?P<got>[a-z]+)`")
+
+
+def read(data: bytes | str | msgspec.Raw, type_: type[T], within: str = "") -> T:
+    """The value of `type_` that a JSON text holds; `within` is put before the path of a wrong field.
+
+    Raises:
+        BadMessage: it is not JSON, not UTF-8, or nested too deep.
+        InvalidInput: it is JSON, but not of this type.
+    """
+    try:
+        return msgspec.json.decode(data, type=type_)
+    except msgspec.ValidationError as error:
+        raise refusal(error, within) from error
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadMessage("That could not be read as JSON. Check the quotes, commas and brackets.") from error
+    except RecursionError as error:
+        raise BadMessage("That is nested too deep to be read.") from error
+
+
+def refusal(error: msgspec.ValidationError, within: str = "") -> InvalidInput:
+    """A validation error in plain words, with the path of the field that is wrong, "queues[0].name"."""
+    said = str(error)
+    found = _PATH.search(said)
+    path = found[1].strip(".") if found else ""
+    what = said[: found.start()] if found else said
+    name, sentence = _sentence(what)
+    field = ".".join(part for part in (within, path, name) if part)
+    return InvalidInput(sentence, field=field or None)
+
+
+def _sentence(what: str) -> tuple[str, str]:
+    for pattern, sentence in _SENTENCES:
+        found = pattern.fullmatch(what)
+        if found:
+            groups = found.groupdict()
+            return groups.get("name", ""), sentence.format(**groups)
+    found = _EXPECTED.fullmatch(what)
+    if found:
+        expected = " or ".join(_KINDS.get(kind.strip(), kind.strip()) for kind in found["expected"].split("|"))
+        return "", f"This must be {expected}, not {_KINDS.get(found['got'], found['got'])}."
+    return "", "That value cannot be used."

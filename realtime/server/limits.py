@@ -1,0 +1,91 @@
+"""Limits on sockets: so many in this process and so many from one address, refused before the upgrade; plain HTTP is never refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv6Address
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from realtime.errors import Overloaded
+from realtime.messages import Problem
+from realtime.server.wire import EXTENSION
+
+RETRY_AFTER_SECONDS = 10
+
+
+class SocketLimits:
+    """ASGI middleware. It belongs inside the one that reads forwarded headers, so that it sees the client's own address."""
+
+    def __init__(self, app: ASGIApp, most: int, most_per_address: int) -> None:
+        self._app = app
+        self._most = most
+        self._most_per_address = most_per_address
+        self._count = 0
+        self._by_address: dict[str, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+            return
+        address = network(scope["client"][0] if scope.get("client") else "")
+        if self._count >= self._most or self._by_address.get(address, 0) >= self._most_per_address:
+            await _refuse(scope, receive, send)
+            return
+        leave = self._enter(address)
+        fanout = scope.get("extensions", {}).get(EXTENSION)
+        if fanout is not None:
+            fanout.at_close(leave)
+            await self._app(scope, receive, send)
+        else:
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                leave()
+
+    def _enter(self, address: str) -> Callable[[], None]:
+        self._count += 1
+        self._by_address[address] = self._by_address.get(address, 0) + 1
+
+        def leave() -> None:
+            self._count -= 1
+            left = self._by_address[address] - 1
+            if left:
+                self._by_address[address] = left
+            else:
+                del self._by_address[address]
+
+        return leave
+
+
+def network(address: str) -> str:
+    """What one customer has to itself: an IPv4 address, or an IPv6 network of 64 bits."""
+    if ":" not in address:
+        return address
+    try:
+        whole = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(whole.ipv4_mapped or IPv6Address(int(whole) >> 64 << 64))
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": Overloaded.close_code, "reason": Overloaded.sentence})
+        return
+    problem = Problem("about:blank", "Service Unavailable", Overloaded.status, Overloaded.sentence, Overloaded.code, retry=True)
+    body = msgspec.json.encode(problem)
+    start: Message = {
+        "type": "websocket.http.response.start",
+        "status": Overloaded.status,
+        "headers": [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"retry-after", b"%d" % RETRY_AFTER_SECONDS),
+            (b"connection", b"close"),
+        ],
+    }
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": body})

@@ -1,0 +1,122 @@
+"""One HTTP/1.1 connection with deadlines: uvicorn waits for a request for as long as it takes, and for a head of any size."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from realtime.server.faults import FaultLog
+
+BODY_SECONDS = 30.0
+"""How long the rest of a request may take after its head."""
+MOST_HEAD_BYTES = 32_768
+
+_LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class RequestProtocol(HttpToolsProtocol):
+    """Closes a connection whose request head, or body, is not there in time, or that never speaks; has no part in what a socket does."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        head_seconds: float,
+        faults: FaultLog,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.faults = self.logger = faults
+        self.head_seconds = head_seconds
+        self.head_bytes = 0
+        self.in_head = True
+        self.due: float | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """A request is being answered."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and not cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.due_in(self.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.due is None and not self.busy:
+            self.in_head, self.head_bytes = True, 0
+            self.due_in(self.head_seconds)
+        super().data_received(data)
+        if self.in_head and not self.transport.is_closing():
+            self.head_bytes += len(data)
+            if self.head_bytes > MOST_HEAD_BYTES:
+                self.faults.warning("A request had too large a head and was refused.")
+                self.refuse(_LARGE)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.in_head:  # what comes after the body as a trailer is read by nobody, and would be kept without a bound
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        self.due_in(BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.due = None
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.stop_timer()
+        super().handle_websocket_upgrade()
+        # The parser and this object hold each other; thousands of idle sockets would keep them until the next full collection.
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+
+    def due_in(self, seconds: float) -> None:
+        """Sets the deadline. The timer is armed once and looks again when it fires: most requests never arm a second one."""
+        self.due = self.loop.time() + seconds
+        if self.timer is not None and self.timer.when() > self.due:
+            self.timer.cancel()
+            self.timer = None
+        if self.timer is None:
+            self.timer = self.loop.call_at(self.due, self.look)
+
+    def look(self) -> None:
+        self.timer = None
+        if self.due is None or self.transport.is_closing():
+            return
+        if self.due > self.loop.time():
+            self.timer = self.loop.call_at(self.due, self.look)
+            return
+        if not self.in_head:
+            self.faults.warning("A request's body did not arrive in time.")
+            self.transport.abort()
+        elif self.head_bytes:
+            self.faults.warning("A request's head did not arrive in time.")
+            self.refuse(_LATE)
+        else:
+            self.transport.close()
+
+    def refuse(self, answer: bytes) -> None:
+        # While an earlier request is being answered, an answer of ours would land in the middle of it.
+        if not self.busy:
+            self.transport.write(answer)
+        self.transport.close()
+
+    def stop_timer(self) -> None:
+        self.due = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

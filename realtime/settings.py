@@ -1,0 +1,389 @@
+"""Settings: what settings.toml, a file of the operator's own and the environment say, as one frozen value in which everything fits together."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from realtime.errors import BadSettings
+
+PREFIX = "NOWSERVING_"
+HOST_NAMES = {
+    "PORT": "port",
+    "DATABASE_URL": "database_url",
+    "REDIS_URL": "redis_url",
+    "WEB_CONCURRENCY": "web_concurrency",
+    "SECRET_KEY": "secret_key",
+}
+"""Environment variables as hosts set them, and the settings they mean. NOWSERVING_<NAME> wins over them."""
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Secret = Annotated[str, Meta(extra={"shown": "nothing"})]
+Url = Annotated[str, Meta(extra={"shown": "no password"})]
+Gateway = Annotated[str, Meta(extra={"shown": "scheme"})]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Every setting, checked. What each means is said once, in settings.toml."""
+
+    public_url: str
+    host: Annotated[str, Meta(min_length=1, max_length=255)]
+    port: Annotated[int, Meta(ge=0, le=65_535)]
+    trusted_proxies: list[str]
+    web_concurrency: Annotated[int, Meta(ge=1, le=256)]
+    log_level: Literal["debug", "info", "warning", "error"]
+
+    database_url: Url
+    redis_url: Url
+    secret_key: Secret
+    allow_ephemeral_sqlite: bool
+
+    store_hours: Annotated[int, Meta(ge=1, le=24)]
+    code_minutes: Annotated[int, Meta(ge=1, le=1440)]
+    access_token_minutes: Annotated[int, Meta(ge=1, le=1440)]
+    refresh_token_days: Annotated[int, Meta(ge=1, le=400)]
+    link_minutes: Annotated[int, Meta(ge=1, le=1440)]
+    confirm_link_days: Annotated[int, Meta(ge=1, le=400)]
+
+    phone_region: Annotated[str, Meta(pattern="^([A-Z]{2})?$")]
+    sign_in_tries_per_minute: Count
+    joins_per_minute: Count
+    hash_workers: Annotated[int, Meta(ge=1, le=64)]
+
+    drain_seconds: Seconds
+    request_head_seconds: Seconds
+    max_body_bytes: Bytes
+    max_frame_bytes: Bytes
+    max_sockets: Count
+    max_sockets_per_address: Count
+    ping_seconds: Seconds
+    pong_seconds: Seconds
+
+    soft_backlog_bytes: Bytes
+    hard_backlog_bytes: Bytes
+    max_backlog_seconds: Seconds
+    flush_window_ms: Annotated[float, Meta(ge=0, le=100)]
+    replay_events: Annotated[int, Meta(ge=0, le=1_000_000)]
+
+    write_queue: Count
+    write_batch: Count
+    read_connections: Annotated[int, Meta(ge=1, le=64)]
+    postgres_pool: Annotated[int, Meta(ge=1, le=1000)]
+
+    smtp_url: Url
+    mail_from: Annotated[str, Meta(max_length=320)]
+    smtp_deadline_seconds: Seconds
+    smtp_allow_plain: bool
+    sms_url: Gateway
+    notifier_deadline_seconds: Seconds
+    job_lease_seconds: Seconds
+    job_max_attempts: Count
+    retry_first_seconds: Seconds
+    retry_most_seconds: Seconds
+    plugins_off: list[str]
+
+    notes: tuple[str, ...] = ()
+    """What was understood differently than it was said; the runner logs them."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], file: Path | None = None) -> Settings:
+        """The settings of this process: settings.toml, then `file` (or NOWSERVING_SETTINGS), then the environment.
+
+        Raises: BadSettings, whose message names every fault in a line of its own: "name: what is wrong, what to do".
+        """
+        named = environ.get(PREFIX + "SETTINGS", "")
+        path = file or (Path(named) if named else None)
+        shipped = _read(_shipped())
+        try:
+            own = _read(path) if path else {}
+        except BadSettings as error:
+            return settle(shipped, environ, faults=[error.message])
+        return settle(shipped, environ, own)
+
+    @classmethod
+    def defaults(cls, **changes: Any) -> Settings:
+        """What settings.toml says, with `changes`, whatever the environment says; for tests and for embedding. Raises: BadSettings."""
+        return settle(_read(_shipped()), {}, changes)
+
+    @property
+    def sqlite_path(self) -> str:
+        """The database file, empty when the database is Postgres."""
+        return self.database_url.removeprefix("sqlite:///") if self.database_url.startswith("sqlite:") else ""
+
+    def shown(self) -> dict[str, Any]:
+        """Every setting as it may be shown to anybody: no secret key, no password, no gateway token."""
+        return {name: _redact(_SHOWN.get(name, ""), getattr(self, name)) for name in NAMES}
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
+
+
+_HINTS: Mapping[str, Any] = get_type_hints(Settings, include_extras=True)
+NAMES = tuple(name for name in Settings.__struct_fields__ if name != "notes")
+"""The names of all settings, in the order of settings.toml."""
+_SHOWN = {name: meta.extra["shown"] for name in NAMES for meta in getattr(_HINTS[name], "__metadata__", ()) if meta.extra is not None}
+
+
+def settle(
+    shipped: Mapping[str, Any], environ: Mapping[str, str], own: Mapping[str, Any] = MappingProxyType({}), faults: Sequence[str] = ()
+) -> Settings:
+    """What settings.toml, an environment and the operator's own file say -> Settings. Pure.
+
+    Raises: BadSettings, naming all faults, those in `faults` first.
+    """
+    faults = list(faults)
+    notes: list[str] = []
+    chosen: dict[str, Any] = {}
+    values = {**shipped, **own}
+    for name, value in values.items():
+        if name in NAMES:
+            _choose(chosen, faults, name, name, value, strict=True)
+        else:
+            faults.append(f"{name}: is not a setting{_instead(name, NAMES)}")
+    for name in NAMES:
+        if name not in values:
+            faults.append(f"{name}: is missing; write it into settings.toml again")
+
+    for key, said in sorted(environ.items()):
+        name = key.removeprefix(PREFIX).lower()
+        if key in HOST_NAMES and said and PREFIX + HOST_NAMES[key].upper() not in environ:
+            _choose(chosen, faults, key, HOST_NAMES[key], said, strict=False)
+        elif key.startswith(PREFIX) and name in NAMES:
+            _choose(chosen, faults, key, name, said, strict=False)
+        elif key.startswith(PREFIX) and name != "settings":
+            faults.append(f"{key}: is not a setting{_instead(name, NAMES, PREFIX)}")
+    if environ.get("PORT") and PREFIX + "HOST" not in environ and "host" not in own:
+        # A host that says on which port it will call reaches the process from another machine.
+        chosen["host"] = "0.0.0.0"  # noqa: S104 - see above
+    if environ.get("DYNO") and PREFIX + "TRUSTED_PROXIES" not in environ and "trusted_proxies" not in own:
+        # Nothing but the host's router reaches a dyno, from a private address that is another one every time. Not "*": with that the
+        # visitor's address would be read from what the visitor wrote, not from what the router added.
+        chosen["trusted_proxies"] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"]
+
+    faults += _urls(chosen) + _contradictions(chosen)
+    faults += _single_process(chosen, environ, notes)
+    if faults:
+        raise BadSettings("\n".join(map(_plain, faults)))
+    return Settings(**chosen, notes=tuple(notes))
+
+
+def _shipped() -> Path:
+    """settings.toml: beside this file in an installed package, at the root of a checkout."""
+    beside = Path(__file__).with_name("settings.toml")
+    return beside if beside.exists() else Path(__file__).parents[1] / "settings.toml"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise BadSettings(f"{path}: cannot be read ({why}); check the path, or leave out --settings and {PREFIX}SETTINGS") from error
+    return parse(text, str(path))
+
+
+def parse(text: bytes, origin: str) -> dict[str, Any]:
+    """The text of a settings file -> its values, unchecked. Raises: BadSettings where it is not TOML at all."""
+    try:
+        return tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        why = str(error) or "nested too deeply"
+        raise BadSettings(f"{origin}: is not a TOML file ({why}); write one `name = value` a line, as in settings.toml") from error
+
+
+def _choose(chosen: dict[str, Any], faults: list[str], origin: str, name: str, value: Any, *, strict: bool) -> None:
+    if not strict and name in ("trusted_proxies", "plugins_off"):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        checked = msgspec.convert(value, _HINTS[name], strict=strict)
+    except msgspec.ValidationError:
+        shown = "cannot be used" if name in _SHOWN else f"cannot be {_short(value)}"
+        faults.append(f"{origin}: {shown}; write {_wanted(name)}")
+        return
+    if any(_UNREADABLE.search(text) for text in (checked if isinstance(checked, list) else [str(checked)])):
+        faults.append(f"{origin}: has control characters or broken UTF-8 in it; write it again, on one line")
+        return
+    chosen[name] = checked
+
+
+_UNREADABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def _wanted(name: str) -> str:
+    """What a setting may be, in the words of somebody who edits a settings file."""
+    hint = _HINTS[name]
+    if name == "log_level":
+        return "debug, info, warning or error"
+    if name == "phone_region":
+        return 'two capital letters such as "DE", or empty'
+    if get_origin(hint) is list:
+        return 'a list of texts such as ["one", "two"]'
+    kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}[getattr(hint, "__origin__", hint)]
+    meta = getattr(hint, "__metadata__", (Meta(),))[0]
+    if meta.gt is not None:
+        return f"{kind} above {meta.gt} and at most {meta.le}"
+    if meta.ge is not None:
+        return f"{kind} from {meta.ge} to {meta.le}"
+    if meta.max_length is not None:
+        return f"{kind} of at most {meta.max_length} characters{', not empty' if meta.min_length else ''}"
+    return kind
+
+
+def _short(value: Any) -> str:
+    said = _plain(json.dumps(value, default=str, ensure_ascii=False))
+    return said if len(said) <= 60 else said[:57] + "..."
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _instead(name: str, names: tuple[str, ...], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    if not near:
+        return "; remove it, or see docs/settings.md for what there is"
+    return f"; did you mean {prefix + near[0].upper() if prefix else near[0]}?"
+
+
+def _urls(chosen: dict[str, Any]) -> list[str]:
+    """Brings addresses into the one form the program reads; returns what is wrong with them."""
+    faults = []
+    database = chosen.get("database_url", "sqlite:///-")
+    for accepted in ("postgres://", "postgresql+asyncpg://", "postgres+asyncpg://"):
+        if database.startswith(accepted):
+            database = "postgresql://" + database.removeprefix(accepted)
+    if database.startswith("sqlite:"):
+        path = database.partition("?")[0].removeprefix("sqlite:///")
+        if path in ("", ":memory:") or path.startswith("sqlite:"):
+            faults.append("database_url: names no file; write sqlite:///nowserving.db, or with four slashes an absolute path")
+        elif "?" in database:
+            faults.append("database_url: takes no options after ? with SQLite; remove them")
+    elif not _server(database, ("postgresql",)):
+        faults.append("database_url: must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    chosen["database_url"] = database
+
+    redis = chosen.get("redis_url", "")
+    for accepted, native in (("valkey://", "redis://"), ("valkeys://", "rediss://")):
+        redis = native + redis.removeprefix(accepted) if redis.startswith(accepted) else redis
+    if redis and not _server(redis, ("redis", "rediss")):
+        faults.append("redis_url: must be redis://HOST:PORT, or rediss:// with encryption, or empty")
+    chosen["redis_url"] = redis
+
+    if chosen.get("smtp_url") and not _server(chosen["smtp_url"], ("smtp", "smtps")):
+        faults.append("smtp_url: must be smtp://USER:PASSWORD@HOST:PORT or smtps://USER:PASSWORD@HOST:PORT, or empty")
+    if chosen.get("sms_url") and "://" not in chosen["sms_url"]:
+        faults.append("sms_url: must be an Apprise URL such as twilio://SID:TOKEN@FROM, or empty")
+    public = chosen.get("public_url", "").rstrip("/")
+    parts = _server(public, ("http", "https"))
+    if public and (parts is None or parts.path or parts.query or parts.fragment or parts.username is not None):
+        faults.append("public_url: must be http:// or https:// and a host name, without a path, such as https://queue.example.com")
+    chosen["public_url"] = public
+    for network in chosen.get("trusted_proxies", []):
+        try:
+            if network != "*":
+                ip_network(network)
+        except ValueError:
+            faults.append(
+                f'trusted_proxies: {_short(network)} is not an address or a network; write one such as "10.0.0.0/8", or "*" for all'
+            )
+    return faults
+
+
+def _server(url: str, schemes: tuple[str, ...]) -> SplitResult | None:
+    """The parts of an address that names a server, None if it names none."""
+    try:
+        parts = urlsplit(url)
+        named = parts.hostname or (parts.scheme == "postgresql" and "host=" in parts.query)
+        _ = parts.port  # raises ValueError where it is not a number
+        return parts if parts.scheme in schemes and named else None
+    except ValueError:
+        return None
+
+
+_AT_MOST = (
+    ("soft_backlog_bytes", "hard_backlog_bytes"),
+    ("retry_first_seconds", "retry_most_seconds"),
+    ("write_batch", "write_queue"),
+    ("max_sockets_per_address", "max_sockets"),
+    ("pong_seconds", "ping_seconds"),
+    # A job whose lease ends while its notifier still works is done twice.
+    ("smtp_deadline_seconds", "job_lease_seconds"),
+    ("notifier_deadline_seconds", "job_lease_seconds"),
+)
+"""Pairs of settings of which the first must not be larger than the second."""
+
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
+    faults = [
+        f"{low}: is {_short(chosen[low])}, larger than {high}, which is {_short(chosen[high])}; lower the one or raise the other"
+        for low, high in _AT_MOST
+        if low in chosen and high in chosen and chosen[low] > chosen[high]
+    ]
+    if chosen.get("smtp_url") and not chosen.get("mail_from", "-"):
+        faults.append("mail_from: is empty although smtp_url is set; write the address mails come from, such as queue@example.com")
+    if chosen.get("smtp_url") and not chosen.get("public_url", "-") and chosen.get("host") not in _LOOPBACK:
+        faults.append(
+            "public_url: is empty although mails go out; they carry links that sign people in, so write the address people use,"
+            " such as https://queue.example.com"
+        )
+    if chosen.get("mail_from") and "@" not in chosen["mail_from"]:
+        faults.append("mail_from: is not an e-mail address; write one such as queue@example.com")
+    if 0 < len(chosen.get("secret_key", "")) < 32:
+        faults.append(
+            "secret_key: is shorter than 32 characters; make one with"
+            ' `python3 -c "import secrets; print(secrets.token_urlsafe(32))"`, or leave it empty'
+        )
+    return faults
+
+
+def _single_process(chosen: dict[str, Any], environ: Mapping[str, str], notes: list[str]) -> list[str]:
+    """SQLite means one process and one disk that stays."""
+    if not chosen["database_url"].startswith("sqlite:"):
+        return []
+    if chosen.get("web_concurrency", 1) > 1:
+        notes.append(f"web_concurrency is {chosen['web_concurrency']}, but SQLite serves one process: running one. Use Postgres for more.")
+        chosen["web_concurrency"] = 1
+    if chosen.get("redis_url"):
+        notes.append("redis_url is set, but with SQLite there is one process, so it is not used.")
+        chosen["redis_url"] = ""
+    if environ.get("DYNO") and not chosen.get("allow_ephemeral_sqlite", True):
+        return [_LOST_DISK]
+    return []
+
+
+_LOST_DISK = (
+    "database_url: is SQLite, but this host (it sets DYNO) deletes its disk at every restart, and the store with it; set DATABASE_URL"
+    " to a Postgres database (on Heroku: `heroku addons:create heroku-postgresql`),"
+    " or NOWSERVING_ALLOW_EPHEMERAL_SQLITE=true to try it out all the same"
+)
+
+
+def _redact(shown: str, value: Any) -> Any:
+    if not shown or not value or value.startswith("sqlite:"):
+        return value
+    if shown == "nothing":
+        return "***"
+    if shown == "scheme":
+        return value.partition("://")[0] + "://***"
+    parts = urlsplit(value)
+    address = parts.netloc.rpartition("@")[2]
+    if parts.username is not None:
+        address = f"{parts.username}:***@{address}" if parts.password else f"{parts.username}@{address}"
+    query = [(name, value if name in ("host", "port", "sslmode") else "***") for name, value in parse_qsl(parts.query)]
+    return urlunsplit(parts._replace(netloc=address, query=urlencode(query, safe="*/")))

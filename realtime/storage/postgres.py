@@ -1,0 +1,323 @@
+"""Storage in Postgres, for any number of processes: one transaction per operation, on a connection of the pool."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from databases import Database, DatabaseURL
+
+from realtime.errors import CannotStart, Conflict, NowServingError, StorageBusy, StorageFailed, Unavailable
+from realtime.storage import schema
+from realtime.storage.statement import Operation, P, T, name_of
+
+log = logging.getLogger(__name__)
+
+_WRITE = "begin isolation level read committed"
+_READ = "begin isolation level repeatable read, read only"
+_ATTEMPTS = 10
+_FIRST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.25
+_CHECK_SECONDS = 5.0
+_VACUUM_SECONDS = 600
+
+_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""The database undid the transaction so that another could go on."""
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.StatementCompletionUnknownError,
+    asyncpg.ConnectionDoesNotExistError,
+    OSError,
+)
+"""The connection is gone. A time that ran out is an OSError too, but says nothing of the connection."""
+_BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
+class _Lost(Exception):
+    """The connection went away before the commit was sent, so nothing was changed."""
+
+
+class _Abandoned(Exception):
+    """Nobody waits for this read any more."""
+
+
+class PostgresStorage:
+    """Durable as the server is told to be (`synchronous_commit`).
+
+    Operations on the same store happen one after another, because each takes the store's row first; their callers may resume in
+    another order, so whoever needs the order goes by `seq`. An operation that the database undid for another's sake (40001, 40P01),
+    or whose connection was lost before its commit was sent, is run again, a bounded number of times. A connection that is lost
+    while the commit is under way leaves the outcome unknown: that is raised as Unavailable, never reported as done or undone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        write_queue: int = 10_000,
+        pool: int = 8,
+        statement_seconds: float = 10.0,
+        acquire_seconds: float = 5.0,
+    ) -> None:
+        self._url = DatabaseURL(url)
+        self._queue = write_queue
+        self._statement_seconds = statement_seconds
+        self._acquire_seconds = acquire_seconds
+        # Of what may follow the `?` of an address, `databases` passes next to nothing on, so it is done here.
+        options = self._url.options
+        if unknown := sorted(options.keys() - {"host", "sslmode", "ssl", "application_name"}):
+            raise CannotStart(f"DATABASE_URL has options that are not known: {', '.join(unknown)}. Take them out.")
+        secure = {"ssl": options["sslmode"]} if "sslmode" in options else {}
+        self._database = Database(
+            self._url,
+            # All connections are made at the start and kept: making one looks for certificates in the home folder, on the loop.
+            min_size=pool,
+            max_size=pool,
+            max_inactive_connection_lifetime=0,
+            timeout=acquire_seconds,
+            command_timeout=statement_seconds + 1.0,
+            server_settings={"application_name": options.get("application_name", "nowserving")},
+            init=self._prepare,
+            reset=_nothing,
+            **secure,
+        )
+        self._places = asyncio.Semaphore(pool)
+        self._unfinished = 0
+        self._running: set[asyncio.Task[Any]] = set()
+        self._open = False
+
+    async def open(self) -> None:
+        try:
+            async with asyncio.timeout(self._acquire_seconds):
+                await self._database.connect()
+            self._open = True
+            sql = schema.text()
+            self._tables = schema.tables(sql)
+            await self.write(schema.install, sql)
+            await self.write(schema.touch)
+        except (*_BROKEN, ValueError, StorageFailed) as error:
+            await self.close()
+            raise self._cannot_start(error.__cause__ or error) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        self._open = False
+        while self._running:
+            await asyncio.wait(self._running)
+        try:
+            async with asyncio.timeout(self._acquire_seconds):
+                await self._database.disconnect()
+        except (*_BROKEN, AssertionError) as error:
+            log.warning("the connections were not closed in order: %s", _reason(error))
+
+    async def write(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(_WRITE, make, args, kwargs)  # type: ignore[no-any-return]  # what `make` returns is T
+
+    async def read(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(_READ, make, args, kwargs)  # type: ignore[no-any-return]  # what `make` returns is T
+
+    async def scrub(self) -> None:
+        """Best effort: `vacuum` lets go of deleted rows; what write-ahead logs and backups hold is the server's business."""
+        await self._in_line("scrub", self._vacuum)
+
+    async def check(self) -> None:
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await self.write(schema.touch)
+        except TimeoutError:
+            raise Unavailable(f"The database did not answer within {_CHECK_SECONDS:.0f} seconds.") from None
+
+    # ---- one operation ----
+
+    async def _run(self, begin: str, make: Callable[..., Operation[Any]], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        abandoned = asyncio.Event()
+        name = name_of(make)
+        try:
+            return await self._in_line(name, lambda: self._attempts(begin, lambda: make(*args, **kwargs), name, abandoned))
+        except asyncio.CancelledError:
+            if begin == _READ:
+                abandoned.set()
+            raise
+
+    async def _in_line(self, name: str, act: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Wait for a connection's place; then finish, whether or not the caller is still there."""
+        if not self._open:
+            raise StorageFailed
+        if self._unfinished >= self._queue:
+            log.warning("%s was refused: %d operations wait already", name, self._unfinished)
+            raise StorageBusy(retry_after=1)
+        self._unfinished += 1
+        try:
+            async with asyncio.timeout(self._acquire_seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            log.warning("%s was refused: no connection was free for %g s", name, self._acquire_seconds)
+            raise StorageBusy(retry_after=1) from None
+        finally:
+            self._unfinished -= 1
+        task = asyncio.create_task(act())
+        self._running.add(task)
+        task.add_done_callback(self._leave)
+        return await asyncio.shield(task)
+
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        self._places.release()
+
+    async def _attempts(self, begin: str, make: Callable[[], Operation[Any]], name: str, abandoned: asyncio.Event) -> Any:
+        problem: BaseException | None = None
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                most = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
+                await asyncio.sleep(random.uniform(0, most))  # rivals are spread over time
+            try:
+                return await self._transaction(begin, make, name, abandoned)
+            except _AGAIN as error:
+                problem = error
+            except _Lost as error:
+                problem = error.__cause__
+            except asyncpg.IntegrityConstraintViolationError as error:
+                log.warning("%s was refused: %s", name, _reason(error))
+                error.detail = None  # it quotes the row
+                raise Conflict from error
+            except _BROKEN as error:
+                problem = error
+                break
+            except (NowServingError, _Abandoned):
+                raise
+            except BaseException as error:
+                log.error("%s failed: %s", name, _reason(error))
+                raise
+        log.error("%s failed: %s", name, _reason(problem))
+        raise StorageFailed from problem
+
+    async def _transaction(self, begin: str, make: Callable[[], Operation[Any]], name: str, abandoned: asyncio.Event) -> Any:
+        async with self._connection() as raw:
+            try:
+                await raw.execute(begin)
+                value = await _drive(raw, make(), abandoned)
+            except BaseException as error:
+                await _roll_back(raw, error)
+                if isinstance(error, Exception) and _is_lost(raw, error):
+                    raise _Lost from error
+                raise
+            try:
+                told = await raw.execute("commit")
+            except _BROKEN as error:
+                if isinstance(error, asyncpg.PostgresError) and not _is_lost(raw, error):
+                    raise  # the server itself says that it did not commit
+                _drop(raw)
+                if begin == _READ:
+                    raise _Lost from error
+                log.error("%s: the connection was lost during the commit: %s", name, _reason(error))
+                raise Unavailable("The database did not say whether that was saved. Look before you try again.") from error
+            if told != "COMMIT":
+                raise StorageFailed
+            return value
+
+    async def _vacuum(self) -> None:
+        async with self._connection() as raw:
+            try:
+                await raw.execute("set statement_timeout = 0")
+                await raw.execute(f"vacuum {', '.join(self._tables)}", timeout=_VACUUM_SECONDS)
+                await self._prepare(raw)
+            except _BROKEN as error:
+                log.warning("vacuum was not finished: %s", _reason(error))
+                _drop(raw)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool. Only called in a task of its own, as `databases` keeps one connection per task."""
+        connection = self._database.connection()
+        await connection.__aenter__()
+        try:
+            yield connection.raw_connection
+        finally:
+            try:
+                await connection.__aexit__()
+            except _BROKEN as error:  # what was done with it is done
+                log.warning("a connection was lost when it was put back: %s", _reason(error))
+
+    async def _prepare(self, raw: asyncpg.Connection) -> None:
+        limit = str(int(self._statement_seconds * 1000))
+        wanted = {
+            "statement_timeout": limit,
+            "idle_in_transaction_session_timeout": limit,
+            "tcp_keepalives_idle": "60",  # routers forget connections that say nothing
+        }
+        await raw.execute(
+            "select set_config(name, value, false) from unnest($1::text[], $2::text[]) as u (name, value)",
+            list(wanted),
+            list(wanted.values()),
+        )
+
+    def _cannot_start(self, error: BaseException) -> CannotStart:
+        where = f"{self._url.hostname or 'localhost'}:{self._url.port or 5432}"
+        if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+            why = f"Postgres at {where} refused the user or the password. Correct DATABASE_URL."
+        elif isinstance(error, asyncpg.InvalidCatalogNameError):
+            why = f"Postgres at {where} has no database {self._url.database}. Make it, or correct DATABASE_URL."
+        elif isinstance(error, asyncpg.InsufficientPrivilegeError):
+            why = f"Postgres at {where} does not let this user make tables in {self._url.database}. Grant it, or use another user."
+        elif isinstance(error, OSError | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError):
+            why = f"Postgres at {where} does not answer. Start it, or correct DATABASE_URL."
+        else:
+            why = f"Postgres at {where} cannot be used ({_reason(error)}). Look at its log, or correct DATABASE_URL."
+        return CannotStart(why)
+
+
+async def _drive(raw: asyncpg.Connection, operation: Operation[Any], abandoned: asyncio.Event) -> Any:
+    try:
+        sql, values, postgres = next(operation)
+        while not abandoned.is_set():
+            sql, values, postgres = operation.send(await raw.fetch(postgres or sql, *values))
+        raise _Abandoned
+    except StopIteration as stop:
+        return stop.value
+
+
+async def _nothing(_: asyncpg.Connection) -> None:
+    """In place of asyncpg's reset, which costs a round trip: operations leave nothing in a session but what `_prepare` set."""
+
+
+async def _roll_back(raw: asyncpg.Connection, error: BaseException) -> None:
+    if isinstance(error, TimeoutError | asyncio.CancelledError) or _is_lost(raw, error):
+        _drop(raw)  # to ask a server that does not answer for a rollback would only wait again
+        return
+    try:
+        await raw.execute("rollback")
+    except _BROKEN:
+        _drop(raw)
+
+
+def _is_lost(raw: asyncpg.Connection, error: BaseException) -> bool:
+    """Whether the error means that the connection is gone."""
+    if isinstance(error, TimeoutError):
+        return False
+    try:
+        return isinstance(error, _LOST) or raw.is_closed()
+    except asyncpg.InterfaceError:  # it has left the pool already
+        return True
+
+
+def _drop(raw: asyncpg.Connection) -> None:
+    try:
+        raw.terminate()
+    except asyncpg.InterfaceError:  # it has left the pool already
+        pass
+
+
+def _reason(error: BaseException | None) -> str:
+    """What went wrong in a word; never the error's own text, which may quote a person's data."""
+    return getattr(error, "sqlstate", None) or type(error).__name__

@@ -1,0 +1,97 @@
+"""The contract between operations and databases: an operation yields statements, is sent rows, and returns a value.
+
+An operation is a generator function, so it is written once and driven by every database. What it may count on:
+
+* It is one transaction: all of its statements happen, or none. Raising rolls it back.
+* It may be run again from its start before it has an outcome, so it changes nothing but rows. What it is given and what it makes
+  (times, ids, tokens) are its arguments.
+* Placeholders are `$1`, `$2` ... in one text for both databases; every argument is text, an integer or None. Rows are read by
+  position only: `(seq, epoch) = rows[0]`.
+* It never catches a database error. A broken constraint reaches the caller as `realtime.errors.Conflict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Statement(NamedTuple):
+    """One SQL text with the arguments of its placeholders."""
+
+    sql: str
+    args: tuple[Any, ...] = ()
+    postgres: str = ""
+    """Another text for Postgres, where the two databases must differ; it takes the same arguments."""
+
+
+Row: TypeAlias = Sequence[Any]
+Operation: TypeAlias = Generator[Statement, list[Row], T]
+
+
+def one(sql: str, *args: Any, postgres: str = "") -> Operation[Row | None]:
+    """The first row, or None: `row = yield from one("select name from stores where id = $1", store_id)`."""
+    rows = yield Statement(sql, args, postgres)
+    return rows[0] if rows else None
+
+
+def every(sql: str, *args: Any, postgres: str = "") -> Operation[list[Row]]:
+    """All rows, in the order of the statement."""
+    rows = yield Statement(sql, args, postgres)
+    return rows
+
+
+def name_of(make: Callable[..., object]) -> str:
+    """What an operation is called in logs and figures."""
+    return getattr(make, "__qualname__", None) or type(make).__name__
+
+
+class Storage(Protocol):
+    """Where operations are run. It keeps the event loop free and belongs to the loop that opened it.
+
+    Raises of both `write` and `read`, besides what the operation raises by itself:
+        Conflict: a constraint does not allow it; nothing was changed.
+        StorageBusy: too many operations wait already; nothing was changed.
+        StorageFailed: the database refused or broke; nothing was changed.
+        Unavailable: the connection was lost while the transaction was being committed (Postgres only), so nobody knows whether
+            it happened. It is never reported as done.
+    """
+
+    async def open(self) -> None:
+        """Make the tables where they are missing, and be ready.
+
+        Raises:
+            CannotStart: with a sentence that names the database and says what to do.
+        """
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of the database. Later operations raise StorageFailed."""
+
+    async def write(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `make(*args)` as one transaction and return its value once it is durable.
+
+        A caller that is cancelled before its operation has begun takes it back; after that the operation finishes as if the
+        caller were still there, and its value is dropped.
+        """
+        ...
+
+    async def read(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `make(*args)` on one consistent snapshot, in which nothing can be changed."""
+        ...
+
+    async def scrub(self) -> None:
+        """After deletions: leave nothing of what was deleted in the write-ahead log or in free pages, as far as the database can.
+
+        Raises:
+            StorageFailed: it could not be done now; calling again later may succeed.
+        """
+
+    async def check(self) -> None:
+        """Commit a tiny write.
+
+        Raises:
+            Unavailable: a write cannot be committed now.
+        """

@@ -1,0 +1,251 @@
+"""The one thread that writes a SQLite file: whatever waits is committed together, and nothing is reported before it is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from realtime.errors import StorageBusy, StorageFailed
+from realtime.storage.dialect import Texts, as_told, failed, reason
+from realtime.storage.statement import Operation, name_of
+from realtime.storage.turns import Turns
+
+log = logging.getLogger(__name__)
+
+
+class _Task(NamedTuple):
+    """An operation, its arguments, and where its outcome goes."""
+
+    make: Callable[..., Operation[Any]]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    future: asyncio.Future[Any]
+
+
+class _Action(NamedTuple):
+    """Something done on the connection between two commits."""
+
+    act: Callable[[sqlite3.Connection], Any]
+    future: asyncio.Future[Any]
+
+
+_Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+
+class _GaveUp(Exception):
+    """The database rolled the whole transaction back by itself."""
+
+
+class _OneFailed(Exception):
+    """An operation failed in a transaction that has no savepoints."""
+
+
+_CAREFUL = 8
+"""Commits with savepoints after an operation failed. Most never fail, and a savepoint costs as much as a statement or two."""
+
+
+class Writer:
+    """Runs operations in the order in which they were submitted, many to a commit, and hands their values back in that order.
+
+    An operation that fails takes back only what it did itself. Where the database gives up the whole transaction by itself (some
+    errors of a disk do that), the other operations of the commit run once more from their start, or fail too: none is reported as
+    done. Methods belong to the event loop's thread.
+    """
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], *, queue: int, batch: int) -> None:
+        self._connect = connect
+        self._queue = queue
+        self._batch = batch
+        self._texts = Texts()
+        self._inbox: SimpleQueue[Sequence[_Task | _Action]] = SimpleQueue()
+        self._gathered: list[_Task | _Action] = []
+        self._unfinished = 0
+        self._accepting = False
+        self._stopping = False
+        self._careful = 0
+        """Commits for which each operation gets a savepoint: some operation has just failed."""
+
+    async def start(self, turns: Turns) -> None:
+        """Connect, on the thread. Raises what `connect` raises."""
+        self._turns = turns
+        self._stopping = False
+        self._loop = asyncio.get_running_loop()
+        self._stopped: asyncio.Future[None] = self._loop.create_future()
+        started: asyncio.Future[None] = self._loop.create_future()
+        threading.Thread(target=self._work, args=(started,), name="sqlite-writer", daemon=True).start()
+        await started
+        self._accepting = True
+
+    async def stop(self) -> None:
+        """Finish what was accepted, then disconnect."""
+        if self._accepting:
+            self._accepting = False
+            self._hand_over()
+            self._inbox.put(())
+            await asyncio.shield(self._stopped)
+
+    async def write(self, make: Callable[..., Operation[Any]], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Run an operation as one transaction; its value, once it is durable.
+
+        Raises:
+            StorageBusy, StorageFailed, Conflict, and what the operation raises.
+        """
+        if self._unfinished >= self._queue:
+            log.warning("%s was refused: %d operations wait already", name_of(make), self._unfinished)
+            raise StorageBusy(retry_after=1)
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._submit(_Task(make, args, kwargs, future))
+        return await future
+
+    async def between_commits(self, act: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Do something on the connection, outside any transaction, after all that was submitted before."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._submit(_Action(act, future))
+        return await future
+
+    def _submit(self, item: _Task | _Action) -> None:
+        if not self._accepting:
+            raise StorageFailed
+        if not self._gathered:
+            # One hand-over for all that is submitted in this turn of the loop: batches fill without waiting for any time, and the
+            # thread does not compete for the interpreter with tasks that are about to submit.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(item)
+        self._unfinished += 1
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._turns.begin(len(self._gathered))
+            self._inbox.put(self._gathered)
+            self._gathered = []
+
+    def _deliver(self, outcomes: list[_Outcome], finished: int) -> None:
+        self._unfinished -= finished
+        self._turns.end(finished)
+        for future, value, error in outcomes:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
+    # ---- on the thread ----
+
+    def _work(self, started: asyncio.Future[None]) -> None:
+        try:
+            self._connection = self._connect()
+        except Exception as error:  # noqa: BLE001 - whatever it is, `start` raises it
+            self._tell([(started, None, error)], 0)
+            return
+        self._execute = self._connection.cursor().execute
+        self._tell([(started, None, None)], 0)
+        waiting: deque[_Task | _Action] = deque()
+        while self._receive(waiting):
+            batch: list[_Task] = []
+            while waiting and len(batch) < self._batch and isinstance(item := waiting[0], _Task):
+                batch.append(item)
+                waiting.popleft()
+            if batch:
+                self._tell(self._commit_together(batch), len(batch))
+            elif isinstance(item := waiting.popleft(), _Action):
+                self._tell([self._act(item)], 1)
+        self._connection.close()
+        self._tell([(self._stopped, None, None)], 0)
+
+    def _receive(self, waiting: deque[_Task | _Action]) -> bool:
+        """Take in what was handed over, waiting only when there is nothing to do. False when all is done after `stop`."""
+        while not self._stopping and len(waiting) < self._batch and not (waiting and self._inbox.empty()):
+            self._turns.give_back()
+            items = self._inbox.get()
+            self._turns.take()
+            self._stopping = not items
+            waiting.extend(items)
+        return bool(waiting)
+
+    def _tell(self, outcomes: list[_Outcome], finished: int) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, outcomes, finished)
+        except RuntimeError:
+            # The loop was closed without `stop`: nobody is left to be told, and nobody will submit.
+            self._stopping = True
+
+    def _act(self, action: _Action) -> _Outcome:
+        try:
+            return action.future, action.act(self._connection), None
+        except Exception as error:  # noqa: BLE001 - the thread must live on; the caller is told
+            return action.future, None, as_told(action.act, error)
+
+    def _commit_together(self, batch: list[_Task]) -> list[_Outcome]:
+        errors: dict[int, BaseException] = {}
+        problem: BaseException | None = None
+        given_up = 0
+        while given_up < 2:
+            try:
+                return self._transaction(batch, errors)
+            except _OneFailed:
+                continue  # the next run has savepoints
+            except _GaveUp as gave_up:
+                given_up += 1
+                problem = gave_up.__cause__
+            except Exception as error:  # noqa: BLE001 - the thread must live on; every caller is told
+                problem = error
+                break
+        log.error("nothing of %d operations was committed: %s", len(batch), reason(problem))
+        return [(task.future, None, errors.get(index) or failed(problem)) for index, task in enumerate(batch)]
+
+    def _transaction(self, batch: list[_Task], errors: dict[int, BaseException]) -> list[_Outcome]:
+        """Run and commit a batch, without the operations in `errors`; those that fail are added there.
+
+        Raises:
+            _OneFailed: there were no savepoints, and an operation failed; nothing of the batch was changed.
+            _GaveUp: an operation's error ended the whole transaction; nothing of the batch was changed.
+        """
+        execute, texts, connection = self._execute, self._texts, self._connection
+        outcomes: list[_Outcome] = []
+        alone = len(batch) == 1
+        careful = not alone and self._careful > 0
+        if careful:
+            self._careful -= 1
+        if connection.in_transaction:  # an earlier rollback failed
+            execute("rollback")
+        execute("begin immediate")
+        for index, (make, args, kwargs, future) in enumerate(batch):
+            if index in errors:
+                outcomes.append((future, None, errors[index]))
+                continue
+            if future.cancelled():
+                continue
+            if careful:
+                execute("savepoint operation")
+            try:
+                operation = make(*args, **kwargs)
+                sql, values, _ = next(operation)
+                while True:
+                    sql, values, _ = operation.send(execute(texts[sql], values).fetchall())
+            except StopIteration as stop:
+                outcomes.append((future, stop.value, None))
+            except BaseException as error:  # one operation's failure is its own caller's, whatever it is
+                if not careful and not alone and connection.in_transaction:
+                    # The others run again from their start; what this one has to say, it will say again.
+                    self._careful = _CAREFUL
+                    execute("rollback")
+                    raise _OneFailed from error
+                errors[index] = as_told(make, error)
+                if not connection.in_transaction:
+                    raise _GaveUp from error
+                execute("rollback" if alone else "rollback to operation")
+                outcomes.append((future, None, errors[index]))
+            if careful:
+                execute("release operation")
+        if connection.in_transaction:
+            self._turns.give_back()
+            execute("commit")
+            self._turns.take()
+        return outcomes

@@ -1,0 +1,44 @@
+"""The web layer: HTTP API, pages and the live socket, each in a file of its own; this one joins their routes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import Lifespan
+
+from realtime.settings import Settings
+from realtime.web import api_accounts, api_stores, api_tickets, endpoint, health, join_page, openapi, pages, ticket_page
+from realtime.web.context import Context
+from realtime.web.endpoint import Endpoint
+from realtime.web.files import Files
+from realtime.web.pages import Nowhere
+from realtime.web.pages import templates as templates
+from realtime.web.security import SecurityHeaders
+from realtime.web.sockets import Sockets as Sockets
+
+STATIC = Path(__file__).parent / "static"
+
+_DESCRIBED = (*api_stores.ENDPOINTS, *api_tickets.ENDPOINTS, *api_accounts.ENDPOINTS, *health.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))
+"""The whole HTTP API."""
+
+
+def application(settings: Settings, lifespan: Lifespan[Starlette]) -> Starlette:
+    """An application without routes yet: `app.router.routes.extend(routes(context))` once there is a context."""
+    return Starlette(lifespan=lifespan, middleware=[Middleware(SecurityHeaders, public_url=settings.public_url)])
+
+
+def routes(context: Context, sockets: Sockets | None = None) -> list[BaseRoute]:
+    """Everything this server answers to. `sockets` is what stands at `/live`; its `sweep` is the caller's to run."""
+    return [
+        *endpoint.routes(context, ENDPOINTS),
+        *pages.routes(context),
+        join_page.route(context),
+        ticket_page.route(context),
+        WebSocketRoute("/live", sockets or Sockets(context)),
+        Mount("/static", Files(directory=STATIC, check_dir=False)),
+        Route("/{path:path}", Nowhere(context)),
+    ]

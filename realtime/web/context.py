@@ -1,0 +1,62 @@
+"""Everything an endpoint may use, joined once by `app.py` and handed to every route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import Environment
+from starlette.types import Scope
+
+from realtime.settings import Settings
+from realtime.web import addresses
+from realtime.web.cases import Accounts, Closing, Lifecycle, Live, Pings, Reception, Storage, Tasks
+from realtime.web.cookies import Cookies
+from realtime.web.limits import Limits
+from realtime.web.readiness import Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    settings: Settings
+    accounts: Accounts
+    reception: Reception
+    closing: Closing
+    live: Live
+    storage: Storage
+    lifecycle: Lifecycle
+    limits: Limits
+    templates: Environment
+    pings: Pings
+    tasks: Tasks
+    """Socket commands run here."""
+    now_ms: Callable[[], int]
+    """The time of day, milliseconds UTC."""
+    clock: Callable[[], float]
+    """Seconds that only go forward."""
+    readiness: Readiness = field(default_factory=Readiness)
+    sessions: set[Any] = field(default_factory=set)
+    """Every live socket of this process, as a `Session`."""
+
+    def end_sessions(self, account_id: str) -> None:
+        """Close the live sockets of an account that signed out somewhere; browsers that are still signed in come back at once."""
+        for session in list(self.sessions):
+            session.end(account_id)
+
+    @property
+    def ticket_seconds(self) -> int:
+        """How long a phone keeps its tickets: until any store that is open now has closed."""
+        return self.settings.store_hours * 3600 + 3600
+
+    def seen_base(self, scope: Scope) -> str:
+        return addresses.seen_base(scope, self.settings.public_url)
+
+    def public_base(self, scope: Scope) -> str:
+        return addresses.public_base(scope, self.settings.public_url, self.settings.trusted_proxies)
+
+    def own_origin(self, origin: str, scope: Scope) -> bool:
+        return addresses.own_origin(origin, scope, self.settings.public_url)
+
+    def cookies(self, scope: Scope) -> Cookies:
+        return Cookies(addresses.is_secure(scope, self.settings.public_url))

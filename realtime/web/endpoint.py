@@ -1,0 +1,271 @@
+"""One endpoint of the HTTP API: declared once, from which its route and its description in OpenAPI are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from realtime.errors import InvalidInput, NotFound, NotSignedIn, NowServingError, QueueNotFound, StoreNotFound, TicketNotFound, TooLarge
+from realtime.reading import read
+from realtime.web import addresses, problems
+from realtime.web.context import Context
+from realtime.web.cookies import Cookies
+from realtime.web.problems import MethodNotAllowed, WrongContentType
+from realtime.web.security import refuse_cross_site
+
+B = TypeVar("B")
+SAFE = frozenset({"GET", "HEAD"})
+_KEY = re.compile(r"[!-~]{1,128}")
+
+
+class Auth(Enum):
+    """Who may call an endpoint."""
+
+    NOBODY = auto()
+    """Everybody; nobody is asked who they are."""
+    OWNER = auto()
+    """Bearer access token of an account."""
+    OWNER_IF_GIVEN = auto()
+    """The same, or nothing at all."""
+    SESSION = auto()
+    """The owner's refresh cookie."""
+    SESSION_IF_GIVEN = auto()
+    """The same, or nothing at all."""
+    TICKET = auto()
+    """Bearer ticket token, or the ticket cookie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A part of a path. What does not match it does not exist."""
+
+    pattern: str
+    description: str
+    example: str | int
+    missing: type[NowServingError]
+    number: bool = False
+
+
+PARAMETERS: Mapping[str, Parameter] = {
+    "store_id": Parameter("^[A-Za-z0-9_-]{1,64}$", "The store.", "k3v9x2m4p7qa", StoreNotFound),
+    "queue": Parameter("^[A-Z]$", "The queue's letter.", "A", QueueNotFound),
+    "ticket": Parameter("^[1-9][0-9]{0,14}$", "The ticket's id.", 12, TicketNotFound, number=True),
+    "code": Parameter("^[A-Za-z0-9_.-]{1,64}$", "What the QR code's link ends in.", "k3v9x2m4p7qa.Zm9vYmFyYmF6cXV4MTIzNA", NotFound),
+    "version": Parameter("^[A-Za-z0-9_-]{1,64}$", "Which picture.", "a1b2c3d4e5f6", NotFound),
+}
+_PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETERS.items()}
+
+
+class Call(Generic[B]):
+    """One request to one endpoint, checked: who asks, for what, with which body."""
+
+    __slots__ = ("account_id", "body", "context", "path", "scope", "status", "tickets")
+
+    def __init__(
+        self, context: Context, scope: Scope, path: Mapping[str, Any], body: B, account_id: str, tickets: tuple[str, ...], status: int
+    ) -> None:
+        self.context = context
+        self.scope = scope
+        self.path = path
+        self.body = body
+        self.account_id = account_id
+        """The signed-in owner, empty if there is none."""
+        self.tickets = tickets
+        """Secrets of the asker's tickets, the newest first."""
+        self.status = status
+
+    @property
+    def client(self) -> str:
+        """What this visitor's requests are counted under."""
+        return addresses.client(self.scope)
+
+    @property
+    def cookies(self) -> Cookies:
+        return self.context.cookies(self.scope)
+
+    @property
+    def seen_base(self) -> str:
+        return self.context.seen_base(self.scope)
+
+    @property
+    def public_base(self) -> str:
+        return self.context.public_base(self.scope)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Raises: InvalidInput."""
+        key = addresses.header(self.scope, b"idempotency-key")
+        if key is None:
+            return ""
+        if not _KEY.fullmatch(key):
+            raise InvalidInput("Use 1 to 128 letters, digits or signs as a key.", field="Idempotency-Key")
+        return key
+
+    def answer(self, value: Any = None, cookies: Iterable[str] = ()) -> Response:
+        """The endpoint's answer: `value` as JSON, or nothing."""
+        if value is None:
+            response = Response(status_code=self.status)
+        else:
+            response = Response(msgspec.json.encode(value), self.status, media_type="application/json")
+        for cookie in cookies:
+            response.headers.append("Set-Cookie", cookie)
+        return response
+
+
+Handler = Callable[[Call[Any]], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    method: str
+    path: str
+    summary: str
+    tag: str
+    handler: Handler
+    auth: Auth = Auth.NOBODY
+    request: type[msgspec.Struct] | None = None
+    response: Any = None
+    """The type of the answer's JSON; None if it has no body."""
+    status: int = 200
+    errors: Sequence[type[NowServingError]] = ()
+    """What can go wrong here besides what can go wrong everywhere."""
+    idempotent: bool = False
+    """Whether an Idempotency-Key makes the same answer come again."""
+    sets_cookie: bool = False
+    limited: bool = False
+    """Whether one visitor may call it only so often."""
+    media_type: str = "application/json"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether an empty body is refused; where every field may be left out, so may the body."""
+        return self.request is not None and any(field.required for field in msgspec.structs.fields(self.request))
+
+
+class Resource:
+    """All endpoints of one path, as an ASGI application."""
+
+    # Starlette asks a route's endpoint for its name.
+    __name__: ClassVar[str] = "resource"
+
+    def __init__(self, context: Context, endpoints: Sequence[Endpoint]) -> None:
+        self.context = context
+        self.endpoints = {endpoint.method: endpoint for endpoint in endpoints}
+        if "GET" in self.endpoints:
+            self.endpoints["HEAD"] = self.endpoints["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(scope, receive)
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response | None:
+        endpoint = self.endpoints.get(scope["method"])
+        if endpoint is None:
+            return problems.document(MethodNotAllowed(", ".join(sorted(self.endpoints))))
+        try:
+            return await endpoint.handler(await self._call(endpoint, scope, receive))
+        except NowServingError as error:
+            return problems.document(error)
+        except ClientDisconnect:
+            return None
+        except Exception as error:  # noqa: BLE001 - the last resort: one request fails, the process goes on
+            return problems.document(problems.unexpected(error, f"{endpoint.method} {endpoint.path}"))
+
+    async def _call(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Call[Any]:
+        path = _path(scope)
+        account_id, tickets = self._who(endpoint, scope)
+        body = await self._body(endpoint, scope, receive)
+        return Call(self.context, scope, path, body, account_id, tickets, endpoint.status)
+
+    def _who(self, endpoint: Endpoint, scope: Scope) -> tuple[str, tuple[str, ...]]:
+        """The signed-in owner and the tickets held. Raises: NotSignedIn, CrossSite."""
+        token = bearer(scope)
+        cookies = self.context.cookies(scope)
+        account_id, by_cookie = "", False
+        tickets: tuple[str, ...] = ()
+        if endpoint.auth is Auth.OWNER or (endpoint.auth is Auth.OWNER_IF_GIVEN and token is not None):
+            account_id = self.context.accounts.who(token or "")
+        elif endpoint.auth is Auth.TICKET and token is not None:
+            tickets = (token,)
+        elif endpoint.auth is Auth.TICKET:
+            tickets, by_cookie = cookies.read_tickets(scope), True
+            if not tickets:
+                raise NotSignedIn("There is no ticket on this phone. Scan the code on the screen to get one.")
+        elif endpoint.auth in {Auth.SESSION, Auth.SESSION_IF_GIVEN}:
+            by_cookie = bool(cookies.read(scope, cookies.session))
+        if scope["method"] not in SAFE and not account_id and (by_cookie or not tickets):
+            refuse_cross_site(self.context, scope, cookie=by_cookie)
+        return account_id, tickets
+
+    async def _body(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Any:
+        if endpoint.request is None:
+            return None
+        data = await read_body(scope, receive, self.context.settings.max_body_bytes)
+        if not data and not endpoint.needs_body:
+            return endpoint.request()
+        sent = (addresses.header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+        if sent != "application/json":
+            raise WrongContentType
+        return read(data, endpoint.request)
+
+
+async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The request's body, never more than `most` bytes of it, whatever its Content-Length says.
+
+    Raises:
+        TooLarge
+    """
+    said = addresses.header(scope, b"content-length")
+    sentence = f"That is more than the {most // 1024} KiB this server reads at once."
+    if said and said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > most):
+        raise TooLarge(sentence)
+    parts, size = [], 0
+    async for part in Request(scope, receive).stream():
+        size += len(part)
+        if size > most:
+            raise TooLarge(sentence)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def bearer(scope: Scope) -> str | None:
+    """The token of an Authorization header; None without one. Another scheme counts as a token that is none of ours."""
+    value = addresses.header(scope, b"authorization")
+    if value is None:
+        several = any(key == b"authorization" for key, _ in scope["headers"])
+        return "" if several else None
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def routes(context: Context, endpoints: Sequence[Endpoint]) -> list[Route]:
+    """One route per path, in the order of the table."""
+    by_path: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, []).append(endpoint)
+    return [Route(path, Resource(context, group), name=path) for path, group in by_path.items()]
+
+
+def _path(scope: Scope) -> dict[str, Any]:
+    """The parts of the path, checked. Raises: NotFound, of the kind that is missing."""
+    found: dict[str, Any] = {}
+    for name, value in scope.get("path_params", {}).items():
+        # Not `match`: "$" also matches before a line end at the end.
+        if not _PATTERNS[name].match(value) or value.endswith("\n"):
+            raise PARAMETERS[name].missing
+        found[name] = int(value) if PARAMETERS[name].number else value
+    return found

@@ -1,0 +1,115 @@
+"""The pages: which template stands at which address, with what it is told. Looking at a page changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from realtime.errors import NotFound, NowServingError
+from realtime.web import problems
+from realtime.web.addresses import header
+from realtime.web.context import Context
+from realtime.web.problems import MethodNotAllowed
+
+SHELLS: Mapping[str, str] = {
+    "/open": "open.html",
+    "/signin": "signin.html",
+    "/forgot": "forgot.html",
+    "/reset": "reset.html",
+    "/confirm": "confirm.html",
+    "/account": "account.html",
+    "/counter": "counter.html",
+    "/t": "ticket_link.html",
+    "/board": "board.html",
+    "/docs": "docs.html",
+}
+"""Pages that are the same for everybody; what is personal comes to them through the API."""
+SHELL_CACHE = "private, no-cache"
+
+Answer = Callable[[Context, Scope, Receive], Awaitable[Response]]
+
+
+def templates() -> Environment:
+    """All templates, read and compiled now, so that no page waits for a disk. Reads files: not for the event loop."""
+    environment = Environment(
+        loader=PackageLoader("realtime.web"), autoescape=select_autoescape(default=True), auto_reload=False, cache_size=-1, trim_blocks=True
+    )
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+    return environment
+
+
+def render(context: Context, name: str, page_data: Any = None, *, status: int = 200, cache: str = "no-store", **more: Any) -> HTMLResponse:
+    text = context.templates.get_template(name).render(page_data=page_data or {}, **more)
+    return HTMLResponse(text, status, {"Cache-Control": cache})
+
+
+class Page:
+    """One address that people look at, as an ASGI application."""
+
+    __name__ = "page"
+
+    def __init__(self, context: Context, path: str, answers: Mapping[str, Answer]) -> None:
+        self._context = context
+        self._path = path
+        self._answers = {**answers, "HEAD": answers["GET"]}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._answers.get(scope["method"])
+        try:
+            if answer is None:
+                raise MethodNotAllowed(", ".join(sorted(self._answers)))
+            response = await answer(self._context, scope, receive)
+        except NowServingError as error:
+            response = refuse(self._context, scope, error)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001 - the last resort: one request fails, the process goes on
+            response = refuse(self._context, scope, problems.unexpected(error, f"{scope['method']} {self._path}"))
+        await response(scope, receive, send)
+
+
+def refuse(context: Context, scope: Scope, error: NowServingError) -> Response:
+    """An error as a page for people, as a problem document for programs."""
+    if "text/html" in (header(scope, b"accept") or "") and not scope["path"].startswith("/v1/"):
+        return problems.page(error, context.templates)
+    return problems.document(error)
+
+
+def shell(name: str) -> Answer:
+    async def show(context: Context, scope: Scope, receive: Receive) -> Response:
+        return render(context, name, cache=SHELL_CACHE)
+
+    return show
+
+
+async def landing(context: Context, scope: Scope, receive: Receive) -> Response:
+    cookies = context.cookies(scope)
+    return render(context, "landing.html", {"signed_in": bool(cookies.read(scope, cookies.session))}, cache=SHELL_CACHE)
+
+
+async def forgot(context: Context, scope: Scope, receive: Receive) -> Response:
+    return render(context, "forgot.html", {"can_mail": context.accounts.can_mail()}, cache=SHELL_CACHE)
+
+
+class Nowhere:
+    """Every address that is none of ours."""
+
+    __name__ = "nowhere"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await refuse(self._context, scope, NotFound())(scope, receive, send)
+
+
+def routes(context: Context) -> list[Route]:
+    answers: dict[str, Answer] = {"/": landing, **{path: shell(name) for path, name in SHELLS.items()}, "/forgot": forgot}
+    return [Route(path, Page(context, path, {"GET": answer})) for path, answer in answers.items()]

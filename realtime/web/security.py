@@ -1,0 +1,95 @@
+"""What protects a visitor's browser: headers on every answer, and the refusal of requests that another website made it send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from realtime.web import addresses
+from realtime.web.addresses import header
+from realtime.web.context import Context
+from realtime.web.problems import CrossSite
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""For answers that are no pages: shown by themselves they can do nothing."""
+YEAR_SECONDS = 31_536_000
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_PAGE = {
+    "Content-Security-Policy": POLICY,
+    # Not no-referrer: with that, browsers send "Origin: null" with a form (Fetch section 3.2), as a stranger's page would.
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_DATA = {"Content-Security-Policy": DATA_POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+
+
+class SecurityHeaders:
+    """Puts the headers on every answer, errors and files included; what an answer says of itself stays."""
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self.app = app
+        self.public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            # Nothing of a socket's handshake may be held once it is handed over, so there is no wrapper for it.
+            await self.app(scope, receive, send)
+            return
+        secure = addresses.is_secure(scope, self.public_url)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add(message, secure)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def _add(message: Message, secure: bool) -> None:
+    """Raw and in one pass: this runs for every answer."""
+    given = message["headers"] = list(message.get("headers", ()))
+    names = {name.lower(): value for name, value in given}
+    kind = _PAGE_RAW if names.get(b"content-type", b"").startswith(b"text/html") else _DATA_RAW
+    given += [pair for pair in kind if pair[0] not in names]
+    if secure:
+        given.append(_STAY_ON_TLS)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+_PAGE_RAW = _raw({**_ALWAYS, **_PAGE})
+_DATA_RAW = _raw({**_ALWAYS, **_DATA})
+_STAY_ON_TLS = (b"strict-transport-security", f"max-age={YEAR_SECONDS}; includeSubDomains".encode())
+
+
+def refuse_cross_site(context: Context, scope: Scope, *, cookie: bool) -> None:
+    """Lets a request that changes something pass if one of our own pages sent it.
+
+    A browser says where it comes from by Sec-Fetch-Site, which no page can forge, and by Origin. Where both are absent no
+    browser sent it; that is refused only if it relies on a `cookie`.
+
+    Raises:
+        CrossSite
+    """
+    site = header(scope, b"sec-fetch-site")
+    origins = [value.decode("latin-1") for key, value in scope["headers"] if key == b"origin"]
+    if site is not None and site not in {"same-origin", "none"}:
+        raise CrossSite
+    if origins and origins != ["null"] and not (len(origins) == 1 and context.own_origin(origins[0], scope)):
+        raise CrossSite
+    if (origins == ["null"] or (not origins and cookie)) and site is None:
+        raise CrossSite

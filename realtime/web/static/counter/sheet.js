@@ -1,0 +1,117 @@
+// @ts-check
+/** All there is to a ticket: every action its state allows, its details, and the QR of its own page. */
+
+import { drawing } from "./code.js";
+import { copyButton } from "./copy.js";
+import { openDialog } from "./dialog.js";
+import { fill, h, icon } from "./dom.js";
+import { clockTime } from "../live/clock.js";
+import { STATE_WORDS, WORDS, legal } from "./moves.js";
+import { people, runningSince } from "./ticket.js";
+
+/** The action to expect stands first, the ones that end a visit last. @type {import("./moves.js").Action[]} */
+const ORDER = ["call", "serve", "done", "recall", "no_show", "return", "remove"];
+
+/** A longer name may be clipped above, so it is told whole among the facts. */
+const CLIPPED = 20;
+
+/**
+ * @typedef {import("./state.js").Ticket} Ticket
+ * @param {number} id @param {import("./state.js").Store} store @param {import("./commands.js").Commands} commands @param {() => number} now
+ */
+export function openSheet(id, store, commands, now) {
+  const first = store.get().live.tickets.get(id);
+  if (!first) return;
+  const body = h("div", { class: "stack sheet" });
+  const link = ownPage(id, commands);
+  const { close } = openDialog(first.label, [body, link], { onclose: () => unwatch() });
+  /** @type {Ticket|undefined} */
+  let shown;
+  let busy = false;
+  const render = () => {
+    const state = store.get();
+    const ticket = state.live.tickets.get(id);
+    if (!ticket) return close();
+    if (ticket === shown && busy === state.pending.has(`ticket/${id}`)) return;
+    [shown, busy] = [ticket, state.pending.has(`ticket/${id}`)];
+    fill(body, ...content(ticket));
+  };
+  const unwatch = store.watch(render);
+  render();
+
+  /** @param {Ticket} ticket */
+  function content(ticket) {
+    const { live } = store.get();
+    const state = /** @type {import("./moves.js").State} */ (ticket.state);
+    const possible = legal(ticket.state);
+    const order = ORDER.filter((action) => possible.includes(action));
+    return [
+      h("div", { class: "row" }, h("span", { class: "pill", "data-state": ticket.state }, STATE_WORDS[state]), ["waiting", "called", "serving"].includes(state) ? runningSince(ticket, now) : null),
+      h("p", { class: "lead sheet-who" }, h("bdi", { class: "one-line" }, ticket.name || "No name"), h("span", { class: "muted" }, ` · ${people(ticket.party ?? 1)}`)),
+      contact(ticket),
+      h("div", { class: "sheet-actions" }, ...order.map((action, at) =>
+        h("button", {
+          type: "button",
+          class: `button${at === 0 && action !== "return" ? " primary" : ""}${action === "remove" ? " danger" : ""}`,
+          disabled: busy,
+          onclick: () => { close(); commands.change(id, action); },
+        }, WORDS[action].label))),
+      facts(ticket, live),
+    ];
+  }
+}
+
+/** @param {Ticket} ticket */
+function contact(ticket) {
+  if (!ticket.phone && !ticket.email) return null;
+  return h(
+    "div",
+    { class: "row" },
+    ticket.phone ? h("a", { class: "button", href: `tel:${ticket.phone}` }, icon("phone"), ticket.phone) : null,
+    ticket.email ? h("a", { class: "button", href: `mailto:${ticket.email}` }, ticket.email) : null,
+  );
+}
+
+/** @param {Ticket} ticket @param {import("../live/reducer.js").State} live */
+function facts(ticket, live) {
+  const at = (/** @type {number|undefined} */ ms) => (ms ? clockTime(ms, live.store?.timezone) : "");
+  /** @type {[string, string][]} */
+  const rows = [
+    ["Name", (ticket.name ?? "").length > CLIPPED ? (ticket.name ?? "") : ""],
+    ["Queue", live.queues.get(ticket.queue)?.name ?? ticket.queue],
+    ["Joined", `${at(ticket.joined_ms)}${ticket.walk_in ? ", added by the staff" : ""}`],
+    ["Called", ticket.called_ms ? `${at(ticket.called_ms)}${(ticket.calls ?? 0) > 1 ? `, ${ticket.calls} times` : ""}` : ""],
+    ["Desk", ticket.desk],
+    ["Served", at(ticket.served_ms)],
+    ["Ended", at(ticket.ended_ms)],
+  ];
+  return h("dl", { class: "facts" }, ...rows.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, h("bdi", {}, value)))));
+}
+
+/** The link is a secret of the guest's, so it is only asked for when it is wanted. @param {number} id @param {import("./commands.js").Commands} commands */
+function ownPage(id, commands) {
+  const inside = h("div", { class: "stack own-page" }, h("p", { class: "muted" }, "One moment."));
+  let asked = false;
+  return h("details", { class: "sheet-link", ontoggle: show }, h("summary", {}, icon("qr"), "The guest’s own page", icon("down")), inside);
+
+  async function show() {
+    if (asked) return;
+    asked = true;
+    try {
+      const { link, svg } = await commands.ticketLink(id);
+      fill(inside, ...takeAlong(link, svg));
+    } catch (fault) {
+      asked = false;
+      fill(inside, h("p", { class: "error" }, fault instanceof Error ? fault.message : String(fault)));
+    }
+  }
+}
+
+/** What a guest takes along: the QR of the ticket's own page, and its link. @param {string} link @param {string} svg */
+export function takeAlong(link, svg) {
+  return [
+    h("div", { class: "qr" }, drawing(svg, "QR code of this ticket's own page")),
+    h("p", { class: "small muted" }, "The guest scans this to follow their place on their own phone. Show it to them only."),
+    copyButton(link, "Copy link"),
+  ];
+}

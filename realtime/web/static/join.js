@@ -1,0 +1,122 @@
+// @ts-check
+// The join page: keeps the scanned code for this phone, then asks for a name and gets a number.
+
+import { clearErrors, readParties, showErrors, wakeForm } from "./join_form.js";
+import { byId, pageData, say, setAccent } from "./page.js";
+import { Problem, call } from "./session.js";
+
+const KEYS = "nowserving:keys";
+const KEPT_MS = 24 * 3600_000;
+
+const data = pageData();
+const form = byId("join-form", HTMLFormElement);
+const key = keyOf(data.code);
+let lastBody = "";
+let lastKey = "";
+
+/** The secret with which this phone scans this code: the same one after a reload, so that the code stays its own. @param {string} code */
+function keyOf(code) {
+  try {
+    /** @type {Record<string, {key: string, at: number}>} */
+    const all = JSON.parse(localStorage.getItem(KEYS) ?? "{}");
+    for (const [other, { at }] of Object.entries(all)) if (Date.now() - at > KEPT_MS) delete all[other];
+    all[code] ??= { key: random(), at: Date.now() };
+    localStorage.setItem(KEYS, JSON.stringify(all));
+    return all[code].key;
+  } catch {
+    return random();
+  }
+}
+
+function random() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function scan() {
+  byId("checking").hidden = false;
+  try {
+    show(await call("POST", `/v1/codes/${encodeURIComponent(data.code)}/scan`, { key }));
+  } catch (fault) {
+    stop(fault);
+  }
+}
+
+/** @param {{ticket: string, store: any, queues: {id: string, paused: boolean}[], waiting: Record<string, number>}} scanned */
+function show(scanned) {
+  if (scanned.ticket) return location.replace("/ticket");
+  setAccent(scanned.store.accent);
+  for (const { id, paused } of scanned.queues) drawQueue(id, paused, scanned.waiting[id] ?? 0);
+  byId("checking").hidden = true;
+  form.hidden = false;
+}
+
+/** @param {string} id @param {boolean} paused @param {number} waiting */
+function drawQueue(id, paused, waiting) {
+  const count = form.querySelector(`[data-queue="${CSS.escape(id)}"]`);
+  const input = /** @type {HTMLInputElement | null} */ (form.querySelector(`#queues [value="${CSS.escape(id)}"]`));
+  if (!count || !input) return;
+  input.disabled = paused;
+  if (paused) input.checked = false;
+  const number = Object.assign(document.createElement("b"), { textContent: String(waiting) });
+  if (paused) count.replaceChildren("Paused");
+  else if (waiting === 0) count.replaceChildren("No wait");
+  else count.replaceChildren(number, " waiting");
+}
+
+/** The code cannot be joined with: one sentence in place of the form. @param {unknown} fault */
+function stop(fault) {
+  const problem = fault instanceof Problem ? fault : new Problem({});
+  const main = /** @type {HTMLElement} */ (document.querySelector("main"));
+  main.replaceChildren(byId("problem-template", HTMLTemplateElement).content.cloneNode(true));
+  const sentence = /** @type {HTMLElement} */ (main.querySelector("[data-sentence]"));
+  const again = /** @type {HTMLElement} */ (main.querySelector("[data-again]"));
+  say(sentence, problem.message);
+  document.title = problem.message;
+  again.hidden = problem.code !== "code_used" && problem.code !== "code_expired";
+  if (problem.retry) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "button primary", textContent: "Try again" });
+    button.onclick = () => location.reload();
+    again.after(button);
+  }
+  sentence.focus();
+}
+
+/** The same key for the same words, so that a second press or a lost answer never joins twice. @param {string} body */
+function idempotencyKey(body) {
+  if (body !== lastBody) [lastBody, lastKey] = [body, random()];
+  return lastKey;
+}
+
+/** @param {SubmitEvent} event */
+async function join(event) {
+  event.preventDefault();
+  const button = byId("join", HTMLButtonElement);
+  if (button.getAttribute("aria-busy") === "true") return;
+  clearErrors();
+  button.setAttribute("aria-busy", "true");
+  const body = { code: data.code, key, parties: readParties() };
+  try {
+    await call("POST", "/v1/tickets", body, { idempotencyKey: idempotencyKey(JSON.stringify(body)) });
+    location.replace("/ticket");
+  } catch (fault) {
+    button.removeAttribute("aria-busy");
+    refuse(fault);
+  }
+}
+
+/** @param {unknown} fault */
+function refuse(fault) {
+  if (!(fault instanceof Problem)) return showErrors([{ field: "", detail: "That did not work. Please try again." }]);
+  if (["code_used", "code_expired", "store_closed", "store_not_found"].includes(fault.code)) return stop(fault);
+  showErrors(fault.fields.length ? fault.fields : [{ field: fault.field ?? "", detail: fault.message }]);
+}
+
+wakeForm();
+// A code that this phone scanned without JavaScript is joined with in the same way.
+if (!data.scanned) {
+  form.onsubmit = (event) => void join(event);
+  form.noValidate = false;
+  void scan();
+} else {
+  byId("add-party").hidden = true;
+}

@@ -1,0 +1,31 @@
+// @ts-check
+// What the end of a socket means: the browser's copy of the close codes in errors.py.
+
+/** @typedef {{again: boolean, sentence: string}} Verdict `again`: whether coming back may help. */
+
+/** @type {Readonly<Record<number, Verdict>>} */
+export const CLOSE_CODES = Object.freeze({
+  1009: { again: false, sentence: "That is more than this server reads at once." },
+  1012: { again: true, sentence: "The server is restarting. You will be connected again in a moment." },
+  1013: { again: true, sentence: "The server is full at the moment. Please try again." },
+  4000: { again: true, sentence: "The connection was lost." },
+  4008: { again: true, sentence: "The connection was too slow to keep up." },
+  4012: { again: true, sentence: "The connection did not answer." },
+  4400: { again: false, sentence: "That message could not be read." },
+  4401: { again: false, sentence: "Please sign in again." },
+  4403: { again: false, sentence: "This belongs to another account. Sign in with the one it belongs to." },
+  4404: { again: false, sentence: "There is no such store. It may have closed and its data been deleted." },
+  4410: { again: false, sentence: "This store has closed. Thank you for coming." },
+});
+
+/**
+ * The verdict on any close code; those not in the table follow the rule 4400-4999: do not come back.
+ * @param {number} code
+ * @param {string} [reason] the server's own sentence, where it sent one
+ * @returns {Verdict}
+ */
+export function verdict(code, reason = "") {
+  const known = CLOSE_CODES[code];
+  const again = known ? known.again : code < 4400 || code > 4999;
+  return { again, sentence: reason || known?.sentence || "The connection was lost." };
+}

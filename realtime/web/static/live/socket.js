@@ -1,0 +1,251 @@
+// @ts-check
+// One live connection to the server: signs in, subscribes, answers pings, and resumes after every break.
+
+import { attend } from "./attention.js";
+import { Calls, LiveError, dropped, inTime } from "./calls.js";
+import { ticking } from "./clock.js";
+import { verdict } from "./codes.js";
+import { Freshness } from "./freshness.js";
+import { Retry } from "./retry.js";
+import { Topics } from "./topics.js";
+
+/** @typedef {import("./options.js").LiveOptions} LiveOptions */
+/** @typedef {import("./options.js").Final} Final */
+/** @typedef {import("./reducer.js").Push & {snapshot?: import("./reducer.js").Snapshot, epoch?: string}} Message */
+
+const SUBPROTOCOL = "nowserving.v1";
+const PING_MS = 27_500;
+const GRACE_MS = 10_000;
+const PROBE_MS = 5_000;
+const RENEW_EARLY_MS = 45_000;
+const OVERLOADED = 1013;
+const SIGN_IN_AGAIN = 4401;
+
+export { LiveError };
+
+export class Live {
+  /** @param {LiveOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.topics = new Topics(options.topics ?? []);
+    this.calls = new Calls();
+    this.retry = new Retry();
+    this.freshness = new Freshness(Date.now(), options.onState);
+    /** @type {WebSocket | null} */ this.socket = null;
+    /** @type {LiveError | null} */ this.lastError = null;
+    this.opening = false;
+    this.signedIn = false;
+    this.ended = false;
+    this.nextTry = 0;
+    this.deadline = Infinity;
+    this.renewAt = Infinity;
+    const stops = [
+      ticking(1000, () => this.tick()),
+      attend({
+        online: () => this.comeBack(Math.random() * 1000),
+        offline: () => (this.drop(Infinity), this.freshness.stale()),
+        asleep: () => this.drop(Infinity),
+        awake: () => this.comeBack(0),
+        shown: (awayMs) => (!this.signedIn || awayMs > PROBE_MS) && this.comeBack(0),
+      }),
+    ];
+    this.stop = () => stops.forEach((stop) => stop());
+    void this.open();
+  }
+
+  /**
+   * Sends a command, for example `{call_next: {store_id, queue, desk}}`.
+   * @param {Record<string, any>} command
+   * @returns {Promise<any>} the server's `ok`; rejects with a LiveError
+   */
+  send(command) {
+    return this.signedIn ? this.calls.ask(this.socket, command) : Promise.reject(dropped());
+  }
+
+  /** Ends the connection for good. */
+  close() {
+    this.ended = true;
+    this.stop();
+    this.drop(Infinity);
+  }
+
+  /** Connects within `waitMs`, or makes sure that the present connection still works. @param {number} waitMs */
+  comeBack(waitMs) {
+    if (this.signedIn) this.probe();
+    else if (!this.socket) this.tryAt(this.retry.notBeforeWish(Date.now() + waitMs));
+  }
+
+  /** A phone that slept may hold a dead socket: ask for what was missed, and expect an answer soon. */
+  probe() {
+    for (const topic of this.topics.names) void this.subscribe(topic);
+    this.deadline = Math.min(this.deadline, Date.now() + PROBE_MS);
+    this.tick();
+  }
+
+  /** All waiting is done by comparing clocks here, because timers sleep with the tab. */
+  tick() {
+    const now = Date.now();
+    this.calls.giveUp(now);
+    this.freshness.tick(now);
+    if (now > this.deadline) this.drop(this.retry.next(now));
+    if (this.freshness.state === "live") this.retry.live(now);
+    if (now > this.renewAt) void this.renew();
+    if (!this.socket && now >= this.nextTry && document.visibilityState === "visible") void this.open();
+  }
+
+  /** @param {number} at milliseconds */
+  tryAt(at) {
+    this.nextTry = at;
+    if (Number.isFinite(at) && !this.ended) setTimeout(() => this.tick(), Math.max(0, at - Date.now()) + 1);
+  }
+
+  async open() {
+    if (this.ended || this.opening || this.socket) return;
+    this.opening = true;
+    try {
+      const token = await inTime(this.options.token(this.retry.refused > 0));
+      if (!this.ended) this.dial(token);
+    } catch (error) {
+      this.noToken(/** @type {any} */ (error));
+    } finally {
+      this.opening = false;
+    }
+  }
+
+  /** @param {string} token */
+  dial(token) {
+    const socket = new WebSocket(this.options.url ?? liveUrl(), SUBPROTOCOL);
+    this.socket = socket;
+    this.deadline = Date.now() + GRACE_MS;
+    socket.onopen = () => void this.signIn(token);
+    socket.onmessage = (event) => this.socket === socket && this.heard(String(event.data));
+    socket.onclose = (event) => this.socket === socket && this.closed(event.code, event.reason);
+  }
+
+  /** @param {{status?: number, retry?: boolean, code?: string, message?: string}} error */
+  noToken({ status = 0, retry = false, code = "", message = "" }) {
+    if (status < 400 || status >= 500 || retry) this.drop(this.retry.next(Date.now()));
+    else this.finish({ code: status === 401 ? SIGN_IN_AGAIN : 0, error: code, message });
+  }
+
+  /** @param {string} token */
+  async signIn(token) {
+    const ok = await this.authenticate(token);
+    if (!ok) return;
+    if (!this.options.topics) this.topics.set(ok.topics ?? []);
+    if (this.options.resume === false) this.topics.forget();
+    this.signedIn = true;
+    this.freshness.catchingUp();
+    this.options.onSignedIn?.(ok);
+    for (const topic of this.topics.names) void this.subscribe(topic);
+  }
+
+  /** Sends a fresh token before the present one ends. */
+  async renew() {
+    this.renewAt = Infinity;
+    try {
+      await this.authenticate(await inTime(this.options.token(true)));
+    } catch {
+      // Without a token the server closes with 4401 when the old one ends, and that is handled there.
+    }
+  }
+
+  /** @param {string} token */
+  async authenticate(token) {
+    try {
+      const ok = await this.calls.ask(this.socket, { authenticate: { token } });
+      this.renewAt = ok.expires_ms ? Math.max(Date.now() + RENEW_EARLY_MS, ok.expires_ms - RENEW_EARLY_MS) : Infinity;
+      return ok;
+    } catch (error) {
+      // A refusal is followed by its close code, a silence by the deadline.
+      this.lastError = /** @type {LiveError} */ (error);
+      return null;
+    }
+  }
+
+  /** @param {string} topic */
+  async subscribe(topic) {
+    const wanted = this.topics.begin(topic);
+    if (!wanted) return;
+    const socket = this.socket;
+    this.freshness.catchingUp();
+    try {
+      const ok = await this.calls.ask(socket, { subscribe: wanted });
+      this.topics.stand(topic, ok);
+      if (ok.recovered) for (const push of ok.events) this.options.onPush(push);
+      else this.options.onSnapshot(topic, ok.snapshot, ok.seq);
+      if (this.topics.caughtUp) this.freshness.live();
+    } catch (error) {
+      if (!(error instanceof LiveError)) throw error;
+      if (this.socket !== socket) return;
+      // One that got no answer may have worked all the same: start over rather than guess.
+      if (error.retry) this.drop(this.retry.next(Date.now()));
+      else this.finish({ code: 0, error: error.code, message: error.message });
+    }
+  }
+
+  /** @param {string} text */
+  heard(text) {
+    const now = Date.now();
+    this.deadline = now + (this.options.pingMs ?? PING_MS) + GRACE_MS;
+    this.freshness.heard(now);
+    const message = JSON.parse(text);
+    if (message.id !== undefined) this.calls.answer(message);
+    else if (message.topic !== undefined) this.take(message);
+    else if (message.disconnect) this.retry.told(now, message.disconnect.after_ms ?? 0);
+    else this.socket?.send("{}");
+  }
+
+  /** @param {Message} push */
+  take(push) {
+    if (push.snapshot) {
+      this.topics.stand(push.topic, { epoch: push.epoch ?? "", seq: push.seq });
+      this.options.onSnapshot(push.topic, push.snapshot, push.seq);
+      return;
+    }
+    const next = this.topics.take(push.topic, push.seq);
+    if (next === "apply") this.options.onPush(push);
+    else if (next === "gap") void this.subscribe(push.topic);
+  }
+
+  /** Lets go of the socket. @param {number} nextTry when to come back, milliseconds */
+  drop(nextTry) {
+    const socket = this.socket;
+    this.socket = null;
+    this.signedIn = false;
+    this.deadline = this.renewAt = Infinity;
+    socket?.close(1000);
+    this.topics.abandon();
+    this.calls.giveUp();
+    if (!this.ended) this.freshness.lost(Date.now());
+    this.tryAt(nextTry);
+  }
+
+  /** @param {number} code @param {string} reason */
+  closed(code, reason) {
+    const { again, sentence } = verdict(code, reason || (code >= 4400 ? this.lastError?.message : ""));
+    if (code === SIGN_IN_AGAIN && this.retry.refused++ === 0) this.drop(Date.now());
+    else if (again) this.drop(this.retry.next(Date.now(), code === OVERLOADED));
+    else this.finish({ code, error: this.lastError?.code ?? "", message: sentence });
+  }
+
+  /** @param {Final} final */
+  finish(final) {
+    this.close();
+    this.freshness.stale();
+    this.options.onFinal?.(final);
+  }
+}
+
+function liveUrl() {
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
+}
+
+/**
+ * Opens a live connection that keeps itself alive until `close()` or a final answer.
+ * @param {LiveOptions} options
+ * @returns {Live}
+ */
+export function connect(options) {
+  return new Live(options);
+}

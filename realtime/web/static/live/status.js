@@ -1,0 +1,28 @@
+// @ts-check
+// The status dot and its words: live, catching up, stale since 21:04.
+
+import { clockTime } from "./clock.js";
+
+/** @typedef {import("./freshness.js").LiveState} LiveState */
+
+/**
+ * @param {LiveState} state
+ * @param {number} sinceMs when the server was last heard
+ * @returns {string}
+ */
+export function statusText(state, sinceMs) {
+  if (state === "live") return "Live";
+  return state === "catching_up" ? "Catching up" : `Stale since ${clockTime(sinceMs)}`;
+}
+
+/**
+ * Fills a `.status` element; usable as `onState`.
+ * @param {HTMLElement} element
+ * @returns {(state: LiveState, sinceMs: number) => void}
+ */
+export function showStatus(element) {
+  return (state, sinceMs) => {
+    element.dataset.live = state;
+    element.textContent = statusText(state, sinceMs);
+  };
+}

@@ -1,0 +1,26 @@
+// @ts-check
+// Trades the secret in the link for a cookie, and leaves it nowhere: not in the address, not in the history.
+
+import { byId, say } from "./page.js";
+import { Problem, call } from "./session.js";
+
+const secret = decodeURIComponent(location.hash.slice(1));
+history.replaceState(null, "", location.pathname);
+
+async function trade() {
+  byId("opening").hidden = false;
+  byId("again").hidden = true;
+  say(byId("sentence"), "");
+  try {
+    if (secret) await call("POST", "/v1/ticket/trade", { token: secret });
+    location.replace("/ticket");
+  } catch (fault) {
+    const known = fault instanceof Problem;
+    byId("opening").hidden = true;
+    say(byId("sentence"), known ? fault.message : "The ticket could not be opened. Please try again.");
+    byId("again").hidden = known && !fault.retry;
+  }
+}
+
+byId("again").onclick = () => void trade();
+void trade();

@@ -1,0 +1,38 @@
+"""`/ticket`: a party's own page. Without JavaScript it loads itself again, and a form gives the place up."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope
+
+from realtime.errors import BadMessage
+from realtime.web import held
+from realtime.web.context import Context
+from realtime.web.join_page import read_form
+from realtime.web.pages import Page, render
+from realtime.web.security import refuse_cross_site
+
+PATH = "/ticket"
+
+
+async def look(context: Context, scope: Scope, receive: Receive) -> Response:
+    tokens = context.cookies(scope).read_tickets(scope)
+    _, own = await held.shown(context.reception, tokens, context.public_base(scope))
+    return render(context, "ticket.html", msgspec.to_builtins(own))
+
+
+async def send(context: Context, scope: Scope, receive: Receive) -> Response:
+    """The form of the page: `step=leave` gives up the place of the ticket it shows."""
+    refuse_cross_site(context, scope, cookie=True)
+    form = await read_form(scope, receive, context.settings.max_body_bytes)
+    if form.get("step") != "leave":
+        raise BadMessage("That form could not be read. Go back and try again.")
+    token, _ = await held.shown(context.reception, context.cookies(scope).read_tickets(scope), context.public_base(scope))
+    await context.reception.leave(token)
+    return RedirectResponse(PATH, 303)
+
+
+def route(context: Context) -> Route:
+    return Route(PATH, Page(context, PATH, {"GET": look, "POST": send}))

@@ -1,0 +1,198 @@
+-- Every table once, in the dialect that SQLite and Postgres share.
+-- Times are milliseconds since 1970 UTC; 0 means "not yet". Ids come from the application.
+-- A table that belongs to a store leads its primary key with store_id.
+
+-- What this installation knows about itself: the version of this schema, the secret key it made for itself.
+create table if not exists installation (
+    name text primary key,
+    value text not null
+);
+
+-- An owner's login. Outlives every store; "template" is what the next store starts with (JSON).
+create table if not exists accounts (
+    id text primary key,
+    email text not null unique,
+    confirmed_ms bigint not null default 0,
+    password_hash text not null,
+    template text not null default '',
+    created_ms bigint not null
+);
+
+-- A signed-in browser: one row per refresh token, only its hash. A token is replaced on use; a family ends as one.
+create table if not exists sessions (
+    token_hash text primary key,
+    account_id text not null references accounts (id),
+    family text not null,
+    created_ms bigint not null,
+    expires_ms bigint not null,
+    replaced_ms bigint not null default 0
+);
+create index if not exists sessions_family on sessions (family);
+create index if not exists sessions_account on sessions (account_id);
+
+-- A link sent by mail, used once: "confirm" an address or "reset" a password.
+create table if not exists links (
+    id text primary key,
+    account_id text not null references accounts (id),
+    purpose text not null check (purpose in ('confirm', 'reset')),
+    email text not null,
+    expires_ms bigint not null,
+    used_ms bigint not null default 0
+);
+create index if not exists links_account on links (account_id);
+
+-- One opening of one shop. "seq" numbers its events; whoever changes the store takes this row first.
+create table if not exists stores (
+    id text primary key,
+    account_id text not null references accounts (id),
+    name text not null,
+    description text not null,
+    timezone text not null,
+    accent text not null,
+    almost_at bigint not null,
+    board_code bigint not null check (board_code in (0, 1)),
+    state text not null check (state in ('open', 'closing', 'reported', 'settled', 'purged')),
+    epoch text not null,
+    seq bigint not null,
+    code_number bigint not null default 0,
+    opened_ms bigint not null,
+    closes_ms bigint not null,
+    closed_ms bigint not null default 0,
+    report_tickets bigint not null default 0,
+    delivered bigint not null default 0 check (delivered in (0, 1))
+);
+create unique index if not exists stores_one_open on stores (account_id) where state = 'open';
+create index if not exists stores_unfinished on stores (closes_ms) where state <> 'purged';
+
+-- One line of waiting people. "id" is the letter its numbers begin with.
+create table if not exists queues (
+    store_id text not null references stores (id),
+    id text not null,
+    name text not null,
+    waiting_text text not null default '',
+    end_text text not null default '',
+    logo text not null default '',
+    logo_version text not null default '',
+    paused bigint not null default 0 check (paused in (0, 1)),
+    last_number bigint not null default 0,
+    waiting bigint not null default 0,
+    pace_ms bigint not null default 0,
+    last_call_ms bigint not null default 0,
+    primary key (store_id, id)
+);
+
+-- One party's place in a queue. "id" is the store's seq at which it joined, "place" its order in the line.
+create table if not exists tickets (
+    store_id text not null,
+    id bigint not null,
+    queue_id text not null,
+    number bigint not null,
+    name text not null,
+    phone text not null,
+    email text not null,
+    party bigint not null check (party > 0),
+    state text not null check (state in ('waiting', 'called', 'serving', 'done', 'no_show', 'left', 'removed')),
+    desk text not null default '',
+    place bigint not null,
+    walk_in bigint not null check (walk_in in (0, 1)),
+    calls bigint not null default 0,
+    almost_ms bigint not null default 0,
+    joined_ms bigint not null,
+    called_ms bigint not null default 0,
+    served_ms bigint not null default 0,
+    ended_ms bigint not null default 0,
+    primary key (store_id, id),
+    foreign key (store_id, queue_id) references queues (store_id, id)
+);
+create index if not exists tickets_waiting on tickets (store_id, queue_id, place) where state = 'waiting';
+create index if not exists tickets_at_desk on tickets (store_id, called_ms) where state in ('called', 'serving');
+create index if not exists tickets_called on tickets (store_id, called_ms) where called_ms > 0;
+create index if not exists tickets_ended on tickets (store_id, ended_ms) where ended_ms > 0;
+
+-- A join code, only its hash. "pass_hash" belongs to the phone that scanned it first, "tickets" are the ids it was used for.
+create table if not exists codes (
+    store_id text not null references stores (id),
+    number bigint not null,
+    hash text not null,
+    pass_hash text not null default '',
+    state text not null check (state in ('fresh', 'scanned', 'used')),
+    tickets text not null default '',
+    created_ms bigint not null,
+    expires_ms bigint not null,
+    primary key (store_id, number)
+);
+create unique index if not exists codes_hash on codes (store_id, hash);
+
+-- One committed change of a store, told only after commit. "public" never holds a name, phone, note or token.
+create table if not exists events (
+    store_id text not null references stores (id),
+    seq bigint not null,
+    at_ms bigint not null,
+    kind text not null,
+    owner text not null,
+    public text not null,
+    primary key (store_id, seq)
+);
+
+-- An answer already given to a request that may be sent twice: the request's key, and what it made.
+create table if not exists answers (
+    store_id text not null,
+    key text not null,
+    request_hash text not null,
+    answer text not null,
+    created_ms bigint not null,
+    primary key (store_id, key)
+);
+
+-- A row of durable work: one notification to one recipient. Mails to an account carry the account's id as store_id.
+create table if not exists jobs (
+    store_id text not null,
+    id text not null,
+    lane text not null,
+    notifier text not null,
+    recipient text not null,
+    moment text not null,
+    body text not null,
+    needs_report bigint not null default 0 check (needs_report in (0, 1)),
+    state text not null check (state in ('waiting', 'leased', 'done', 'dead', 'expired', 'cancelled')),
+    attempts bigint not null default 0,
+    lease text not null default '',
+    leased_until_ms bigint not null default 0,
+    due_ms bigint not null,
+    not_after_ms bigint not null default 0,
+    outcome text not null default '',
+    created_ms bigint not null,
+    ended_ms bigint not null default 0,
+    primary key (store_id, id)
+);
+create index if not exists jobs_due on jobs (due_ms) where state in ('waiting', 'leased');
+create index if not exists jobs_lane on jobs (lane, due_ms) where state in ('waiting', 'leased');
+create index if not exists jobs_of_store on jobs (store_id) where state in ('waiting', 'leased');
+
+-- A part of a report file, in order. Deleted with the store's data.
+create table if not exists reports (
+    store_id text not null references stores (id),
+    file text not null,
+    part bigint not null,
+    content text not null,
+    primary key (store_id, file, part)
+);
+
+-- A report file as a whole, written once it is complete.
+create table if not exists report_files (
+    store_id text not null references stores (id),
+    file text not null,
+    media_type text not null,
+    tickets bigint not null,
+    bytes bigint not null,
+    sha256 text not null,
+    primary key (store_id, file)
+);
+
+-- The signed record that a closed store's data was deleted. Holds no personal data; stays.
+create table if not exists receipts (
+    store_id text primary key references stores (id),
+    account_id text not null,
+    body text not null
+);
+create index if not exists receipts_account on receipts (account_id);

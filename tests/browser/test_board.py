@@ -1,0 +1,115 @@
+"""What the screen in the room shows, in a real browser: calls, codes, and one store after the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.browser.customer_stub import Stub, serving
+from tests.support.pages import Pages
+from tests.support.waiting import until_async
+
+
+@pytest.fixture
+def stub() -> Stub:
+    stub = Stub(description="Kitchen is 15 minutes late")
+    stub.add_queue("Table for two", pace_ms=240_000)
+    stub.add_queue("Table for four")
+    for _ in range(4):
+        stub.add_ticket("A")
+    return stub
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def address(stub: Stub) -> AsyncIterator[str]:
+    async with serving(stub) as address:
+        yield address
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pages(address: str, pages: Pages) -> Pages:
+    """The pages, closed before their server is."""
+    return pages
+
+
+def asked_more_than(stub: Stub, count: int) -> bool:
+    return len(stub.asked) > count
+
+
+async def test_the_board_shows_numbers_and_desks_and_flashes_a_new_call(page: Page, address: str, stub: Stub) -> None:
+    stub.topics = ["store/s1/board"]
+    stub.show_code()
+    await page.goto(f"{address}/board#token")
+    await expect(page.locator("#status")).to_have_text("Live")
+    assert stub.asked[0]["authenticate"] == {"token": "token"}
+    await expect(page.locator("#lines")).to_contain_text("4 waiting")
+
+    await stub.move(stub.tickets[1], "called", desk="Desk 2")
+
+    row = page.locator("#now > li")
+    await expect(row).to_contain_text("A01")
+    await expect(row).to_contain_text("Desk 2")
+    assert await row.get_attribute("data-flash") == ""
+    await expect(page.locator("#spoken")).to_have_text("A01, Desk 2.")
+    await until_async(lambda: page.locator("#qr").evaluate("(picture) => picture.naturalWidth > 0"), what="the QR code")
+
+
+async def test_the_last_five_calls_stay_on_the_board(page: Page, address: str, stub: Stub) -> None:
+    for at in range(7):
+        stub.add_ticket("B", "done", desk="Bar", called_ms=1000 + at)
+    await page.goto(f"{address}/board#token")
+
+    await expect(page.locator("#last .row-number")).to_have_text(["B07", "B06", "B05", "B04", "B03"])
+
+
+async def test_a_board_whose_store_closed_says_so_and_shows_the_next(page: Page, address: str, stub: Stub) -> None:
+    stub.topics = ["store/s1/board"]
+    stub.add_ticket("A", "called", called_ms=5)
+    await page.clock.install()
+    await page.goto(f"{address}/board#token")
+    await expect(page.locator("#status")).to_have_text("Live")
+    await expect(page.locator("#now > li")).to_have_count(1)
+    stub.shut = True
+    await stub.hang_up(4410)
+    await expect(page.locator("#over-sentence")).to_have_text("This store has closed. Thank you for coming.")
+    await expect(page.locator("#main")).to_be_hidden()
+    for _ in range(2):
+        looked = len(stub.asked)
+        await page.clock.fast_forward(80_000)
+        await until_async(partial(asked_more_than, stub, looked), what="another look")
+        await expect(page.locator("#over-sentence")).to_be_visible()
+
+    stub.store = stub.store | {"id": "s2", "name": "Luigi's brunch", "accent": "#8A1C7C"}
+    stub.topics, stub.epoch, stub.tickets, stub.shut = ["store/s2/board"], "e2", {}, False
+    await page.clock.fast_forward(80_000)
+
+    await expect(page.locator("#store")).to_have_text("Luigi's brunch")
+    await expect(page.locator("#status")).to_have_text("Live")
+    await expect(page.locator("#now > li")).to_have_count(0)
+    await expect(page.locator("#over")).to_be_hidden()
+
+
+async def test_the_code_comes_and_goes_with_the_owners_wish(page: Page, address: str, stub: Stub) -> None:
+    stub.topics = ["store/s1/board"]
+    await page.goto(f"{address}/board#token")
+    await expect(page.locator("#status")).to_have_text("Live")
+    await expect(page.locator("#join")).to_be_hidden()
+
+    stub.show_code()
+    await stub.hang_up(4000, "Settings have changed.")
+    await expect(page.locator("#join")).to_be_visible()
+
+    stub.code = None
+    await stub.hang_up(4000, "Settings have changed.")
+    await expect(page.locator("#join")).to_be_hidden()
+
+
+async def test_a_board_without_its_link_says_where_to_find_it(page: Page, address: str, stub: Stub) -> None:
+    await page.goto(f"{address}/board")
+
+    await expect(page.locator("#over-sentence")).to_have_text("Open the link from the counter.")
+    assert stub.asked == []

@@ -1,0 +1,228 @@
+"""What every notifier must do, tried on each with a real server behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from io import StringIO
+
+import pytest
+
+from notifiers.email.smtp import EmailNotifier
+from notifiers.log import LogNotifier
+from notifiers.sms import SmsNotifier
+from realtime.hookspecs import Accepted, Notifier, Outcome, Permanent, Retry, Sent
+from realtime.model import Delivery
+from tests.notifiers.post import PostServer, deaf_server
+from tests.plugins.facts import LINK, outgoing
+from tests.plugins.office import Brings, load_async
+from tests.support.process import free_port
+from tests.support.sink import Answer, HttpSink
+
+# Apprise imports a module that Python 3.13 no longer has, and brings its own where it is missing.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+BODY: dict[str, str | int | bool] = {
+    "store": "Luigi's",
+    "queue": "Table for two",
+    "label": "A07",
+    "name": "Ann",
+    "desk": "Desk 2",
+    "ahead": 3,
+    "text": "",
+    "link": LINK,
+}
+
+
+@dataclass
+class Rig:
+    """A notifier with the server it talks to, and how to see what arrived there."""
+
+    notifier: Notifier
+    recipient: str
+    arrived: Callable[[], list[str]]
+    """Something of each message that stays the same when it is sent again."""
+
+
+Build = Callable[[str], AbstractAsyncContextManager[Rig]]
+"""Builds the rig for one behaviour of the server."""
+
+SMTP_REPLIES = {
+    "takes": {},
+    "busy": {"DATA": "451 4.7.1 try again later"},
+    "refuses": {"RCPT": "550 5.1.1 no such user"},
+    "drops": {"DATA": "drop"},
+}
+HTTP_ANSWERS = {"takes": [], "busy": [Answer(503)], "refuses": [Answer(400)]}
+
+
+@asynccontextmanager
+async def email_rig(behaviour: str) -> AsyncIterator[Rig]:
+    async def notifier(port: int, deadline_s: float = 20) -> Notifier:
+        url = f"smtp://127.0.0.1:{port}"
+        return await asyncio.to_thread(EmailNotifier, url, "queue@example.com", deadline_s=deadline_s, allow_plain=True)
+
+    if behaviour == "unreachable":
+        yield Rig(await notifier(free_port()), "ann@example.com", list)
+    elif behaviour == "hangs":
+        async with deaf_server(hangs=True) as port:
+            yield Rig(await notifier(port, 0.2), "ann@example.com", list)
+    else:
+        with PostServer() as server:
+            server.replies = SMTP_REPLIES[behaviour]
+            yield Rig(await notifier(server.port), "ann@example.com", lambda: [str(mail["message-id"]) for mail in server.mails])
+
+
+@asynccontextmanager
+async def sms_rig(behaviour: str) -> AsyncIterator[Rig]:
+    async def notifier(port: str | int) -> Notifier:
+        return await asyncio.to_thread(SmsNotifier, f"json://127.0.0.1:{port}/{{to}}?rto=0.5&cto=0.5", 20)
+
+    if behaviour == "unreachable":
+        yield Rig(await notifier(free_port()), "+4915112345678", list)
+    elif behaviour in ("hangs", "drops"):
+        async with deaf_server(hangs=behaviour == "hangs") as port:
+            yield Rig(await notifier(port), "+4915112345678", list)
+    else:
+        with HttpSink() as sink:
+            sink.answers = list(HTTP_ANSWERS[behaviour])
+            gateway = await notifier(sink.url.rpartition(":")[2])
+            yield Rig(gateway, "+4915112345678", lambda: [request.json()["message"] for request in sink.requests])
+
+
+@asynccontextmanager
+async def log_rig(behaviour: str) -> AsyncIterator[Rig]:
+    yield Rig(LogNotifier(), "log", list)
+
+
+EVERY = pytest.mark.parametrize("build", [email_rig, sms_rig, log_rig])
+NETWORKED = pytest.mark.parametrize("build", [email_rig, sms_rig])
+
+
+async def deliver(rig: Rig, attempt: int = 1) -> Outcome:
+    """As the courier does, but straight: what the notifier itself says, not what its wall makes of it."""
+    moment = "store_closed" if rig.recipient == "log" else "called"
+    delivery = Delivery(rig.notifier.name, rig.recipient, moment, BODY)
+    return await rig.notifier.deliver(outgoing(delivery, attempt=attempt))
+
+
+@pytest.fixture
+def logged() -> Iterator[StringIO]:
+    """What reaches the server's log at the level debug. pytest's own capture also listens where a library was silenced."""
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(lambda record: record.name != "mail.log")  # the log of the mail server that the test brings
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+@EVERY
+async def test_a_delivery_that_is_taken_is_sent(build: Build) -> None:
+    async with build("takes") as rig:
+        assert isinstance(await deliver(rig), Sent | Accepted)
+
+
+@NETWORKED
+async def test_sent_twice_it_is_the_same_message(build: Build) -> None:
+    async with build("takes") as rig:
+        await deliver(rig)
+        await deliver(rig, attempt=2)
+
+        first, second = rig.arrived()
+        assert first == second
+
+
+@NETWORKED
+@pytest.mark.parametrize("behaviour", ["busy", "unreachable", "drops", "hangs"])
+async def test_what_may_work_later_is_tried_again(build: Build, behaviour: str) -> None:
+    async with build(behaviour) as rig:
+        outcome = await deliver(rig)
+
+        assert isinstance(outcome, Retry)
+
+
+@NETWORKED
+async def test_what_can_never_work_is_not_tried_again(build: Build) -> None:
+    async with build("refuses") as rig:
+        assert isinstance(await deliver(rig), Permanent)
+
+
+@NETWORKED
+async def test_a_recipient_that_is_none_is_refused_before_anything_is_sent(build: Build) -> None:
+    async with build("takes") as rig:
+        for recipient in (
+            "",
+            "nobody",
+            "a@example.com, b@example.com",
+            "a@example.com\r\nRCPT TO:<b@example.com>",
+            "+49151/../x",
+            "+49 151 1\n",
+        ):
+            rig.recipient = recipient
+            assert isinstance(await deliver(rig), Permanent)
+
+        assert rig.arrived() == []
+
+
+@NETWORKED
+@pytest.mark.parametrize("behaviour", ["takes", "busy", "refuses", "drops", "unreachable", "hangs"])
+async def test_neither_the_log_nor_a_reason_names_the_recipient_or_the_link(build: Build, behaviour: str, logged: StringIO) -> None:
+    async with build(behaviour) as rig:
+        outcome = await deliver(rig)
+
+        told = logged.getvalue() + getattr(outcome, "reason", "")
+        assert rig.recipient not in told
+        assert rig.recipient.removeprefix("+") not in told
+        assert LINK not in told
+
+
+@EVERY
+async def test_reasons_are_sentences(build: Build) -> None:
+    for behaviour in ("busy", "refuses", "unreachable"):
+        async with build(behaviour) as rig:
+            outcome = await deliver(rig)
+
+            reason = getattr(outcome, "reason", "Sent.")
+            assert reason[0].isupper()
+            assert reason.endswith(".")
+
+
+@NETWORKED
+async def test_one_that_hangs_does_not_hold_up_the_others(build: Build) -> None:
+    async with build("hangs") as slow, build("takes") as quick:
+        hanging = asyncio.create_task(deliver(slow))
+        outcomes = [await deliver(quick) for _ in range(3)]
+        assert all(isinstance(outcome, Sent | Accepted) for outcome in outcomes)
+        assert isinstance(await hanging, Retry)
+
+
+@NETWORKED
+async def test_a_delivery_that_is_cancelled_ends(build: Build) -> None:
+    async with build("hangs") as rig:
+        carrying = asyncio.create_task(deliver(rig))
+        await asyncio.sleep(0)
+        carrying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await carrying
+
+
+@EVERY
+async def test_the_registry_takes_it_and_lets_it_close(build: Build) -> None:
+    async with build("takes") as rig:
+        registry = await load_async(("under_test", Brings(rig.notifier)))
+        assert registry.notifiers() == {rig.notifier.name}
+        moment = "store_closed" if rig.recipient == "log" else "called"
+
+        outcome = await registry.deliver(outgoing(Delivery(rig.notifier.name, rig.recipient, moment, BODY)))
+        await registry.close()
+
+        assert isinstance(outcome, Sent | Accepted)
+        assert registry.plugins()[0].failures == 0

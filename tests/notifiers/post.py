@@ -1,0 +1,114 @@
+"""A real SMTP server with TLS and sign-in that misbehaves at a chosen point of the conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from types import TracebackType
+from typing import Any, Self
+
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.support.process import free_port
+
+USER, PASSWORD = "queue@example.com", "p@ss/word"
+
+
+class PostServer:
+    """Start with `with`. `replies` say at which command it answers what; "drop" there closes the connection instead.
+
+    `trusting` is a client's TLS context that accepts its certificate.
+    """
+
+    def __init__(self, tls: str = "", sign_in: bool = False) -> None:
+        """`tls`: "" for none, "starttls" or "smtps"."""
+        self.replies: dict[str, str] = {}
+        self.mails: list[EmailMessage] = []
+        self.envelopes: list[tuple[str, list[str]]] = []
+        self.encrypted: list[bool] = []
+        self._tls, self._sign_in = tls, sign_in
+
+    def __enter__(self) -> Self:
+        options: dict[str, Any] = {}
+        if self._tls:
+            authority = trustme.CA()
+            certified = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert("127.0.0.1").configure_cert(certified)
+            self.trusting = ssl.create_default_context()
+            authority.configure_trust(self.trusting)
+            options = {"tls_context": certified, "require_starttls": True} if self._tls == "starttls" else {"ssl_context": certified}
+        if self._sign_in:
+            options |= {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": self._tls != "smtps"}
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=20, **options)
+        self._controller.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._controller.stop()
+
+    def forget(self) -> None:
+        """As if it had just been started."""
+        for kept in (self.replies, self.mails, self.envelopes, self.encrypted):
+            kept.clear()
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        envelope.mail_from = address
+        return self._reply("MAIL", server)
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        reply = self._reply("RCPT", server)
+        if reply.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return reply
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        reply = self._reply("DATA", server)
+        if reply.startswith("250"):
+            content: Any = envelope.content
+            self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
+            self.envelopes.append((str(envelope.mail_from), [str(one) for one in envelope.rcpt_tos]))
+            self.encrypted.append(session.ssl is not None or self._tls == "smtps")
+        return reply
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        return self._reply("QUIT", server, "221 Bye")
+
+    def _reply(self, command: str, server: SMTP, otherwise: str = "250 OK") -> str:
+        reply = self.replies.get(command, otherwise)
+        if reply == "drop":
+            transport: Any = server.transport
+            transport.abort()
+            return "421 gone"
+        return reply
+
+
+def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    fits = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == (USER, PASSWORD)
+    return AuthResult(success=fits, handled=False)
+
+
+@asynccontextmanager
+async def deaf_server(*, hangs: bool) -> AsyncIterator[int]:
+    """A port where connections are taken and then never answered, or closed at once."""
+    over = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if hangs:
+            await over.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        over.set()
+        server.close()
+        await server.wait_closed()

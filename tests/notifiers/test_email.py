@@ -1,0 +1,343 @@
+"""Mail: what it says, how it is protected on its way, what it carries, and what each answer of a server means."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import random
+import ssl
+from collections.abc import Iterator
+from email.headerregistry import Address
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from notifiers import email
+from notifiers.email import attachments
+from notifiers.email.letter import Letters, Unsendable
+from notifiers.email.smtp import GREYLISTED_RETRY_S, MISCONFIGURED_RETRY_S, EmailNotifier
+from realtime.errors import BadSettings
+from realtime.hookspecs import AccountNotice, Idle, Permanent, Retry, Sent, TicketFacts
+from realtime.model import Delivery
+from realtime.settings import Settings
+from tests.notifiers.post import PASSWORD, USER, PostServer
+from tests.plugins.facts import CLOSED, LINK, OPENED_MS, attachment, notice, outgoing
+
+REPORT = b"queue,number\r\nTable for two,A07\r\n"
+
+
+@pytest.fixture(scope="module")
+def post_office() -> Iterator[PostServer]:
+    with PostServer() as server:
+        yield server
+
+
+@pytest.fixture
+def post(post_office: PostServer) -> PostServer:
+    post_office.forget()
+    return post_office
+
+
+@pytest.fixture(scope="module")
+def letters() -> Letters:
+    return Letters(Address(addr_spec="queue@example.com"))
+
+
+async def notifier(server: PostServer, scheme: str = "smtp", user: str = "", *, allow_plain: bool = True, tls: Any = None) -> EmailNotifier:
+    url = f"{scheme}://{user}127.0.0.1:{server.port}"
+    return await asyncio.to_thread(EmailNotifier, url, "Luigi's <queue@example.com>", deadline_s=20, allow_plain=allow_plain, tls=tls)
+
+
+def owed(moment: str = "called", **body: str | int) -> Delivery:
+    composed = email.compose_ticket_notice(notice(moment))
+    assert composed
+    return Delivery("email", composed.recipient, moment, composed.body | body)
+
+
+def closed() -> Delivery:
+    return email.compose_store_closed(CLOSED)
+
+
+# ---- what is owed -------------------------------------------------------------------------------------------------
+
+
+def test_a_party_with_an_address_is_owed_a_mail_that_does_not_come_late() -> None:
+    composed = email.compose_ticket_notice(notice("called"))
+
+    assert composed
+    assert (composed.notifier, composed.recipient, composed.needs_report) == ("email", "ann@example.com", False)
+    assert composed.not_after_ms == OPENED_MS + 30 * 60_000
+
+
+def test_a_party_without_an_address_is_owed_nothing() -> None:
+    assert email.compose_ticket_notice(notice("called", TicketFacts(id=7, label="A07", name="Ann"))) is None
+    assert email.compose_ticket_notice(notice("something new")) is None
+
+
+def test_the_owner_is_owed_the_report_however_late() -> None:
+    composed = closed()
+
+    assert (composed.recipient, composed.needs_report, composed.not_after_ms) == ("luigi@example.com", True, 0)
+
+
+@pytest.mark.parametrize("moment", ["confirm_email", "reset_password", "email_changed"])
+def test_an_owner_is_owed_a_link_until_it_ends(moment: str) -> None:
+    composed = email.compose_account_notice(AccountNotice(moment=moment, email="luigi@example.com", link=LINK, expires_ms=99))
+
+    assert composed
+    assert (composed.recipient, composed.body, composed.not_after_ms) == ("luigi@example.com", {"link": LINK}, 99)
+
+
+def test_without_a_server_it_is_idle() -> None:
+    assert email.register_notifiers(Settings.defaults()) == Idle("smtp_url is not set")
+
+
+def test_with_a_server_it_takes_its_settings() -> None:
+    registered = email.register_notifiers(Settings.defaults(smtp_url="smtps://mail.example.com", mail_from="queue@example.com"))
+
+    assert isinstance(registered, list)
+    assert [each.name for each in registered] == ["email"]
+
+
+@pytest.mark.parametrize(
+    ("url", "sender"),
+    [("http://mail.example.com", "a@example.com"), ("smtp://", "a@example.com"), ("smtp://mail.example.com", "no address")],
+)
+def test_settings_that_cannot_work_are_named_without_their_secrets(url: str, sender: str) -> None:
+    with pytest.raises(BadSettings, match="must be") as error:
+        EmailNotifier(url.replace("//", "//user:hidden@"), sender, deadline_s=5)
+
+    assert "hidden" not in error.value.message
+
+
+# ---- what it says -------------------------------------------------------------------------------------------------
+
+MOMENTS: dict[str, tuple[Delivery, str, list[str]]] = {
+    "joined": (owed("joined"), "A07: your place at Luigi's", ["Hello Ann", "3 parties ahead of you", "Have a drink", LINK]),
+    "almost": (owed("almost"), "A07: almost your turn at Luigi's", ["3 parties ahead of you", LINK]),
+    "called": (owed("called"), "A07: it's your turn at Luigi's", ["It's your turn. Desk 2.", LINK]),
+    "closed": (
+        closed(),
+        "Luigi's: report of 22 November 2025",
+        ["18:00", "23:00", "40 parties", "31", "report.csv", "12 minutes", "41 minutes"],
+    ),
+    "confirm": (Delivery("email", "luigi@example.com", "confirm_email", {"link": LINK}), "Confirm your e-mail address", [LINK]),
+    "reset": (Delivery("email", "luigi@example.com", "reset_password", {"link": LINK}), "Choose a new password", [LINK]),
+    "changed": (
+        Delivery("email", "luigi@example.com", "email_changed", {"link": ""}),
+        "A new e-mail address for your account",
+        ["change your password"],
+    ),
+    "own": (
+        Delivery("email", "ann@example.com", "birthday", {"subject": "Many happy returns", "text": "Cake\nis ready."}),
+        "Many happy returns",
+        ["Cake\nis ready."],
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_text_and_page_say_the_same(post: PostServer, moment: str) -> None:
+    delivery, subject, said = MOMENTS[moment]
+    report = [attachment(REPORT)] if delivery.needs_report else []
+
+    assert isinstance(await (await notifier(post)).deliver(outgoing(delivery, *report)), Sent)
+
+    (mail,) = post.mails
+    text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text
+    assert page
+    assert mail["subject"] == subject
+    for words in said:
+        assert words.lower() in text.get_content().replace("\r\n", "\n").lower()
+        assert words.lower() in page.get_content().replace("\r\n", "\n").replace("&#39;", "'").lower()
+    assert "\n\n\n" not in text.get_content().replace("\r\n", "\n")
+
+
+async def test_the_headers_are_those_of_a_machine_that_can_be_traced(post: PostServer) -> None:
+    await (await notifier(post)).deliver(outgoing(owed()))
+
+    (mail,) = post.mails
+    assert mail["message-id"] == "<luigis-7-email@example.com>"
+    assert mail["from"].addresses[0].display_name == "Luigi's"
+    assert mail["auto-submitted"] == "auto-generated"
+    assert parsedate_to_datetime(mail["date"]).tzinfo
+    assert post.envelopes == [("queue@example.com", ["ann@example.com"])]
+
+
+async def test_names_cannot_become_markup_or_templates(post: PostServer) -> None:
+    await (await notifier(post)).deliver(
+        outgoing(owed("joined", store="<b>{{ 7*7 }}</b>", name="<script>alert(1)</script>", text="<img src=x>"))
+    )
+
+    page = post.mails[0].get_body(("html",))
+    assert page
+    assert "<script>" not in page.get_content()
+    assert "<img" not in page.get_content()
+    assert "&lt;b&gt;{{ 7*7 }}&lt;/b&gt;" in page.get_content()
+    assert post.mails[0]["subject"] == "A07: your place at <b>{{ 7*7 }}</b>"
+
+
+async def test_letters_of_every_script_arrive(post: PostServer) -> None:
+    await (await notifier(post)).deliver(outgoing(owed("joined", store="Müller's 李記 🍜", name="Zoë")))
+
+    text = post.mails[0].get_body(("plain",))
+    assert text
+    assert "Hello Zoë" in text.get_content()
+    assert post.mails[0]["subject"] == "A07: your place at Müller's 李記 🍜"
+
+
+@pytest.mark.parametrize("field", ["store", "name", "label", "link", "desk"])
+@pytest.mark.parametrize("attack", ["x\r\nBcc: evil@example.com", "x\nBcc: evil@example.com", "x\rBcc: y", "x\0", "x\x1b[2J", "x\u2028y"])
+def test_what_would_start_a_header_of_its_own_is_refused(letters: Letters, field: str, attack: str) -> None:
+    with pytest.raises(Unsendable, match=f"{field} has control characters"):
+        letters.write(outgoing(owed("called", **{field: attack})))
+
+
+async def test_a_mail_that_is_not_complete_is_refused(post: PostServer) -> None:
+    for delivery in (
+        Delivery("email", "ann@example.com", "called", {}),
+        Delivery("email", "ann@example.com", "birthday", {"subject": "x"}),
+    ):
+        assert isinstance(await (await notifier(post)).deliver(outgoing(delivery)), Permanent)
+
+
+async def test_a_domain_in_other_letters_is_reached(post: PostServer) -> None:
+    delivery = owed()
+    outcome = await (await notifier(post)).deliver(outgoing(Delivery("email", "ann@bücher.example", "called", delivery.body)))
+
+    assert isinstance(outcome, Sent)
+    assert post.envelopes[0][1] == ["ann@xn--bcher-kva.example"]
+
+
+# ---- the report ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_report_arrives_byte_for_byte(post: PostServer) -> None:
+    content = "\ufeffqueue,name\r\nTisch,Zoë\r\n".encode()
+    await (await notifier(post)).deliver(outgoing(closed(), attachment(content)))
+
+    (part,) = post.mails[0].iter_attachments()
+    assert (part.get_filename(), part.get_content_type(), part.get_content_charset()) == ("report.csv", "text/csv", "utf-8")
+    assert part.get_payload(decode=True) == content
+
+
+async def test_a_large_report_is_compressed(post: PostServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attachments, "PLAIN_BYTES", 1000)
+    content = REPORT * 100
+
+    assert isinstance(await (await notifier(post)).deliver(outgoing(closed(), attachment(content))), Sent)
+
+    (part,) = post.mails[0].iter_attachments()
+    packed: Any = part.get_payload(decode=True)
+    assert part.get_filename() == "report.csv.gz"
+    assert gzip.decompress(packed) == content
+
+
+async def test_a_report_that_no_mail_can_carry_is_told_to_the_owner(post: PostServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attachments, "PLAIN_BYTES", 1000)
+    monkeypatch.setattr(attachments, "LARGEST_BYTES", 10_000)
+
+    outcome = await (await notifier(post)).deliver(outgoing(closed(), attachment(random.Random(7).randbytes(20_000))))
+
+    assert outcome == Permanent(attachments.TOO_LARGE)
+    assert post.mails == []
+
+
+@pytest.mark.parametrize("plain_bytes", [1, 1 << 20])
+async def test_a_report_that_is_not_what_was_made_is_not_sent(post: PostServer, monkeypatch: pytest.MonkeyPatch, plain_bytes: int) -> None:
+    monkeypatch.setattr(attachments, "PLAIN_BYTES", plain_bytes)
+    whole, cut = attachment(REPORT), attachment(REPORT[:-1])
+    damaged = type(whole)(name="report.csv", media_type="text/csv", bytes=whole.bytes, sha256=whole.sha256, chunks=cut.chunks)
+
+    assert isinstance(await (await notifier(post)).deliver(outgoing(closed(), damaged)), Retry)
+    assert post.mails == []
+
+
+async def test_a_report_without_files_is_not_sent(post: PostServer) -> None:
+    assert isinstance(await (await notifier(post)).deliver(outgoing(closed())), Permanent)
+
+
+# ---- the way ------------------------------------------------------------------------------------------------------
+
+
+async def test_starttls_is_used_and_the_sign_in_comes_after_it() -> None:
+    with PostServer("starttls", sign_in=True) as post:
+        user = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@"
+        outcome = await (await notifier(post, user=user, allow_plain=False, tls=post.trusting)).deliver(outgoing(owed()))
+
+    assert isinstance(outcome, Sent)
+    assert post.encrypted == [True]
+
+
+async def test_smtps_is_encrypted_from_the_start() -> None:
+    with PostServer("smtps") as post:
+        outcome = await (await notifier(post, "smtps", allow_plain=False, tls=post.trusting)).deliver(outgoing(owed()))
+
+    assert isinstance(outcome, Sent)
+    assert post.encrypted == [True]
+
+
+async def test_without_encryption_nothing_is_sent(post: PostServer) -> None:
+    outcome = await (await notifier(post, allow_plain=False)).deliver(outgoing(owed()))
+
+    assert outcome == Retry(
+        "The mail server does not offer STARTTLS; set smtp_allow_plain only if nobody can listen.", MISCONFIGURED_RETRY_S
+    )
+    assert post.mails == []
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+async def test_a_certificate_that_nobody_vouches_for_is_not_accepted(scheme: str) -> None:
+    with PostServer("starttls" if scheme == "smtp" else "smtps") as post:
+        strict = await asyncio.to_thread(ssl.create_default_context)
+        outcome = await (await notifier(post, scheme, allow_plain=False, tls=strict)).deliver(outgoing(owed()))
+
+    assert isinstance(outcome, Retry)
+    assert "certificate" in outcome.reason
+    assert post.mails == []
+
+
+async def test_a_wrong_password_is_a_matter_for_whoever_runs_the_server() -> None:
+    with PostServer("starttls", sign_in=True) as post:
+        outcome = await (await notifier(post, user="queue:wrong@", allow_plain=False, tls=post.trusting)).deliver(outgoing(owed()))
+
+    assert isinstance(outcome, Retry)
+    assert outcome.after_s == MISCONFIGURED_RETRY_S
+    assert "smtp_url" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "kind", "after_s"),
+    [
+        ("RCPT", "450 4.2.0 greylisted", Retry, GREYLISTED_RETRY_S),
+        ("RCPT", "451 4.7.1 try again later", Retry, GREYLISTED_RETRY_S),
+        ("MAIL", "452 4.3.1 no space", Retry, GREYLISTED_RETRY_S),
+        ("DATA", "421 4.3.2 going down", Retry, 120),
+        ("DATA", "drop", Retry, 120),
+        ("MAIL", "drop", Retry, 120),
+        ("MAIL", "530 5.7.0 sign in first", Retry, MISCONFIGURED_RETRY_S),
+        ("MAIL", "550 5.7.1 not from you", Permanent, None),
+        ("RCPT", "550 5.1.1 no such user ann@example.com", Permanent, None),
+        ("DATA", "552 5.3.4 too big", Permanent, None),
+        ("DATA", "554 5.7.1 spam", Permanent, None),
+        ("QUIT", "drop", Sent, None),
+        ("QUIT", "500 what", Sent, None),
+    ],
+)
+async def test_what_each_answer_means(post: PostServer, command: str, reply: str, kind: type, after_s: float | None) -> None:
+    post.replies[command] = reply
+
+    outcome = await (await notifier(post)).deliver(outgoing(owed()))
+
+    assert isinstance(outcome, kind)
+    assert getattr(outcome, "after_s", None) == after_s
+    assert "@" not in getattr(outcome, "reason", "")
+
+
+async def test_a_server_that_has_no_address_is_not_reached() -> None:
+    lost = await asyncio.to_thread(EmailNotifier, "smtp://nowhere.invalid", "queue@example.com", deadline_s=20)
+
+    assert await lost.deliver(outgoing(owed())) == Retry("The mail server could not be reached.")

@@ -1,0 +1,59 @@
+"""One step back, on both databases: a ticket is what it was before its last move, and nobody is notified."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime.errors import WrongState
+from realtime.model import Action, TicketState
+from realtime.operations import jobs, snapshots, tickets
+from tests.operations.conftest import Shop
+
+CALL, SERVE, DONE, NO_SHOW, LEAVE, REMOVE = Action.CALL, Action.SERVE, Action.DONE, Action.NO_SHOW, Action.LEAVE, Action.REMOVE
+
+
+@pytest.mark.parametrize(
+    ("moves", "back"),
+    [
+        ((CALL,), TicketState.WAITING),
+        ((CALL, SERVE), TicketState.CALLED),
+        ((SERVE,), TicketState.WAITING),
+        ((CALL, SERVE, DONE), TicketState.SERVING),
+        ((CALL, DONE), TicketState.CALLED),
+        ((CALL, NO_SHOW), TicketState.CALLED),
+        ((LEAVE,), TicketState.WAITING),
+        ((REMOVE,), TicketState.WAITING),
+        ((CALL, LEAVE), TicketState.CALLED),
+        ((CALL, SERVE, REMOVE), TicketState.SERVING),
+    ],
+)
+async def test_undo_takes_the_last_move_back(shop: Shop, moves: tuple[Action, ...], back: TicketState) -> None:
+    party = await shop.add()
+    for at, action in enumerate(moves):
+        await shop.storage.write(tickets.change, shop.store_id, party.id, action, "Desk 2", None, 5_000 + at)
+
+    change = await shop.storage.write(tickets.undo, shop.store_id, party.id, 9_000)
+
+    assert change.value.state is back
+    assert change.value.ended_ms == 0
+    assert (change.value.desk == "Desk 2") is (back is not TicketState.WAITING)
+    assert (await shop.storage.read(snapshots.waiting, shop.store_id))["A"] == int(back is TicketState.WAITING)
+
+
+async def test_undo_notifies_nobody(shop: Shop) -> None:
+    party = await shop.add(phone="+1")
+    for action in (CALL, NO_SHOW):
+        await shop.storage.write(tickets.change, shop.store_id, party.id, action, "", shop.rules, 5_000)
+
+    change = await shop.storage.write(tickets.undo, shop.store_id, party.id, 6_000)
+
+    owed = await shop.storage.write(jobs.claim, "lease", 60_000, 100, 10_000)
+    assert change.owed == 0
+    assert [job.delivery.moment for job in owed] == ["joined"]
+
+
+async def test_who_never_moved_cannot_be_undone(shop: Shop) -> None:
+    party = await shop.add()
+
+    with pytest.raises(WrongState, match="nothing to undo"):
+        await shop.storage.write(tickets.undo, shop.store_id, party.id, 6_000)

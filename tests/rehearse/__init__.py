@@ -1,0 +1,1 @@
+"""The rehearsal: its plan, its clients, and whole evenings against real servers."""

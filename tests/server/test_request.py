@@ -1,0 +1,95 @@
+"""Deadlines and bounds of a request, under a real server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from websockets.asyncio.client import connect
+
+from realtime.server import request as request_module
+from tests.server.running import http, running, until
+
+GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+async def test_a_connection_that_never_speaks_is_closed() -> None:
+    async with running(request_head_seconds=0.1) as server:
+        assert await http(server.port, b"") == b""
+
+
+async def test_a_head_that_dribbles_in_is_not_waited_for() -> None:
+    async with running(request_head_seconds=0.2) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        answer = asyncio.create_task(reader.read())
+        while not answer.done():
+            writer.write(b"G" if not writer.transport.is_closing() else b"")
+            await asyncio.sleep(0.02)
+        writer.transport.abort()
+        assert answer.result()[:12] in (b"HTTP/1.1 408", b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("dribble", [b"\r\n", b"X"])
+async def test_the_second_request_of_a_connection_has_the_same_deadline(dribble: bytes) -> None:
+    async with running(request_head_seconds=0.2) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET)
+        assert b"200 OK" in await reader.readuntil(b"\r\n")
+        answer = asyncio.create_task(reader.read())
+        async with asyncio.timeout(10):
+            while not answer.done():
+                writer.write(dribble)
+                await asyncio.sleep(0.02)
+        writer.transport.abort()
+
+
+async def test_requests_one_after_another_are_answered_on_one_connection() -> None:
+    async with running(request_head_seconds=5) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for number in range(5):
+            body = b"x" * number
+            writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n%b" % (number, body))
+            answer = await reader.readuntil(b"ready")
+            assert answer.endswith(b"%d bytes, ready" % number)
+        writer.transport.abort()
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "BODY_SECONDS", 0.1)
+    async with running() as server:
+        head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf"
+        try:
+            answer = await http(server.port, head)
+        except ConnectionError:
+            answer = b""
+        assert b"200" not in answer
+        await until(lambda: not server.server.server_state.tasks)
+
+
+async def test_a_slow_answer_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "BODY_SECONDS", 0.05)
+    async with running(request_head_seconds=0.05) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /wait HTTP/1.1\r\nHost: test\r\n\r\n")
+        await server.app.connected.wait()
+        await asyncio.sleep(0.15)
+        server.app.release.set()
+        assert b"200 OK" in await reader.readuntil(b"\r\n")
+        writer.transport.abort()
+
+
+async def test_a_socket_has_no_request_deadline() -> None:
+    async with running(request_head_seconds=0.05) as server, connect(server.url) as client:
+        await asyncio.sleep(0.15)
+        await client.send("hello")
+        assert await client.recv() == "echo hello"
+
+
+async def test_a_head_without_end_is_refused() -> None:
+    async with running() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\n")
+        for _ in range(40):
+            writer.write(b"X-Pad: " + b"x" * 1000 + b"\r\n")
+        assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+        writer.transport.abort()

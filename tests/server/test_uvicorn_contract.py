@@ -1,0 +1,74 @@
+"""Everything of uvicorn's inside that this server leans on, by name: an upgrade that takes one away fails here first."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+NEEDED = {
+    WebSocketsSansIOProtocol: [
+        "__init__", "run_asgi", "data_received", "connection_lost", "send_receive_event_to_app", "handle_parser_exception", "stop_keepalive",
+    ],
+    HttpToolsProtocol: [
+        "__init__", "connection_made", "connection_lost", "data_received", "on_header", "on_headers_complete", "on_message_complete",
+        "handle_websocket_upgrade", "shutdown",
+    ],
+    uvicorn.Server: ["startup", "shutdown", "handle_exit", "run", "serve"],
+    ServerProtocol: ["receive_data", "events_received", "data_to_send", "send_close"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("owner", "name"), [(owner, name) for owner, names in NEEDED.items() for name in names])
+def test_the_methods_that_are_called_or_overridden_exist(owner: type, name: str) -> None:
+    assert callable(getattr(owner, name, None)), f"{owner.__name__}.{name} is gone; see what replaced it"
+
+
+async def app(scope: object, receive: object, send: object) -> None:
+    """An application for a Config."""
+
+
+def config() -> uvicorn.Config:
+    loaded = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False, interface="asgi3")
+    loaded.load()
+    return loaded
+
+
+async def test_a_websocket_has_the_attributes_that_the_extension_reads() -> None:
+    protocol = WebSocketsSansIOProtocol(config(), ServerState(), {})
+    for name in (
+        "app", "conn", "connections", "curr_msg_data_type", "disconnected", "frames", "handshake_complete", "handshake_initiated",
+        "initial_response", "logger", "loop", "queue", "transport",
+    ):  # fmt: skip
+        assert hasattr(protocol, name), f"WebSocketsSansIOProtocol.{name} is gone"
+    for name in ("close_sent", "debug", "extensions", "handshake_exc", "logger", "parser_exc", "state"):
+        assert hasattr(protocol.conn, name), f"ServerProtocol.{name} is gone"
+    assert protocol.conn.state is not OPEN, "the handshake is websockets' own"
+
+
+async def test_a_request_has_the_attributes_that_its_deadlines_read() -> None:
+    protocol = HttpToolsProtocol(config(), ServerState(), {})
+    for name in ("cycle", "logger", "loop", "parser", "transport"):
+        assert hasattr(protocol, name), f"HttpToolsProtocol.{name} is gone"
+    assert "response_complete" in inspect.getsource(RequestResponseCycle.__init__)
+
+
+def test_the_server_has_the_attributes_that_its_end_reads() -> None:
+    server = uvicorn.Server(config())
+    assert (server.should_exit, server.started) == (False, False)
+    assert isinstance(server.server_state.connections, set)
+    assert isinstance(server.server_state.tasks, set)
+    assert "self.servers" in inspect.getsource(uvicorn.Server.startup)
+    assert "self.lifespan" in inspect.getsource(uvicorn.Server._serve)
+
+
+def test_protocols_are_made_with_the_arguments_that_ours_take() -> None:
+    source = inspect.getsource(uvicorn.Server.startup) + inspect.getsource(HttpToolsProtocol.handle_websocket_upgrade)
+    for argument in ("config=", "server_state=", "app_state=", "_loop="):
+        assert argument in source

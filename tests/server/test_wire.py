@@ -1,0 +1,257 @@
+"""Handed-over sockets under a real server: order, joining, slow readers, the closing handshake, bad input, and what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import weakref
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import connect
+from websockets.frames import Opcode
+from websockets.http11 import Request
+
+from realtime.frames import text_frame
+from realtime.server import live
+from realtime.server.wire import EXTENSION, FanoutProtocol
+from tests.server.running import HEAD, Raw, Running, http, raw, running, until
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Running]:
+    async with running() as served:
+        yield served
+
+
+async def subscribed(client: Raw) -> None:
+    client.send(0x1, b"subscribe")
+    assert bytes((await client.frame()).data) == b"subscribed"
+
+
+async def test_fifty_racing_publishers_keep_one_order_for_everybody(server: Running) -> None:
+    async def publish(number: int) -> None:
+        await asyncio.sleep(0)
+        order.append(f"{number}")
+        server.app.hub.publish("line", b"%d" % number)
+
+    order: list[str] = []
+    async with connect(server.url) as one, connect(server.url) as other:
+        for client in (one, other):
+            await client.send("subscribe")
+            await client.recv()
+        await asyncio.gather(*(publish(number) for number in range(50)))
+        for client in (one, other):
+            assert [await client.recv() for _ in range(50)] == order
+
+
+async def test_a_held_subscription_joins_a_stream_without_a_gap(server: Running) -> None:
+    async with connect(server.url) as client:
+        await until(lambda: server.app.handlers)
+        subscription = server.app.hub.subscribe("line", server.app.handlers[0].sink)
+        for number in range(1, 20):
+            if number == 10:
+                subscription.start(text_frame(b"0"))
+            server.app.hub.publish("line", b"%d" % number)
+            await asyncio.sleep(0.001)
+        assert [await client.recv() for _ in range(20)] == [str(number) for number in range(20)]
+
+
+async def test_a_client_that_never_reads_is_dropped_with_bounded_memory_while_others_get_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "CLOSE_SECONDS", 0.05)
+    async with (
+        running(soft_backlog_bytes=20_000, hard_backlog_bytes=60_000, max_backlog_seconds=0.3, flush_window_ms=0) as server,
+        raw(server.port, receive_buffer=4096) as stuck,
+        connect(server.url) as reader,
+    ):
+        await subscribed(stuck)
+        await reader.send("subscribe")
+        await reader.recv()
+        sink = server.app.handlers[0].sink
+        most = 0
+        for number in range(300):
+            server.app.hub.publish("line", b"%05d" % number + b"x" * 5000)
+            assert (await reader.recv())[:5] == f"{number:05}"
+            most = max(most, sink.buffered_bytes())
+        await until(lambda: server.app.handlers[0].closed)
+        assert most < 20_000 + 2 * 5010
+        assert server.app.hub.subscribers("line") == 1
+        assert server.app.handlers[1].closed == 0
+
+
+async def test_a_slow_reader_that_catches_up_gets_a_snapshot_on_the_same_socket() -> None:
+    async with running(soft_backlog_bytes=20_000, flush_window_ms=0) as server, raw(server.port, receive_buffer=4096) as slow:
+        await subscribed(slow)
+        sink = server.app.handlers[0].sink
+        while sink.buffered_bytes() <= 20_000:
+            server.app.hub.publish("line", b"x" * 5000)
+            await asyncio.sleep(0)
+        server.app.hub.publish("line", b"left out")
+        texts = [bytes((await slow.frame()).data)]
+        while texts[-1] != b"snapshot":
+            texts.append(bytes((await slow.frame()).data))
+        server.app.hub.publish("line", b"next")
+        texts.append(bytes((await slow.frame()).data))
+        assert b"left out" not in texts
+        assert texts[-2:] == [b"snapshot", b"next"]
+
+
+async def test_a_protocol_ping_is_answered_with_its_payload(server: Running) -> None:
+    async with raw(server.port) as client:
+        await until(lambda: server.app.handlers)
+        client.send(0x9, b"are you there")
+        frame = await client.frame()
+        assert (frame.opcode, bytes(frame.data)) == (Opcode.PONG, b"are you there")
+        client.send(0xA, b"nobody asked")
+        client.send(0x1, b"hello")
+        assert bytes((await client.frame()).data) == b"echo hello"
+
+
+async def test_a_goodbye_of_the_client_is_echoed_and_the_server_ends_the_connection(server: Running) -> None:
+    async with raw(server.port) as client:
+        await until(lambda: server.app.handlers)
+        client.send(0x8, (1001).to_bytes(2, "big") + b"tab closed")
+        frame = await client.frame()
+        assert (frame.opcode, bytes(frame.data)) == (Opcode.CLOSE, b"\x03\xe9tab closed")
+        await client.ended()
+
+
+async def test_a_goodbye_of_the_server_waits_for_the_clients_and_then_ends_the_connection(server: Running) -> None:
+    async with raw(server.port) as client:
+        await until(lambda: server.app.handlers)
+        handler = server.app.handlers[0]
+        handler.sink.close(4410, "This store has closed.")
+        client.send(0x1, b"crossed it on the way")
+        assert await client.close_code() == 4410
+        client.send(0x8, (4410).to_bytes(2, "big"))
+        await client.ended()
+        assert handler.texts == []
+
+
+async def test_a_client_that_does_not_read_its_goodbye_is_dropped(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "CLOSE_SECONDS", 0.05)
+    async with raw(server.port, receive_buffer=4096):
+        await until(lambda: server.app.handlers)
+        handler = server.app.handlers[0]
+        handler.sink.write(text_frame(b"x" * 2_000_000))
+        handler.sink.close(4008)
+        await until(lambda: handler.closed)
+
+
+@pytest.mark.parametrize(
+    ("opcode", "payload", "code"),
+    [
+        (0x3, b"", 1002),  # a reserved opcode
+        (0x0, b"", 1002),  # a continuation of nothing
+        (0x1, b"x" * 4097, 1009),
+        (0x1, b"x" * 3_000_000, 1009),
+        (0x1, b"\xed\xa0\x80", 1007),  # a lone surrogate
+        (0x2, b"", 1003),
+        (0x8, b"\x03", 1002),  # half a close code
+        (0x8, b"\x03\xe8\xff", 1007),
+    ],
+)
+async def test_what_breaks_the_protocol_is_closed_with_its_code_and_no_traceback(
+    server: Running, caplog: pytest.LogCaptureFixture, opcode: int, payload: bytes, code: int
+) -> None:
+    async with raw(server.port) as client:
+        await until(lambda: server.app.handlers)
+        client.send(opcode, payload)
+        assert await client.close_code() == code
+    await until(lambda: server.app.handlers[0].closed)
+    assert [record for record in caplog.records if record.levelno > logging.WARNING or record.exc_info] == []
+
+
+async def test_an_endless_row_of_empty_fragments_takes_no_memory(server: Running) -> None:
+    async with raw(server.port) as client:
+        client.send(0x1, b"", fin=False)
+        for _ in range(2000):
+            client.send(0x0, b"", fin=False)
+        client.send(0x0, b"end")
+        assert bytes((await client.frame()).data) == b"echo end"
+
+
+async def test_bad_utf8_before_the_hand_over_is_refused_without_a_traceback(server: Running, caplog: pytest.LogCaptureFixture) -> None:
+    server.app.before_hand_over = asyncio.Event()
+    async with raw(server.port) as client:
+        client.send(0x1, b"\xff")
+        assert await client.close_code() == 1007
+    server.app.before_hand_over.set()
+    await until(lambda: server.app.handlers and server.app.handlers[0].closed)
+    assert [record for record in caplog.records if record.levelno > logging.WARNING or record.exc_info] == []
+
+
+async def test_a_socket_that_ended_before_the_hand_over_still_ends_its_handler_once(server: Running) -> None:
+    server.app.before_hand_over = asyncio.Event()
+    async with raw(server.port):
+        await server.app.connected.wait()
+    await until(lambda: not server.server.server_state.connections)
+    server.app.before_hand_over.set()
+    await until(lambda: server.app.handlers and server.app.handlers[0].closed)
+    assert server.app.handlers[0].closed == 1
+
+
+async def test_a_handshake_that_cannot_be_read_is_answered_and_ended(server: Running) -> None:
+    long = await http(server.port, HEAD + b"X-Long: " + b"x" * 9000 + b"\r\n\r\n")
+    assert long.startswith(b"HTTP/1.1 431 ")
+    keyless = await http(server.port, HEAD.replace(b"Sec-WebSocket-Key", b"X-Key") + b"\r\n")
+    assert keyless.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_nothing_of_the_handshake_is_kept_once_the_socket_is_handed_over(server: Running) -> None:
+    kept: list[weakref.ref[object]] = []
+    requests: list[Request] = []
+    whole = FanoutProtocol.run_asgi
+
+    async def watched(self: FanoutProtocol) -> None:
+        kept.extend([weakref.ref(self), weakref.ref(self.queue)])
+        requests.append(self.request)
+        await whole(self)
+
+    FanoutProtocol.run_asgi = watched  # type: ignore[method-assign]  # put back below
+    try:
+        async with connect(server.url) as client:
+            await client.send("hello")
+            await client.recv()
+            gc.collect()
+            assert [ref() for ref in kept] == [None, None]
+            assert [len(request.headers) for request in requests] == [0]
+            assert [type(each).__name__ for each in server.server.server_state.connections] == ["LiveSocket"]
+    finally:
+        FanoutProtocol.run_asgi = whole  # type: ignore[method-assign]  # as it was
+
+
+async def test_a_socket_cannot_be_handed_over_twice_or_before_it_is_accepted(server: Running) -> None:
+    said: list[str] = []
+    echo = server.app.echo
+
+    async def socket(scope: Scope, receive: Receive, send: Send) -> None:
+        hand_over = scope["extensions"][EXTENSION]
+        for attempt in range(3):
+            try:
+                hand_over(echo)
+            except RuntimeError as error:
+                said.append(str(error))
+            if attempt == 0:
+                await receive()
+                await send({"type": "websocket.accept"})
+
+    server.app.socket = socket  # type: ignore[method-assign]  # another endpoint, for this server only
+    async with connect(server.url) as client:
+        await client.send("hello")
+        assert await client.recv() == "echo hello"
+    assert len(said) == 2
+    assert "Accept the WebSocket" in said[0]
+    assert "already" in said[1]
+
+
+async def test_compressed_sockets_are_not_handed_over() -> None:
+    async with running() as server:
+        server.server.config.ws_per_message_deflate = True
+        async with connect(server.url) as client:
+            await client.wait_closed()
+        assert server.app.handlers == []

