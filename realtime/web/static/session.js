@@ -111,12 +111,14 @@ export function createSession({ onLost = toSignIn } = {}) {
   let refreshing = null;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let timer;
+  let lost = false;
   const channel = "BroadcastChannel" in window ? new BroadcastChannel(CHANNEL) : null;
 
   /** @param {string} value @param {number} until */
   function keep(value, until) {
     token = value;
     expiresMs = until;
+    if (token) lost = false;
     clearTimeout(timer);
     if (token) timer = setTimeout(() => refresh(value).catch(() => {}), Math.max(5_000, expiresMs - Date.now() - EARLY_MS));
   }
@@ -126,6 +128,14 @@ export function createSession({ onLost = toSignIn } = {}) {
     keep(tokens.access_token, Date.now() + tokens.expires_in * 1000);
     localStorage.setItem(SIGNED_IN, "1");
     channel?.postMessage({ token, expiresMs });
+  }
+
+  /** The sign-in is over. Said once, though the server and another tab may both tell of it. */
+  function lose() {
+    keep("", 0);
+    if (lost) return;
+    lost = true;
+    onLost();
   }
 
   const fresh = () => token !== "" && Date.now() < expiresMs - 5_000;
@@ -144,6 +154,7 @@ export function createSession({ onLost = toSignIn } = {}) {
     if (refreshing) return refreshing;
     refreshing = alone(async () => {
       if (fresh() && token !== stale) return;
+      if (lost) throw new Problem({ code: "not_signed_in", detail: "Please sign in.", status: 401 });
       adopt(await call("POST", "/v1/token"));
     }).finally(() => {
       refreshing = null;
@@ -162,10 +173,7 @@ export function createSession({ onLost = toSignIn } = {}) {
     try {
       await refresh(stale);
     } catch (fault) {
-      if (fault instanceof Problem && fault.status === 401) {
-        keep("", 0);
-        onLost();
-      }
+      if (fault instanceof Problem && fault.status === 401) lose();
       throw fault;
     }
   }
@@ -187,12 +195,8 @@ export function createSession({ onLost = toSignIn } = {}) {
   }
 
   channel?.addEventListener("message", ({ data }) => {
-    if (data.signedOut) {
-      keep("", 0);
-      onLost();
-    } else {
-      keep(data.token, data.expiresMs);
-    }
+    if (data.signedOut) lose();
+    else keep(data.token, data.expiresMs);
   });
 
   return {
@@ -221,9 +225,12 @@ export function createSession({ onLost = toSignIn } = {}) {
     /** @param {string} path @returns {Promise<Blob>} */
     download: async (path) => (await send("GET", path)).blob(),
     async signOut() {
-      await request("POST", "/v1/logout", undefined, { token });
-      localStorage.removeItem(SIGNED_IN);
-      channel?.postMessage({ signedOut: true });
+      // No tab renews meanwhile: the others would be told no, and complain, before they hear why.
+      await alone(async () => {
+        await request("POST", "/v1/logout", undefined, { token });
+        localStorage.removeItem(SIGNED_IN);
+        channel?.postMessage({ signedOut: true });
+      });
       keep("", 0);
       location.assign("/");
     },
