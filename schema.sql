@@ -1,5 +1,6 @@
 -- Every table once, in the dialect that SQLite and Postgres share.
 -- Times are milliseconds since 1970 UTC; 0 means "not yet". Ids come from the application.
+-- A check that allows more than two words says "or": for "in" SQLite fills a table of its own, anew for every row it checks.
 -- A table that belongs to a store leads its primary key with store_id.
 
 -- What this installation knows about itself: the version of this schema, the secret key it made for itself.
@@ -51,7 +52,7 @@ create table if not exists stores (
     accent text not null,
     almost_at bigint not null,
     board_code bigint not null check (board_code in (0, 1)),
-    state text not null check (state in ('open', 'closing', 'reported', 'settled', 'purged')),
+    state text not null check (state = 'open' or state = 'closing' or state = 'reported' or state = 'settled' or state = 'purged'),
     epoch text not null,
     seq bigint not null,
     code_number bigint not null default 0,
@@ -91,7 +92,7 @@ create table if not exists tickets (
     phone text not null,
     email text not null,
     party bigint not null check (party > 0),
-    state text not null check (state in ('waiting', 'called', 'serving', 'done', 'no_show', 'left', 'removed')),
+    state text not null check (state = 'waiting' or state = 'called' or state = 'serving' or state = 'done' or state = 'no_show' or state = 'left' or state = 'removed'),
     desk text not null default '',
     place bigint not null,
     walk_in bigint not null check (walk_in in (0, 1)),
@@ -115,7 +116,7 @@ create table if not exists codes (
     number bigint not null,
     hash text not null,
     pass_hash text not null default '',
-    state text not null check (state in ('fresh', 'scanned', 'used')),
+    state text not null check (state = 'fresh' or state = 'scanned' or state = 'used'),
     tickets text not null default '',
     created_ms bigint not null,
     expires_ms bigint not null,
@@ -154,7 +155,7 @@ create table if not exists jobs (
     moment text not null,
     body text not null,
     needs_report bigint not null default 0 check (needs_report in (0, 1)),
-    state text not null check (state in ('waiting', 'leased', 'done', 'dead', 'expired', 'cancelled')),
+    state text not null check (state = 'waiting' or state = 'leased' or state = 'done' or state = 'dead' or state = 'expired' or state = 'cancelled'),
     attempts bigint not null default 0,
     lease text not null default '',
     leased_until_ms bigint not null default 0,

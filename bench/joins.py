@@ -156,7 +156,7 @@ def through_sqlite3(prepared: Prepared, joins: list[list[Statement]]) -> float:
     connection = sqlite3.connect(_on_copy(prepared).sqlite_path, isolation_level=None, cached_statements=512)
     for pragma in ("synchronous = full", "foreign_keys = on", "cache_size = -16000", "temp_store = memory", "secure_delete = on"):
         connection.execute(f"pragma {pragma}")
-    plain = [[(re.sub(r"\$(\d+)", r"?\1", said.sql), said.args, " returning " in said.sql) for said in join] for join in joins]
+    plain = [[(re.sub(r"\$(\d+)", r"?\1", said.sql), said.args, _answers(said)) for said in join] for join in joins]
     execute = connection.cursor().execute
     began = time.perf_counter()
     for start in range(0, len(plain), WRITERS):
@@ -172,11 +172,15 @@ def through_sqlite3(prepared: Prepared, joins: list[list[Statement]]) -> float:
     return len(joins) / seconds
 
 
+def _answers(said: Statement) -> bool:
+    return said.sql.startswith("select") or " returning " in said.sql
+
+
 async def through_databases(prepared: Prepared, joins: list[list[Statement]], writers: int) -> float:
     """The same statements as `databases` is meant to be used: its queries, in its transaction."""
     names = re.compile(r"\$(\d+)")
     plain = iter([
-        [(names.sub(r":v\1", said.sql), {f"v{n}": value for n, value in enumerate(said.args, 1)}, " returning " in said.sql) for said in join]
+        [(names.sub(r":v\1", said.sql), {f"v{n}": value for n, value in enumerate(said.args, 1)}, _answers(said)) for said in join]
         for join in joins
     ])  # fmt: skip
     async with Database(_on_copy(prepared).database_url, timeout=60) as database:

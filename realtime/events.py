@@ -33,11 +33,11 @@ class _OwnStore(_Store, frozen=True):
     board_code: bool
 
 
-def owner_ticket(ticket: Ticket) -> OwnerTicket:
+def owner_ticket(ticket: Ticket, label: str = "") -> OwnerTicket:
     return OwnerTicket(
         ticket.id,
         ticket.queue,
-        ticket.label,
+        label or ticket.label,
         ticket.state,
         ticket.desk,
         ticket.place,
@@ -54,8 +54,8 @@ def owner_ticket(ticket: Ticket) -> OwnerTicket:
     )
 
 
-def public_ticket(ticket: Ticket) -> PublicTicket:
-    return PublicTicket(ticket.id, ticket.queue, ticket.label, ticket.state, ticket.desk, ticket.place, ticket.called_ms)
+def public_ticket(ticket: Ticket, label: str = "") -> PublicTicket:
+    return PublicTicket(ticket.id, ticket.queue, label or ticket.label, ticket.state, ticket.desk, ticket.place, ticket.called_ms)
 
 
 def queue_view(store_id: str, queue: Queue) -> QueueView:
@@ -67,8 +67,9 @@ def ticket_event(store_id: str, seq: int, at_ms: int, change: str, ticket: Ticke
     """A ticket is now as given; `pace_ms` is its queue's, where that changed too."""
     more = b"" if pace_ms is None else b',"pace_ms":%d' % pace_ms
     head = b'{"change":"' + change.encode() + b'"' + more + b',"ticket":'
-    owner = head + _encode(owner_ticket(ticket)) + b"}"
-    public = head + _encode(public_ticket(ticket)) + b"}"
+    label = ticket.label
+    owner = head + _encode(owner_ticket(ticket, label)) + b"}"
+    public = head + _encode(public_ticket(ticket, label)) + b"}"
     return Event(store_id, seq, at_ms, "ticket", owner.decode(), public.decode())
 
 

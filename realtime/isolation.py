@@ -170,6 +170,8 @@ class Wall:
         why = result.why if isinstance(result, Broken) else ""
         if not why and held_s >= self._watchdog.limit_s:
             why = f"held its thread for {held_s:.1f} s"
+        if not why and hook not in self._breakers:
+            return
         with self._lock:
             breaker = self._breakers.setdefault(hook, Breaker())
             if not why:

@@ -7,15 +7,9 @@ import sys
 import threading
 import time
 import traceback
-from typing import NamedTuple
+from threading import get_ident
 
 logger = logging.getLogger("nowserving.plugins")
-
-
-class _Stretch(NamedTuple):
-    plugin: str
-    hook: str
-    since: float
 
 
 class Watchdog:
@@ -26,7 +20,8 @@ class Watchdog:
 
     def __init__(self, limit_s: float = 1.0) -> None:
         self.limit_s = limit_s
-        self._running: dict[int, _Stretch] = {}
+        self._running: dict[int, tuple[str, str, float]] = {}
+        """By thread: plugin, hook, and since when."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -36,12 +31,12 @@ class Watchdog:
         if self._thread is None:
             self._start()
         since = time.perf_counter()
-        self._running[threading.get_ident()] = _Stretch(plugin, hook, since)
+        self._running[get_ident()] = plugin, hook, since
         return since
 
     def leave(self, since: float) -> float:
         """The plugin has given the thread back. Returns the seconds for which it had it."""
-        self._running.pop(threading.get_ident(), None)
+        self._running.pop(get_ident(), None)
         return time.perf_counter() - since
 
     def close(self) -> None:
@@ -59,15 +54,15 @@ class Watchdog:
         told: dict[int, float] = {}
         while not self._stop.wait(self.limit_s / 4):
             now = time.perf_counter()
-            for thread, stretch in list(self._running.items()):
-                if now - stretch.since >= self.limit_s and told.get(thread) != stretch.since:
-                    told[thread] = stretch.since
+            for thread, (plugin, hook, since) in list(self._running.items()):
+                if now - since >= self.limit_s and told.get(thread) != since:
+                    told[thread] = since
                     frame = sys._current_frames().get(thread)
                     stack = "".join(traceback.format_stack(frame)[-8:]) if frame else ""
                     logger.error(
                         "The plugin %s has held its thread for more than %g s in %s. It is here:\n%s",
-                        stretch.plugin,
+                        plugin,
                         self.limit_s,
-                        stretch.hook,
+                        hook,
                         stack,
                     )

@@ -10,7 +10,7 @@ from realtime.errors import CodeExpired, CodeUsed
 from realtime.events import code_event
 from realtime.model import Code, CodeState
 from realtime.operations.changes import Change, append, take
-from realtime.storage.statement import Operation, Statement
+from realtime.storage.statement import Operation, Statement, changed
 
 CodeHash = Callable[[str, int], str]
 """(store id, number) -> hash of that code."""
@@ -55,11 +55,11 @@ def scan(
         StoreClosed, StoreNotFound
     """
     taken = yield from take(store_id, 1, now_ms)
-    won = yield Statement(
+    won = yield from changed(
         "update codes set state = 'scanned', pass_hash = $3, expires_ms = $5"
-        " where store_id = $1 and hash = $2 and state = 'fresh' and expires_ms > $4 returning number",
-        (store_id, code_hash, pass_hash, now_ms, form_until_ms),
-    )
+        " where store_id = $1 and hash = $2 and state = 'fresh' and expires_ms > $4",
+        store_id, code_hash, pass_hash, now_ms, form_until_ms,
+    )  # fmt: skip
     if not won:
         row = yield from look(store_id, code_hash)
         raise CodeUsed if row and row.state is not CodeState.FRESH else CodeExpired

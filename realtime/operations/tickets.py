@@ -11,7 +11,7 @@ from realtime.events import ticket_event
 from realtime.model import CHANGES, MOVES, Action, Delivery, Event, Queue, Ticket, TicketState, came_from
 from realtime.operations import rows
 from realtime.operations.changes import Change, Moment, Rules, Taken, append, owe, take
-from realtime.storage.statement import Operation, Statement
+from realtime.storage.statement import NOTHING, Operation, Statement, changed
 
 
 class Guest(msgspec.Struct, frozen=True):
@@ -45,11 +45,11 @@ def join(store_id: str, guests: Sequence[Guest], proof: Proof | None, rules: Rul
     taken = yield from take(store_id, len(guests), now_ms)
     if proof:
         ids = ",".join(str(taken.first_seq + index) for index in range(len(guests)))
-        used = yield Statement(
+        used = yield from changed(
             "update codes set state = 'used', tickets = $5"
-            " where store_id = $1 and hash = $2 and pass_hash = $3 and state = 'scanned' and expires_ms > $4 returning number",
-            (store_id, proof.code_hash, proof.pass_hash, now_ms, ids),
-        )
+            " where store_id = $1 and hash = $2 and pass_hash = $3 and state = 'scanned' and expires_ms > $4",
+            store_id, proof.code_hash, proof.pass_hash, now_ms, ids,
+        )  # fmt: skip
         if not used:
             found = yield Statement("select state, pass_hash from codes where store_id = $1 and hash = $2", (store_id, proof.code_hash))
             raise CodeUsed if found and (found[0][0] == "used" or found[0][1] != proof.pass_hash) else CodeExpired
@@ -65,15 +65,16 @@ def join(store_id: str, guests: Sequence[Guest], proof: Proof | None, rules: Rul
 def _join_one(
     store_id: str, taken: Taken, seq: int, guest: Guest, walk_in: bool, rules: Rules | None, now_ms: int
 ) -> Operation[tuple[Ticket, Event, int]]:
-    found = yield Statement(
-        "update queues set last_number = last_number + 1, waiting = waiting + 1 where store_id = $1 and id = $2 and paused = 0"
-        " returning last_number, waiting, name, waiting_text, end_text, pace_ms",
-        (store_id, guest.queue),
-    )
+    found = yield Statement(_LOOK_AT_LINE, (store_id, guest.queue), _LENGTHEN)
     if not found:
         known = yield Statement("select 1 from queues where store_id = $1 and id = $2", (store_id, guest.queue))
         raise QueuePaused(field="queue") if known else QueueNotFound(field="queue")
     number, waiting, name, waiting_text, end_text, pace_ms = found[0]
+    yield Statement(
+        "update queues set last_number = $3, waiting = $4 where store_id = $1 and id = $2",
+        (store_id, guest.queue, number, waiting),
+        NOTHING,
+    )
     ticket = Ticket(
         seq,
         guest.queue,
@@ -120,8 +121,20 @@ def _join_one(
         moment = Moment("joined", store_id, taken.name, taken.timezone, queue, ticket, waiting - 1, now_ms)
         if sentence := rules.check(moment):
             raise Refused(sentence)
-        owed = yield from owe(store_id, seq, rules.compose(moment), now_ms)
+        if deliveries := rules.compose(moment):
+            owed = yield from owe(store_id, seq, deliveries, now_ms)
     return ticket, event, owed
+
+
+# As for the store's row: on SQLite a look and a write cost less than `returning`.
+_LOOK_AT_LINE = (
+    "select last_number + 1, waiting + 1, name, waiting_text, end_text, pace_ms from queues"
+    " where store_id = $1 and id = $2 and paused = 0"
+)
+_LENGTHEN = (
+    "update queues set last_number = last_number + 1, waiting = waiting + 1 where store_id = $1 and id = $2 and paused = 0"
+    " returning last_number, waiting, name, waiting_text, end_text, pace_ms"
+)
 
 
 def joined_with(store_id: str, proof: Proof) -> Operation[tuple[Ticket, ...]]:

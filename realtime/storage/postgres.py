@@ -14,7 +14,7 @@ from databases import Database, DatabaseURL
 
 from realtime.errors import CannotStart, Conflict, NowServingError, StorageBusy, StorageFailed, Unavailable
 from realtime.storage import schema
-from realtime.storage.statement import Operation, P, T, name_of
+from realtime.storage.statement import NOTHING, Operation, P, T, name_of
 
 log = logging.getLogger(__name__)
 
@@ -279,9 +279,10 @@ class PostgresStorage:
 
 async def _drive(raw: asyncpg.Connection, operation: Operation[Any], abandoned: asyncio.Event) -> Any:
     try:
-        sql, values, postgres = next(operation)
+        statement = next(operation)
         while not abandoned.is_set():
-            sql, values, postgres = operation.send(await raw.fetch(postgres or sql, *values))
+            text = statement.postgres or statement.sql
+            statement = operation.send([] if text is NOTHING else await raw.fetch(text, *statement.args))
         raise _Abandoned
     except StopIteration as stop:
         return stop.value

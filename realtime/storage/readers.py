@@ -109,10 +109,10 @@ class Readers:
         await raw.execute_fetchall("begin")
         operation = make(*args, **kwargs)
         try:
-            sql, values, _ = next(operation)
+            statement = next(operation)
             while True:
-                rows = await raw.execute_fetchall(self._texts[sql], values)
-                sql, values, _ = operation.send(rows)  # type: ignore[arg-type]  # a list, declared as an iterable
+                rows = await raw.execute_fetchall(self._texts[statement.sql], statement.args)
+                statement = operation.send(rows)  # type: ignore[arg-type]  # a list, declared as an iterable
         except StopIteration as stop:
             return stop.value
 

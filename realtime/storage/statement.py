@@ -7,19 +7,26 @@ An operation is a generator function, so it is written once and driven by every 
   (times, ids, tokens) are its arguments.
 * Placeholders are `$1`, `$2` ... in one text for both databases; every argument is text, an integer or None. Rows are read by
   position only: `(seq, epoch) = rows[0]`.
+* A change without `returning` is answered by SQLite with one empty row for each row it changed; `changed` counts them on both.
 * It never catches a database error. A broken constraint reaches the caller as `realtime.errors.Conflict`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Statement(NamedTuple):
+NOTHING = "-- nothing"
+"""As the text for Postgres: there is nothing to do there. It is answered with no rows."""
+
+
+class Statement(Struct, frozen=True, gc=False):
     """One SQL text with the arguments of its placeholders."""
 
     sql: str
@@ -42,6 +49,12 @@ def every(sql: str, *args: Any, postgres: str = "") -> Operation[list[Row]]:
     """All rows, in the order of the statement."""
     rows = yield Statement(sql, args, postgres)
     return rows
+
+
+def changed(sql: str, *args: Any) -> Operation[int]:
+    """How many rows an update or a delete changed; without `returning`, for which SQLite makes a table each time."""
+    rows = yield Statement(sql, args, f"{sql} returning 1")
+    return len(rows)
 
 
 def name_of(make: Callable[..., object]) -> str:

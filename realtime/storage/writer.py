@@ -144,7 +144,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever it is, `start` raises it
             self._tell([(started, None, error)], 0)
             return
-        self._execute = self._connection.cursor().execute
+        self._cursor = self._connection.cursor()
         self._tell([(started, None, None)], 0)
         waiting: deque[_Task | _Action] = deque()
         while self._receive(waiting):
@@ -207,7 +207,8 @@ class Writer:
             _OneFailed: there were no savepoints, and an operation failed; nothing of the batch was changed.
             _GaveUp: an operation's error ended the whole transaction; nothing of the batch was changed.
         """
-        execute, texts, connection = self._execute, self._texts, self._connection
+        cursor, texts, connection = self._cursor, self._texts, self._connection
+        execute = cursor.execute
         outcomes: list[_Outcome] = []
         alone = len(batch) == 1
         careful = not alone and self._careful > 0
@@ -226,9 +227,12 @@ class Writer:
                 execute("savepoint operation")
             try:
                 operation = make(*args, **kwargs)
-                sql, values, _ = next(operation)
+                statement = next(operation)
                 while True:
-                    sql, values, _ = operation.send(execute(texts[sql], values).fetchall())
+                    rows = execute(texts[statement.sql], statement.args).fetchall()
+                    if not rows and cursor.rowcount > 0:
+                        rows = [()] * cursor.rowcount
+                    statement = operation.send(rows)
             except StopIteration as stop:
                 outcomes.append((future, stop.value, None))
             except BaseException as error:  # one operation's failure is its own caller's, whatever it is
