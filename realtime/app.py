@@ -70,8 +70,9 @@ class _PluginEvents:
         self._tasks = tasks
 
     def tell(self, events: tuple[Event, ...]) -> None:
-        for event in events:
-            self._tasks.start("on_event", self._registry.on_event(facts_of(event)))
+        if self._registry.implements("on_event"):
+            for event in events:
+                self._tasks.start("on_event", self._registry.on_event(facts_of(event)))
 
 
 def now_ms() -> int:

@@ -32,9 +32,14 @@ class Keys:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
+        self._keys: dict[str, bytes] = {}
+        """One for each purpose, made when it is first needed."""
 
     def _key(self, purpose: str) -> bytes:
-        return hmac.digest(self._secret, b"nowserving\0" + purpose.encode(), "sha256")
+        known = self._keys.get(purpose)
+        if known is None:
+            known = self._keys[purpose] = hmac.digest(self._secret, b"nowserving\0" + purpose.encode(), "sha256")
+        return known
 
     def _mac(self, purpose: str, *parts: str) -> str:
         mac = hmac.digest(self._key(purpose), "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")

@@ -27,8 +27,18 @@ class LineFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
 
+        self._second = 0
+        self._time = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - as logging calls it
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._time = second, super().formatTime(record, datefmt)
+        return self._time
+
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).translate(ESCAPES)
+        line = super().format(record)
+        return line if line.isprintable() else line.translate(ESCAPES)
 
 
 class ClientFaults(logging.Filter):

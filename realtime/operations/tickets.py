@@ -128,8 +128,7 @@ def _join_one(
 
 # As for the store's row: on SQLite a look and a write cost less than `returning`.
 _LOOK_AT_LINE = (
-    "select last_number + 1, waiting + 1, name, waiting_text, end_text, pace_ms from queues"
-    " where store_id = $1 and id = $2 and paused = 0"
+    "select last_number + 1, waiting + 1, name, waiting_text, end_text, pace_ms from queues where store_id = $1 and id = $2 and paused = 0"
 )
 _LENGTHEN = (
     "update queues set last_number = last_number + 1, waiting = waiting + 1 where store_id = $1 and id = $2 and paused = 0"

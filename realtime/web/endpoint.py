@@ -253,9 +253,9 @@ def bearer(scope: Scope) -> str | None:
 
 
 def routes(context: Context, endpoints: Sequence[Endpoint]) -> list[Route]:
-    """One route per path, in the order of the table."""
+    """One route per path. Routes are tried one after another, so paths without parameters, which are sooner compared, come first."""
     by_path: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
+    for endpoint in sorted(endpoints, key=lambda endpoint: ("{" in endpoint.path, not endpoint.path.startswith("/v1/ticket"))):
         by_path.setdefault(endpoint.path, []).append(endpoint)
     return [Route(path, Resource(context, group), name=path) for path, group in by_path.items()]
 

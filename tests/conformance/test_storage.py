@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from realtime.errors import CannotStart, Conflict, NotFound, StorageBusy, StorageFailed
-from realtime.storage.statement import Operation, Statement, Storage, every, one
+from realtime.storage.statement import NOTHING, Operation, Statement, Storage, changed, every, one
 from tests.conformance.conftest import MakeStorage
 from tests.storage.steps import count_up, names, put, put_then_raise, put_two, value_of
 
@@ -38,6 +38,28 @@ async def test_a_statement_may_have_a_text_of_its_own_for_postgres(storage: Stor
 
     assert row is not None
     assert row[0] == f"{'sqlite' if 'Sqlite' in type(storage).__name__ else 'postgres'} 7"
+
+
+async def test_changed_rows_are_counted_without_reading_them(storage: Storage) -> None:
+    def rename(name: str) -> Operation[int]:
+        return (yield from changed("update installation set value = $2 where name = $1", name, "other"))
+
+    await storage.write(put_two, "a")
+
+    assert await storage.write(rename, "a/1") == 1
+    assert await storage.write(rename, "nobody") == 0
+    assert await storage.write(changed, "delete from installation where name = $1 or name = $2", "a/1", "a/2") == 2
+
+
+async def test_a_statement_may_be_for_sqlite_only(storage: Storage) -> None:
+    def put_on_sqlite() -> Operation[int]:
+        rows = yield Statement("insert into installation (name, value) values ($1, '1') returning 1", ("a",), NOTHING)
+        return len(rows)
+
+    on_sqlite = "Sqlite" in type(storage).__name__
+
+    assert await storage.write(put_on_sqlite) == int(on_sqlite)
+    assert await storage.read(names) == (["a"] if on_sqlite else [])
 
 
 async def test_a_placeholder_may_repeat_and_come_in_any_order(storage: Storage) -> None:

@@ -27,9 +27,10 @@ class Direct:
         execute = self._connection.execute
         execute("begin immediate")
         try:
-            sql, values, _ = next(operation)
+            statement = next(operation)
             while True:
-                sql, values, _ = operation.send(execute(self._texts[sql], values).fetchall())
+                cursor = execute(self._texts[statement.sql], statement.args)
+                statement = operation.send(cursor.fetchall() or [()] * cursor.rowcount)
         except StopIteration as stop:
             execute("commit")
             value: T = stop.value
