@@ -277,7 +277,7 @@ class Closing:
                     files=tuple(
                         FileFacts(name=f.name, media_type=f.media_type, rows=f.tickets, bytes=f.bytes, sha256=f.sha256) for f in made
                     ),
-                    link=f"{self._house.base}/counter",
+                    link=f"{self._house.base}/account",
                 )
             )
 

@@ -123,7 +123,7 @@ class QueueNotFound(NotFound):
 
 class TicketNotFound(NotFound):
     code = "ticket_not_found"
-    sentence = "That ticket does not exist any more. Scan the code on the screen for a new one."
+    sentence = "That ticket is not there any more. Where the store is open, the code on its screen gives a new one."
 
 
 class Conflict(NowServingError):

@@ -18,6 +18,8 @@ async def shown(reception: Reception, tokens: tuple[str, ...], base: str) -> tup
     Raises:
         TicketNotFound: none of them exists any more.
     """
+    if not tokens:
+        raise TicketNotFound("There is no ticket on this phone. Scan the code on the screen to get one.")
     found: tuple[str, OwnTicket] | None = None
     others: list[str] = []
     for token in tokens:

@@ -73,7 +73,15 @@ def document(error: NowServingError) -> Response:
 def page(error: NowServingError, templates: Environment, name: str = "problem.html", **more: Any) -> Response:
     """The same for a person."""
     said = problem(error)
-    values = {"problem": said, "title": said.title, "message": said.detail, "status": said.status, "page_data": {}, **more}
+    values = {
+        "problem": said,
+        "code": said.code,
+        "title": said.title,
+        "message": said.detail,
+        "status": said.status,
+        "page_data": {},
+        **more,
+    }
     return HTMLResponse(templates.get_template(name).render(values), error.status, headers(error))
 
 

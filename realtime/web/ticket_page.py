@@ -7,8 +7,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope
 
-from realtime.errors import BadMessage
-from realtime.web import held
+from realtime.errors import BadMessage, TicketNotFound
+from realtime.web import held, problems
 from realtime.web.context import Context
 from realtime.web.join_page import read_form
 from realtime.web.pages import Page, render
@@ -19,7 +19,10 @@ PATH = "/ticket"
 
 async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     tokens = context.cookies(scope).read_tickets(scope)
-    _, own = await held.shown(context.reception, tokens, context.public_base(scope))
+    try:
+        _, own = await held.shown(context.reception, tokens, context.public_base(scope))
+    except TicketNotFound as error:
+        return problems.page(error, context.templates, "join_problem.html")
     return render(context, "ticket.html", msgspec.to_builtins(own))
 
 

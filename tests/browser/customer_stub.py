@@ -251,7 +251,9 @@ class Stub:
             case "POST", ["ticket", "trade"]:
                 self.trade(**body)
                 return Response(status_code=204)
-        return self.problem(404, "ticket_not_found", "That ticket does not exist any more. Scan the code on the screen for a new one.")
+        return self.problem(
+            404, "ticket_not_found", "That ticket is not there any more. Where the store is open, the code on its screen gives a new one."
+        )
 
     def problem(self, status: int, code: str, detail: str) -> Response:
         return JSONResponse({"status": status, "code": code, "detail": detail}, status, media_type="application/problem+json")

@@ -171,6 +171,18 @@ async def test_a_phone_without_a_ticket_is_told_where_to_get_one(house: House) -
 
     assert answer.status_code == 404
     assert "Scan the code on the screen" in answer.text
+    assert "Go to the start page" not in answer.text, "that page is for owners"
+
+
+async def test_a_code_of_a_closed_store_promises_no_fresh_one(house: House, owner: Owner) -> None:
+    code = await owner.code()
+    await owner.client.delete(owner.url)
+
+    answer = await (await browser(house)).get(f"/j/{code}")
+
+    assert answer.status_code == 409
+    assert "This store has closed" in answer.text
+    assert "data-again hidden" in answer.text
 
 
 async def test_a_program_hears_a_problem_where_a_person_sees_a_page(house: House) -> None:

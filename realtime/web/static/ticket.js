@@ -139,6 +139,7 @@ function learnFromLine(seq) {
 function setStore() {
   own = { ...own, store: { ...own.store, ...line.store } };
   setAccent(own.store.accent);
+  for (const name of document.querySelectorAll(".store-name")) say(/** @type {HTMLElement} */ (name), own.store.name);
 }
 
 /** @param {string} topic @param {any} snapshot @param {number} seq */
