@@ -38,7 +38,7 @@ from realtime.keys import Keys
 from realtime.operations import tickets
 from realtime.operations.changes import Rules
 from realtime.settings import Settings
-from realtime.storage.statement import Operation, Statement, Storage
+from realtime.storage.statement import NOTHING, Operation, Statement, Storage
 
 WRITERS = 64
 Join = Callable[..., Operation[Any]]
@@ -177,10 +177,17 @@ def _answers(said: Statement) -> bool:
 
 
 async def through_databases(prepared: Prepared, joins: list[list[Statement]], writers: int) -> float:
-    """The same statements as `databases` is meant to be used: its queries, in its transaction."""
+    """The same statements as `databases` is meant to be used: its queries, in its transaction.
+
+    They are those for Postgres: its transactions begin deferred, and one that reads before it writes fails beside others.
+    """
     names = re.compile(r"\$(\d+)")
     plain = iter([
-        [(names.sub(r":v\1", said.sql), {f"v{n}": value for n, value in enumerate(said.args, 1)}, _answers(said)) for said in join]
+        [
+            (names.sub(r":v\1", text), {f"v{n}": value for n, value in enumerate(said.args, 1)}, " returning " in text)
+            for said in join
+            if (text := said.postgres or said.sql) != NOTHING
+        ]
         for join in joins
     ])  # fmt: skip
     async with Database(_on_copy(prepared).database_url, timeout=60) as database:
