@@ -72,7 +72,8 @@ class _PluginEvents:
     def tell(self, events: tuple[Event, ...]) -> None:
         if self._registry.implements("on_event"):
             for event in events:
-                self._tasks.start("on_event", self._registry.on_event(facts_of(event)))
+                for waits in self._registry.tell(facts_of(event)):
+                    self._tasks.start("on_event", waits)
 
 
 def now_ms() -> int:
@@ -109,7 +110,7 @@ class Parts:
     def __init__(
         self, settings: Settings, storage: Storage, keys: Keys, registry: Registry, work: TaskGroup, background: TaskGroup
     ) -> None:
-        tasks = self.tasks = Tasks(work)
+        self.tasks = Tasks(work)
         beside = self.beside = Tasks(background)
         self.settings = settings
         self.storage = storage
@@ -121,7 +122,7 @@ class Parts:
         self.broker = make_broker(settings, self.live)
         self.courier = Courier(settings, storage, registry, now_ms, self._settled)
         listeners = (self.live, self.broker, _PluginEvents(registry, beside))
-        clerk = Clerk(storage, tasks, listeners, self.courier.wake)
+        clerk = Clerk(storage, listeners, self.courier.wake)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)

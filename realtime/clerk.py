@@ -101,23 +101,24 @@ class Tells(Protocol):
 class Clerk:
     """Runs operations that change a store.
 
-    A change that was begun is committed and told even if its caller goes away.
+    A caller that goes away leaves a change that is committed and told, or neither.
     """
 
-    def __init__(self, storage: Storage, tasks: Tasks, listeners: tuple[Tells, ...], wake_courier: Callable[[], None]) -> None:
+    def __init__(self, storage: Storage, listeners: tuple[Tells, ...], wake_courier: Callable[[], None]) -> None:
         self._storage = storage
-        self._tasks = tasks
         self._listeners = listeners
         self._wake_courier = wake_courier
 
     async def change(self, make: Callable[P, Operation[Change]], *args: P.args, **kwargs: P.kwargs) -> Any:
         """Commit, then tell; returns the change's value."""
-        return await self._tasks.run(self._commit_and_tell(make, *args, **kwargs))
-
-    async def _commit_and_tell(self, make: Callable[P, Operation[Change]], *args: P.args, **kwargs: P.kwargs) -> Any:
-        change = await self._storage.write(make, *args, **kwargs)
-        for listener in self._listeners:
-            listener.tell(change.events)
-        if change.owed:
-            self._wake_courier()
+        change = await self._storage.write_and_tell(self._tell, make, *args, **kwargs)
         return change.value
+
+    def _tell(self, change: Change) -> None:
+        try:
+            for listener in self._listeners:
+                listener.tell(change.events)
+            if change.owed:
+                self._wake_courier()
+        except Exception:  # noqa: BLE001 - others wait behind this one, and what was committed stays so
+            _log.exception("A committed change could not be told")

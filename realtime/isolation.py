@@ -131,16 +131,25 @@ class Wall:
         It has a task of its own, so that it can be left behind: cancelled, and if it ignores that, never resumed again.
         A plain function is called as it is, which saves the task.
         """
+        begun = self.begin(hook, make, check)
+        return await self.finish(begun, deadline_s) if isinstance(begun, Begun) else begun
+
+    def begin(self, hook: str, make: Callable[[], object], check: Callable[[object], T | Broken]) -> T | Broken | Begun:
+        """Call a hook that may be asynchronous. What a plain function answers is the answer; anything else is for `finish` to wait for."""
         steps = _Steps(self, hook, check)
         # The answer is looked at, not the function: a callable object or a decorated function may return an awaitable too.
         answer = steps.begin(make)
-        result: T | Broken
-        if isinstance(answer, Broken):
-            result = answer
-        elif inspect.isawaitable(answer):
-            result = await self._wait(steps, asyncio.create_task(steps.finish(answer), name=f"plugin {self.plugin} {hook}"), deadline_s)
-        else:
-            result = check(answer)
+        if not isinstance(answer, Broken) and inspect.isawaitable(answer):
+            return Begun(steps, answer)
+        result = answer if isinstance(answer, Broken) else check(answer)
+        self._count(hook, result, steps.longest_s)
+        return result
+
+    async def finish(self, begun: Begun, deadline_s: float) -> Any:
+        """Wait for what `begin` began, `deadline_s` at most."""
+        steps, hook = begun.steps, begun.steps.hook
+        task = asyncio.create_task(steps.finish(begun.answer), name=f"plugin {self.plugin} {hook}")
+        result = await self._wait(steps, task, deadline_s)
         self._count(hook, result, steps.longest_s)
         return result
 
@@ -189,7 +198,7 @@ class _Steps(Generic[T]):
     def __init__(self, wall: Wall, hook: str, check: Callable[[object], T | Broken]) -> None:
         self.longest_s = 0.0
         self._wall = wall
-        self._hook = hook
+        self.hook = hook
         self._check = check
         self._ended = False
 
@@ -237,11 +246,21 @@ class _Steps(Generic[T]):
                 error = thrown
 
     def _step(self, step: Callable[[], Any]) -> Any:
-        since = self._wall.enter(self._hook)
+        since = self._wall.enter(self.hook)
         try:
             return step()
         finally:
             self.longest_s = max(self.longest_s, self._wall.leave(since))
+
+
+class Begun:
+    """A hook that was called and answered with something to wait for."""
+
+    __slots__ = ("answer", "steps")
+
+    def __init__(self, steps: _Steps[Any], answer: Awaitable[object]) -> None:
+        self.steps = steps
+        self.answer = answer
 
 
 class _Driven:

@@ -16,6 +16,9 @@ import jwt
 from realtime.errors import CodeExpired, LinkExpired, NotSignedIn, TicketNotFound
 
 _ALGORITHM = "HS256"
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+"""The two pads of HMAC (RFC 2104 section 2)."""
 
 
 def digest(text: str) -> str:
@@ -34,6 +37,8 @@ class Keys:
         self._secret = secret.encode()
         self._keys: dict[str, bytes] = {}
         """One for each purpose, made when it is first needed."""
+        self._begun: dict[str, tuple[hashlib._Hash, hashlib._Hash]] = {}
+        """HMAC's inner and outer hash with the key already in them: the rest costs a third of a whole one."""
 
     def _key(self, purpose: str) -> bytes:
         known = self._keys.get(purpose)
@@ -42,8 +47,14 @@ class Keys:
         return known
 
     def _mac(self, purpose: str, *parts: str) -> str:
-        mac = hmac.digest(self._key(purpose), "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
-        return base64.urlsafe_b64encode(mac[:16]).rstrip(b"=").decode()
+        begun = self._begun.get(purpose)
+        if begun is None:
+            key = self._key(purpose).ljust(64, b"\0")
+            begun = self._begun[purpose] = hashlib.sha256(key.translate(_INNER)), hashlib.sha256(key.translate(_OUTER))
+        inner, outer = begun[0].copy(), begun[1].copy()
+        inner.update("\0".join(parts).encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return base64.urlsafe_b64encode(outer.digest()[:16])[:22].decode()
 
     def _is(self, given: str, purpose: str, *parts: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._mac(purpose, *parts).encode())

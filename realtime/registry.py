@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from realtime.hookspecs import (
     StoreClosed,
     TicketNotice,
 )
-from realtime.isolation import Broken, Wall
+from realtime.isolation import Begun, Broken, Wall
 from realtime.loading import Candidate, Implementations, candidates, load, near
 from realtime.model import Delivery, Ticket
 from realtime.settings import Settings
@@ -68,6 +68,8 @@ class _Plugin:
         self.hooks: Implementations = {}
         self.status = "active"
         self.turn = asyncio.Lock()
+        self.plain = True
+        """Its on_event has never answered with something to wait for."""
         self.behind = 0
         self.passed_by = 0
 
@@ -190,23 +192,38 @@ class Registry:
 
     async def on_event(self, event: EventFacts) -> None:
         """Tell every plugin of a committed change, and wait for them. Each gets the events in the order of these calls."""
-        calls = [self._tell(plugin, function, event) for plugin, function in self._calls.get("on_event", ())]
-        if len(calls) == 1:
-            await calls[0]
-        elif calls:
-            await asyncio.gather(*calls)
+        await asyncio.gather(*self.tell(event))
 
-    async def _tell(self, plugin: _Plugin, function: Callable[..., object], event: EventFacts) -> None:
+    def tell(self, event: EventFacts) -> list[Coroutine[Any, Any, None]]:
+        """The same without waiting: plain functions have been called when this returns; the others are in what it returns, to be run."""
+        return [waits for plugin, function in self._calls.get("on_event", ()) if (waits := self._begin(plugin, function, event))]
+
+    def _begin(self, plugin: _Plugin, function: Callable[..., object], event: EventFacts) -> Coroutine[Any, Any, None] | None:
+        """Tell one plugin at once, if it has heard of all that was before; what has to be waited for, if anything."""
         if plugin.behind >= EVENTS_BEHIND:
             plugin.passed_by += 1
             if plugin.passed_by.bit_count() == 1:  # at 1, 2, 4, 8 ...: a storm does not fill the log
                 logger.warning("The plugin %s is %d events behind; %d have passed it by.", plugin.name, plugin.behind, plugin.passed_by)
-            return
+            return None
+        call = partial(function, event=event)
+        begun: object = None
+        if plugin.plain and not plugin.behind:
+            if plugin.wall.remaining_s("on_event"):
+                return None
+            begun = plugin.wall.begin("on_event", call, answers.anything)
+            if not isinstance(begun, Begun):
+                return None
+            plugin.plain = False
         plugin.behind += 1
+        return self._in_turn(plugin, call, begun)
+
+    async def _in_turn(self, plugin: _Plugin, call: Callable[[], object], begun: object) -> None:
         try:
             async with plugin.turn:
-                if not plugin.wall.remaining_s("on_event"):
-                    await plugin.wall.run("on_event", partial(function, event=event), answers.anything, EVENT_SECONDS)
+                if isinstance(begun, Begun):
+                    await plugin.wall.finish(begun, EVENT_SECONDS)
+                elif not plugin.wall.remaining_s("on_event"):
+                    await plugin.wall.run("on_event", call, answers.anything, EVENT_SECONDS)
         finally:
             plugin.behind -= 1
 

@@ -35,9 +35,9 @@ class Ear:
 class Office:
     """A clerk on a shop, with two ears and a courier that counts how often it is woken."""
 
-    def __init__(self, storage: Storage, tasks: Tasks) -> None:
+    def __init__(self, storage: Storage) -> None:
         self.heard: list[tuple[str, int]] = []
-        self.clerk = Clerk(storage, tasks, (Ear("first", self.heard), Ear("second", self.heard)), self._wake)
+        self.clerk = Clerk(storage, (Ear("first", self.heard), Ear("second", self.heard)), self._wake)
 
     def _wake(self) -> None:
         self.heard.append(("courier", 0))
@@ -62,29 +62,26 @@ async def _seq(shop: Shop) -> int:
 
 
 async def test_what_is_committed_is_told_to_everybody_in_turn_and_then_carried(shop: Shop) -> None:
-    async with asyncio.TaskGroup() as group:
-        office = Office(shop.storage, Tasks(group))
+    office = Office(shop.storage)
 
-        made = await office.clerk.change(*_join(shop, "+1"))
+    made = await office.clerk.change(*_join(shop, "+1"))
 
     assert made[0].id == await _seq(shop)
     assert office.heard == [("first", made[0].id), ("second", made[0].id), ("courier", 0)]
 
 
 async def test_the_courier_sleeps_on_when_nothing_is_owed(shop: Shop) -> None:
-    async with asyncio.TaskGroup() as group:
-        office = Office(shop.storage, Tasks(group))
-        await office.clerk.change(*_join(shop))
+    office = Office(shop.storage)
+    await office.clerk.change(*_join(shop))
 
     assert ("courier", 0) not in office.heard
 
 
 async def test_nobody_is_told_of_a_change_that_was_refused(shop: Shop) -> None:
     before = await _seq(shop)
-    async with asyncio.TaskGroup() as group:
-        office = Office(shop.storage, Tasks(group))
-        with pytest.raises(NobodyWaiting):
-            await office.clerk.change(tickets.call_next, shop.store_id, "A", "", shop.rules, 2_000)
+    office = Office(shop.storage)
+    with pytest.raises(NobodyWaiting):
+        await office.clerk.change(tickets.call_next, shop.store_id, "A", "", shop.rules, 2_000)
 
     assert office.heard == []
     assert await _seq(shop) == before
@@ -92,13 +89,12 @@ async def test_nobody_is_told_of_a_change_that_was_refused(shop: Shop) -> None:
 
 async def test_nobody_is_told_of_a_change_that_could_not_be_committed(shop: Shop) -> None:
     class Failing:
-        async def write(self, make: Callable[..., Operation[Any]], /, *args: Any, **kwargs: Any) -> Any:
+        async def write_and_tell(self, tell: Callable[..., None], make: Callable[..., Operation[Any]], /, *args: Any, **kwargs: Any) -> Any:
             raise StorageFailed
 
-    async with asyncio.TaskGroup() as group:
-        office = Office(Failing(), Tasks(group))  # type: ignore[arg-type]  # the clerk only writes
-        with pytest.raises(StorageFailed):
-            await office.clerk.change(*_join(shop))
+    office = Office(Failing())  # type: ignore[arg-type]  # the clerk only writes
+    with pytest.raises(StorageFailed):
+        await office.clerk.change(*_join(shop))
 
     assert office.heard == []
 
@@ -106,13 +102,14 @@ async def test_nobody_is_told_of_a_change_that_could_not_be_committed(shop: Shop
 @pytest.mark.parametrize("turns", range(12))
 async def test_a_caller_that_goes_away_at_any_moment_leaves_both_or_neither(shop: Shop, turns: int) -> None:
     before = await _seq(shop)
-    async with asyncio.TaskGroup() as group:
-        office = Office(shop.storage, Tasks(group))
-        caller = asyncio.create_task(office.clerk.change(*_join(shop, "+1")))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        caller.cancel()
-        await asyncio.wait({caller})
+    office = Office(shop.storage)
+    caller = asyncio.create_task(office.clerk.change(*_join(shop, "+1")))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.wait({caller})
+    await shop.storage.close()  # finishes what was accepted
+    await shop.storage.open()
 
     after = await _seq(shop)
     told = [seq for name, seq in office.heard if name == "first"]
@@ -120,11 +117,23 @@ async def test_a_caller_that_goes_away_at_any_moment_leaves_both_or_neither(shop
     assert office.heard.count(("courier", 0)) == len(told)
 
 
+async def test_a_listener_that_fails_takes_nobody_elses_answer_away(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    class Deaf:
+        def tell(self, events: tuple[Event, ...]) -> None:
+            raise ValueError("broken")
+
+    clerk = Clerk(shop.storage, (Deaf(),), lambda: None)
+
+    made = await asyncio.gather(*(clerk.change(*_join(shop)) for _ in range(3)))
+
+    assert [ticket.id for (ticket,) in made] == list(range(made[0][0].id, made[0][0].id + 3))
+    assert caplog.messages.count("A committed change could not be told") == 3
+
+
 async def test_many_changes_of_one_store_are_each_told_once(shop: Shop) -> None:
-    async with asyncio.TaskGroup() as group:
-        office = Office(shop.storage, Tasks(group))
-        before = await _seq(shop)
-        await asyncio.gather(*(office.clerk.change(*_join(shop)) for _ in range(30)))
+    office = Office(shop.storage)
+    before = await _seq(shop)
+    await asyncio.gather(*(office.clerk.change(*_join(shop)) for _ in range(30)))
 
     told = [seq for name, seq in office.heard if name == "first"]
     assert sorted(told) == list(range(before + 1, before + 31))
@@ -135,10 +144,9 @@ async def test_a_change_without_events_tells_nothing_and_gives_its_value(shop: S
         yield from stores.one(shop.store_id)
         return Change("value")
 
-    async with asyncio.TaskGroup() as group:
-        office = Office(shop.storage, Tasks(group))
+    office = Office(shop.storage)
 
-        assert await office.clerk.change(nothing) == "value"
+    assert await office.clerk.change(nothing) == "value"
     assert office.heard == []
 
 
@@ -210,12 +218,11 @@ async def test_a_change_that_outlives_those_it_tells_is_committed_and_answered(s
         def tell(self, events: tuple[Event, ...]) -> None:
             self.tasks.start("telling", asyncio.sleep(0))
 
-    async with asyncio.TaskGroup() as work:
-        async with asyncio.TaskGroup() as background:
-            beside = Tasks(background)
-            beside.end()
-        clerk = Clerk(shop.storage, Tasks(work), (Starts(beside),), lambda: None)
+    async with asyncio.TaskGroup() as background:
+        beside = Tasks(background)
+        beside.end()
+    clerk = Clerk(shop.storage, (Starts(beside),), lambda: None)
 
-        made = await clerk.change(*_join(shop))
+    made = await clerk.change(*_join(shop))
 
     assert made[0].id == await _seq(shop)

@@ -54,7 +54,8 @@ class AccessLog:
 
 def shown(path: str) -> str:
     """A path as it may stand in a log."""
-    path = SECRETS.sub(r"\1…", path)
+    if path.startswith(("/j/", "/v1/codes/")):
+        path = SECRETS.sub(r"\1…", path)
     if len(path) > MOST_CHARACTERS:
         path = path[:MOST_CHARACTERS] + "…"
     return path if path.isprintable() else "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in path)

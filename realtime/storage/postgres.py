@@ -124,6 +124,9 @@ class PostgresStorage:
     async def write(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(_WRITE, make, args, kwargs)  # type: ignore[no-any-return]  # what `make` returns is T
 
+    async def write_and_tell(self, tell: Callable[[T], None], make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(_WRITE, make, args, kwargs, tell)  # type: ignore[no-any-return]  # what `make` returns is T
+
     async def read(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(_READ, make, args, kwargs)  # type: ignore[no-any-return]  # what `make` returns is T
 
@@ -140,11 +143,25 @@ class PostgresStorage:
 
     # ---- one operation ----
 
-    async def _run(self, begin: str, make: Callable[..., Operation[Any]], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    async def _run(
+        self,
+        begin: str,
+        make: Callable[..., Operation[Any]],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        tell: Callable[[Any], None] | None = None,
+    ) -> Any:
         abandoned = asyncio.Event()
         name = name_of(make)
+
+        async def act() -> Any:
+            value = await self._attempts(begin, lambda: make(*args, **kwargs), name, abandoned)
+            if tell:
+                tell(value)
+            return value
+
         try:
-            return await self._in_line(name, lambda: self._attempts(begin, lambda: make(*args, **kwargs), name, abandoned))
+            return await self._in_line(name, act)
         except asyncio.CancelledError:
             if begin == _READ:
                 abandoned.set()

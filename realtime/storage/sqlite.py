@@ -80,6 +80,9 @@ class SqliteStorage:
     async def write(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._writer.write(make, args, kwargs)  # type: ignore[no-any-return]  # what `make` returns is T
 
+    async def write_and_tell(self, tell: Callable[[T], None], make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._writer.write(make, args, kwargs, tell)  # type: ignore[no-any-return]  # what `make` returns is T
+
     async def read(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._readers.read(make, args, kwargs)  # type: ignore[no-any-return]  # what `make` returns is T
 

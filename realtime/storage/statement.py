@@ -91,6 +91,13 @@ class Storage(Protocol):
         """
         ...
 
+    async def write_and_tell(self, tell: Callable[[T], None], make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `write`; `tell` is called with the value once it is durable, before the caller goes on, and also if the caller went away.
+
+        `tell` never raises and never waits. Whatever was committed before `close` returns has been told.
+        """
+        ...
+
     async def read(self, make: Callable[P, Operation[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `make(*args)` on one consistent snapshot, in which nothing can be changed."""
         ...

@@ -26,6 +26,8 @@ class _Task(NamedTuple):
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     future: asyncio.Future[Any]
+    tell: Callable[[Any], None] | None
+    """Is told the value of an operation that was committed, whatever has become of the future."""
 
 
 class _Action(NamedTuple):
@@ -35,7 +37,8 @@ class _Action(NamedTuple):
     future: asyncio.Future[Any]
 
 
-_Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
+_Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None, Callable[[Any], None] | None]
+"""Where it goes, the value, the error, and who else is told of the value."""
 
 
 class _GaveUp(Exception):
@@ -90,8 +93,14 @@ class Writer:
             self._inbox.put(())
             await asyncio.shield(self._stopped)
 
-    async def write(self, make: Callable[..., Operation[Any]], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Run an operation as one transaction; its value, once it is durable.
+    async def write(
+        self,
+        make: Callable[..., Operation[Any]],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        tell: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """Run an operation as one transaction; its value, once it is durable. `tell` hears it first, also when the caller has gone away.
 
         Raises:
             StorageBusy, StorageFailed, Conflict, and what the operation raises.
@@ -100,7 +109,7 @@ class Writer:
             log.warning("%s was refused: %d operations wait already", name_of(make), self._unfinished)
             raise StorageBusy(retry_after=1)
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._submit(_Task(make, args, kwargs, future))
+        self._submit(_Task(make, args, kwargs, future, tell))
         return await future
 
     async def between_commits(self, act: Callable[[sqlite3.Connection], Any]) -> Any:
@@ -128,7 +137,9 @@ class Writer:
     def _deliver(self, outcomes: list[_Outcome], finished: int) -> None:
         self._unfinished -= finished
         self._turns.end(finished)
-        for future, value, error in outcomes:
+        for future, value, error, tell in outcomes:
+            if tell is not None and error is None:
+                tell(value)
             if future.done():
                 continue
             if error is None:
@@ -142,10 +153,10 @@ class Writer:
         try:
             self._connection = self._connect()
         except Exception as error:  # noqa: BLE001 - whatever it is, `start` raises it
-            self._tell([(started, None, error)], 0)
+            self._tell([(started, None, error, None)], 0)
             return
         self._cursor = self._connection.cursor()
-        self._tell([(started, None, None)], 0)
+        self._tell([(started, None, None, None)], 0)
         waiting: deque[_Task | _Action] = deque()
         while self._receive(waiting):
             batch: list[_Task] = []
@@ -157,7 +168,7 @@ class Writer:
             elif isinstance(item := waiting.popleft(), _Action):
                 self._tell([self._act(item)], 1)
         self._connection.close()
-        self._tell([(self._stopped, None, None)], 0)
+        self._tell([(self._stopped, None, None, None)], 0)
 
     def _receive(self, waiting: deque[_Task | _Action]) -> bool:
         """Take in what was handed over, waiting only when there is nothing to do. False when all is done after `stop`."""
@@ -178,9 +189,9 @@ class Writer:
 
     def _act(self, action: _Action) -> _Outcome:
         try:
-            return action.future, action.act(self._connection), None
+            return action.future, action.act(self._connection), None, None
         except Exception as error:  # noqa: BLE001 - the thread must live on; the caller is told
-            return action.future, None, as_told(action.act, error)
+            return action.future, None, as_told(action.act, error), None
 
     def _commit_together(self, batch: list[_Task]) -> list[_Outcome]:
         errors: dict[int, BaseException] = {}
@@ -198,7 +209,7 @@ class Writer:
                 problem = error
                 break
         log.error("nothing of %d operations was committed: %s", len(batch), reason(problem))
-        return [(task.future, None, errors.get(index) or failed(problem)) for index, task in enumerate(batch)]
+        return [(task.future, None, errors.get(index) or failed(problem), None) for index, task in enumerate(batch)]
 
     def _transaction(self, batch: list[_Task], errors: dict[int, BaseException]) -> list[_Outcome]:
         """Run and commit a batch, without the operations in `errors`; those that fail are added there.
@@ -217,9 +228,9 @@ class Writer:
         if connection.in_transaction:  # an earlier rollback failed
             execute("rollback")
         execute("begin immediate")
-        for index, (make, args, kwargs, future) in enumerate(batch):
+        for index, (make, args, kwargs, future, tell) in enumerate(batch):
             if index in errors:
-                outcomes.append((future, None, errors[index]))
+                outcomes.append((future, None, errors[index], None))
                 continue
             if future.cancelled():
                 continue
@@ -234,7 +245,7 @@ class Writer:
                         rows = [()] * cursor.rowcount
                     statement = operation.send(rows)
             except StopIteration as stop:
-                outcomes.append((future, stop.value, None))
+                outcomes.append((future, stop.value, None, tell))
             except BaseException as error:  # one operation's failure is its own caller's, whatever it is
                 if not careful and not alone and connection.in_transaction:
                     # The others run again from their start; what this one has to say, it will say again.
@@ -245,7 +256,7 @@ class Writer:
                 if not connection.in_transaction:
                     raise _GaveUp from error
                 execute("rollback" if alone else "rollback to operation")
-                outcomes.append((future, None, errors[index]))
+                outcomes.append((future, None, errors[index], None))
             if careful:
                 execute("release operation")
         if connection.in_transaction:

@@ -18,12 +18,24 @@ _HOST = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _PORTS = {"http": "80", "https": "443"}
+_HEADERS = "nowserving.headers"
+"""Where a scope keeps them."""
 
 
 def header(scope: Scope, name: bytes) -> str | None:
     """The value of a request header given once; None when it is absent or given several times."""
-    found = [value for key, value in scope["headers"] if key == name]
-    return found[0].decode("latin-1").strip() if len(found) == 1 else None
+    known = scope.get(_HEADERS)
+    if known is None:
+        known = scope[_HEADERS] = _by_name(scope)
+    return known.get(name)
+
+
+def _by_name(scope: Scope) -> dict[bytes, str | None]:
+    """A request's headers are asked for many times, and read once."""
+    found: dict[bytes, str | None] = {}
+    for name, value in scope["headers"]:
+        found[name] = None if name in found else value.decode("latin-1").strip()
+    return found
 
 
 def client(scope: Scope) -> str:

@@ -16,6 +16,8 @@ from realtime.web.cookies import Cookies
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
 
+_OVER_TLS, _IN_PLAIN = Cookies(secure=True), Cookies(secure=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -59,4 +61,4 @@ class Context:
         return addresses.own_origin(origin, scope, self.settings.public_url)
 
     def cookies(self, scope: Scope) -> Cookies:
-        return Cookies(addresses.is_secure(scope, self.settings.public_url))
+        return _OVER_TLS if addresses.is_secure(scope, self.settings.public_url) else _IN_PLAIN

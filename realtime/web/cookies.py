@@ -34,9 +34,12 @@ class Cookies:
 
     def read(self, scope: Scope, name: str) -> str:
         """A cookie's value; empty when it is absent, given twice with different values, or has strange characters."""
+        headers = scope["headers"]
+        if not any(key == b"cookie" for key, _ in headers):
+            return ""
         found = {
             value.strip()
-            for key, header in scope["headers"]
+            for key, header in headers
             if key == b"cookie"
             for part in header.decode("latin-1").split(";")
             for given, _, value in (part.partition("="),)

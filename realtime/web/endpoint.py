@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -230,16 +230,25 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
         TooLarge
     """
     said = addresses.header(scope, b"content-length")
-    sentence = f"That is more than the {most // 1024} KiB this server reads at once."
     if said and said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > most):
-        raise TooLarge(sentence)
+        raise _too_large(most)
     parts, size = [], 0
-    async for part in Request(scope, receive).stream():
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
         size += len(part)
         if size > most:
-            raise TooLarge(sentence)
+            raise _too_large(most)
         parts.append(part)
-    return b"".join(parts)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"That is more than the {most // 1024} KiB this server reads at once.")
 
 
 def bearer(scope: Scope) -> str | None:

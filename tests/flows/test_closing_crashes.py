@@ -50,10 +50,13 @@ class Dying:
         return await self._storage.read(make, *args, **kwargs)
 
     async def write(self, make: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return await self.write_and_tell(_nobody, make, *args, **kwargs)
+
+    async def write_and_tell(self, tell: Callable[[Any], None], make: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         self._alive()
         self._left -= 1
         if self._left:
-            return await self._storage.write(make, *args, **kwargs)
+            return await self._storage.write_and_tell(tell, make, *args, **kwargs)
         if self._committed:
             await self._storage.write(make, *args, **kwargs)
         self.dead.set()
@@ -77,6 +80,10 @@ def settings(database_url: str, smtp_sink: MailServer) -> Settings:
         job_lease_seconds=0.2,
         drain_seconds=1,
     )
+
+
+def _nobody(value: Any) -> None:
+    pass
 
 
 async def _life(settings: Settings, storage: Storage, work: Callable[[Any], Any]) -> None:
