@@ -68,11 +68,13 @@ def line(value: str, field: str, max_length: int = 120) -> str:
     Raises:
         InvalidInput: it has control characters, line breaks or direction overrides, or is too long.
     """
-    clean = unicodedata.normalize("NFC", value.strip())
-    _refuse_unreadable(clean, field)
+    plain = value.isascii() and value.isprintable()
+    clean = value.strip() if plain else unicodedata.normalize("NFC", value.strip())
+    if not plain:
+        _refuse_unreadable(clean, field)
     if len(clean) > max_length:
         raise InvalidInput(f"Use at most {max_length} characters.", field=field)
-    return clean if _seen(clean) else ""
+    return clean if plain or _seen(clean) else ""
 
 
 def name(value: str, field: str, max_length: int = 80) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -199,8 +200,9 @@ class Live:
         """Publish committed events."""
         for event in told:
             store_id = event.store_id
-            if not self._listened(store_id):
-                self._forget(store_id)
+            topics = self._topics(store_id)
+            if not any(map(self.hub.subscribers, topics)):
+                self._forget(store_id, topics)
                 continue
             # While a store's state is read for those who came first, nobody knows yet which event is the next.
             expected = self._next.get(store_id)
@@ -235,8 +237,8 @@ class Live:
             self.hub.close_topic(topic, closed.close_code or 4410, closed.message)
         self._forget(store_id)
 
-    def _forget(self, store_id: str) -> None:
-        for topic in self._topics(store_id):
+    def _forget(self, store_id: str, topics: Sequence[str] = ()) -> None:
+        for topic in topics or self._topics(store_id):
             self._states.pop(topic, None)
             # What is being read now may be too old for who comes next, for from now on nobody counts.
             self._reading.pop(topic, None)
@@ -248,7 +250,8 @@ class Live:
         self._behind.discard(store_id)
 
     def _topics(self, store_id: str) -> tuple[str, ...]:
-        return (*(f"store/{store_id}/{audience}" for audience in _AUDIENCES), *self._parties.get(store_id, ()))
+        parties = self._parties.get(store_id)
+        return (*_topics_of(store_id), *parties) if parties else _topics_of(store_id)
 
     def _listened(self, store_id: str) -> bool:
         return any(map(self.hub.subscribers, self._topics(store_id)))
@@ -380,6 +383,11 @@ class Live:
                             await self._codes.refresh(store_id)
                     except NowServingError as error:
                         _log.warning("The code of store %s could not be renewed: %s", store_id, error.message)
+
+
+@lru_cache(maxsize=1024)
+def _topics_of(store_id: str) -> tuple[str, ...]:
+    return tuple(f"store/{store_id}/{audience}" for audience in _AUDIENCES)
 
 
 def _code_of(event: Event) -> Code:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from realtime.errors import NowServingError
 
@@ -36,8 +37,36 @@ class LineFormatter(logging.Formatter):
         return self._time
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        if record.exc_info or record.exc_text or record.stack_info:
+            line = super().format(record)
+        else:
+            line = f"{self.formatTime(record, self.datefmt)}.{record.msecs:03.0f}Z {record.levelname} {record.name} {record.getMessage()}"
         return line if line.isprintable() else line.translate(ESCAPES)
+
+
+class Record(logging.LogRecord):
+    """A record without its place in the source, its thread, process and task: no line says them, and to find them out costs more than the rest."""
+
+    def __init__(
+        self, name: str, level: int, pathname: str, lineno: int, msg: object, args: Any, exc_info: Any, func: Any = None, sinfo: Any = None
+    ) -> None:
+        now = time.time()
+        self.__dict__.update(
+            _NOWHERE,
+            name=name,
+            msg=msg,
+            # One mapping alone is what the message's names are looked up in, as in logging.LogRecord.
+            args=args[0] if args and len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args,
+            levelno=level,
+            levelname=logging.getLevelName(level),
+            created=now,
+            msecs=now % 1 * 1000 // 1,
+            exc_info=exc_info,
+            stack_info=sinfo,
+        )
+
+
+_NOWHERE = {**logging.makeLogRecord({}).__dict__, "exc_text": None, "pathname": "", "filename": "", "module": "", "lineno": 0}
 
 
 class ClientFaults(logging.Filter):
@@ -52,13 +81,6 @@ class ClientFaults(logging.Filter):
         return True
 
 
-def _leave_out_what_no_line_says() -> None:
-    """A record's place in the source, thread, process and task cost more to find out than all the rest of a line (Logging HOWTO, "Optimization")."""
-    logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    vars(logging)["logAsyncioTasks"] = False  # since Python 3.12; 3.11 does not know it
-
-
 def configure(level: str, stream: TextIO | None = None) -> None:
     """Sends every logger's records to `stream` (standard error), from `level` on. Replaces what was configured before."""
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -68,7 +90,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(True)
-    _leave_out_what_no_line_says()
+    logging.setLogRecordFactory(Record)
+    logging._srcfile = None  # the switch that the Logging HOWTO gives under "Optimization": the caller's place is not looked for
     # At DEBUG these write what goes over every socket and every SQL argument: names and phone numbers among it.
     for talkative in ("websockets", "aiosqlite", "asyncio"):
         logging.getLogger(talkative).setLevel(max(logging.INFO, root.level))

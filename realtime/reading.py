@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from collections.abc import Hashable
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -48,13 +50,19 @@ def read(data: bytes | str | msgspec.Raw, type_: type[T], within: str = "") -> T
         InvalidInput: it is JSON, but not of this type.
     """
     try:
-        return msgspec.json.decode(data, type=type_)
+        decoder: msgspec.json.Decoder[T] = _decoder(cast(Hashable, type_))
+        return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise refusal(error, within) from error
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadMessage("That could not be read as JSON. Check the quotes, commas and brackets.") from error
     except RecursionError as error:
         raise BadMessage("That is nested too deep to be read.") from error
+
+
+@lru_cache(maxsize=256)
+def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(cast(Any, type_))
 
 
 def refusal(error: msgspec.ValidationError, within: str = "") -> InvalidInput:

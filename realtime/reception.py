@@ -210,7 +210,7 @@ class Reception:
             InvalidInput, Refused, CodeUsed, CodeExpired, QueuePaused, QueueNotFound, StoreClosed, StoreNotFound
         """
         store_id = self._keys.store_of_code(request.code)
-        region = await self._region(store_id, [party.phone for party in request.parties])
+        region = await self._region(store_id, [party.phone for party in request.parties if party.phone])
         guests = tuple(
             tickets.Guest(
                 party.queue,
@@ -224,8 +224,9 @@ class Reception:
         proof = tickets.Proof(digest(request.code), self._keys.pass_hash(request.code, request.key))
         now = self._now()
         try:
-            with _unknown_is_expired():
-                made = await self._clerk.change(tickets.join, store_id, guests, proof, self._house.rules(), now)
+            made = await self._clerk.change(tickets.join, store_id, guests, proof, self._house.rules(), now)
+        except StoreNotFound as error:
+            raise CodeExpired from error
         except CodeUsed:
             made = await self._storage.read(tickets.joined_with, store_id, proof)
             if not made:
@@ -234,7 +235,7 @@ class Reception:
 
     async def _region(self, store_id: str, phones: Sequence[str]) -> str:
         """Where numbers without a country code are read as from: the setting, else the country of the store's time zone."""
-        if self._settings.phone_region or all(not phone or phone.lstrip().startswith("+") for phone in phones):
+        if self._settings.phone_region or not phones or all(phone.lstrip().startswith("+") for phone in phones):
             return self._settings.phone_region
         with _unknown_is_expired():
             return checks.region_of((await self._storage.read(stores.one, store_id)).timezone)

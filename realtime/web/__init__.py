@@ -11,9 +11,9 @@ from starlette.types import Lifespan
 
 from realtime.settings import Settings
 from realtime.web import api_accounts, api_stores, api_tickets, endpoint, health, join_page, openapi, pages, ticket_page
+from realtime.web.application import Application
 from realtime.web.context import Context
 from realtime.web.endpoint import Endpoint
-from realtime.web.exact import Exact
 from realtime.web.files import Files
 from realtime.web.pages import Nowhere
 from realtime.web.pages import templates as templates
@@ -29,8 +29,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))
 
 def application(settings: Settings, lifespan: Lifespan[Starlette]) -> Starlette:
     """An application without routes yet: `app.router.routes.extend(routes(context))` once there is a context."""
-    middleware = [Middleware(SecurityHeaders, public_url=settings.public_url), Middleware(Exact)]
-    return Starlette(lifespan=lifespan, middleware=middleware)
+    middleware = [Middleware(SecurityHeaders, public_url=settings.public_url)]
+    return Application(settings.public_url, lifespan=lifespan, middleware=middleware)
 
 
 def routes(context: Context, sockets: Sockets | None = None) -> list[BaseRoute]:

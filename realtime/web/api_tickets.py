@@ -39,8 +39,9 @@ async def scan(call: Call[messages.ScanCode]) -> Response:
 async def join(call: Call[messages.Join]) -> Response:
     call.context.limits.join(call.client)
     joined = await call.context.reception.join(call.body, call.idempotency_key, base=call.public_base)
-    held = call.cookies.read_tickets(call.scope)
-    cookie = call.cookies.set_tickets([ticket.token for ticket in joined.tickets], held, call.context.ticket_seconds)
+    cookies = call.cookies
+    held = cookies.read_tickets(call.scope)
+    cookie = cookies.set_tickets([ticket.token for ticket in joined.tickets], held, call.context.ticket_seconds)
     return call.answer(joined, [cookie])
 
 

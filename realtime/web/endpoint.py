@@ -116,8 +116,7 @@ class Call(Generic[B]):
             response = Response(status_code=self.status)
         else:
             response = Response(msgspec.json.encode(value), self.status, media_type="application/json")
-        for cookie in cookies:
-            response.headers.append("Set-Cookie", cookie)
+        response.raw_headers += [(b"set-cookie", cookie.encode("latin-1")) for cookie in cookies]
         return response
 
 
@@ -168,11 +167,12 @@ class Resource:
             self.endpoints["HEAD"] = self.endpoints["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._respond(scope, receive)
+        response = await self.respond(scope, receive)
         if response is not None:
             await response(scope, receive, send)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response | None:
+    async def respond(self, scope: Scope, receive: Receive) -> Response | None:
+        """The answer, whatever happens; None when nobody is left to be answered."""
         endpoint = self.endpoints.get(scope["method"])
         if endpoint is None:
             return problems.document(MethodNotAllowed(", ".join(sorted(self.endpoints))))
@@ -193,9 +193,13 @@ class Resource:
 
     def _who(self, endpoint: Endpoint, scope: Scope) -> tuple[str, tuple[str, ...]]:
         """The signed-in owner and the tickets held. Raises: NotSignedIn, CrossSite."""
+        account_id, by_cookie = "", False
+        if endpoint.auth is Auth.NOBODY:
+            if scope["method"] not in SAFE:
+                refuse_cross_site(self.context, scope, cookie=False)
+            return "", ()
         token = bearer(scope)
         cookies = self.context.cookies(scope)
-        account_id, by_cookie = "", False
         tickets: tuple[str, ...] = ()
         if endpoint.auth is Auth.OWNER or (endpoint.auth is Auth.OWNER_IF_GIVEN and token is not None):
             account_id = self.context.accounts.who(token or "")

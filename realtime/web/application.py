@@ -1,0 +1,43 @@
+"""The application: Starlette, with a short way for the paths of the HTTP API that have no parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from realtime.web import addresses
+from realtime.web.endpoint import Resource
+from realtime.web.security import protected
+
+
+class Application(Starlette):
+    """A request for such a path, letter by letter, goes straight to its endpoints: they answer their own errors, and need nothing that
+    stands on the long way but the headers that protect a browser. Everything else goes as Starlette has it."""
+
+    def __init__(self, public_url: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._public_url = public_url
+        self._known: dict[str, Resource] = {}
+        self._routes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope.get("root_path") or (resource := self._resources().get(scope["path"])) is None:
+            await super().__call__(scope, receive, send)
+            return
+        response = await resource.respond(scope, receive)
+        if response is not None:
+            response.raw_headers = protected(response.raw_headers, addresses.is_secure(scope, self._public_url))
+            await response(scope, receive, send)
+
+    def _resources(self) -> dict[str, Resource]:
+        if len(self.routes) != self._routes:  # routes are added when everything they need has started
+            self._routes = len(self.routes)
+            self._known = {
+                route.path: route.app
+                for route in self.routes
+                if isinstance(route, Route) and isinstance(route.app, Resource) and not route.param_convertors
+            }
+        return self._known
