@@ -344,12 +344,20 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
         )
     if chosen.get("mail_from") and "@" not in chosen["mail_from"]:
         faults.append("mail_from: is not an e-mail address; write one such as queue@example.com")
+    if (region := chosen.get("phone_region")) and not _is_region(region):
+        faults.append(f'phone_region: {_short(region)} is no country; write one such as "DE", or leave it empty')
     if 0 < len(chosen.get("secret_key", "")) < 32:
         faults.append(
             "secret_key: is shorter than 32 characters; make one with"
             ' `python3 -c "import secrets; print(secrets.token_urlsafe(32))"`, or leave it empty'
         )
     return faults
+
+
+def _is_region(region: str) -> bool:
+    import phonenumbers  # most installations name none, and start sooner without
+
+    return region in phonenumbers.SUPPORTED_REGIONS
 
 
 def _single_process(chosen: dict[str, Any], environ: Mapping[str, str], notes: list[str]) -> list[str]:

@@ -286,10 +286,12 @@ async def test_a_queue_that_takes_nobody_leaves_the_code(evening: Evening, owned
     await _scan(evening, code)
     await evening.reception.edit_store(owned.account_id, owned.store_id, EditStore(queues=[QueueEdit("A", paused=True)]), base=BASE)
 
-    with pytest.raises(QueuePaused):
-        await evening.reception.join(_join(code), base=BASE)
-    with pytest.raises(QueueNotFound):
+    with pytest.raises(QueuePaused) as paused:
+        await evening.reception.join(_join(code, Party("Ann", "B"), Party("Bob", "A")), base=BASE)
+    with pytest.raises(QueueNotFound) as unknown:
         await evening.reception.join(_join(code, Party("Ann", "Z")), base=BASE)
+
+    assert (paused.value.field, unknown.value.field) == ("parties[1].queue", "parties[0].queue")
     await evening.reception.join(_join(code, Party("Ann", "B")), base=BASE)
 
 

@@ -203,6 +203,7 @@ def test_a_file_that_is_no_toml_is_told_so(text: bytes) -> None:
         ({"plugins_off": "sms"}, 'plugins_off: cannot be "sms"; write a list of texts'),
         ({"host": "a\nb"}, "host: has control characters"),
         ({"phone_region": "Germany"}, 'phone_region: cannot be "Germany"; write two capital letters'),
+        ({"phone_region": "XX"}, 'phone_region: "XX" is no country; write one such as "DE", or leave it empty'),
         ({"flush_window_ms": 101}, "flush_window_ms: cannot be 101"),
         ({"pong_seconds": 30}, "pong_seconds: is 30.0, larger than ping_seconds, which is 25.0"),
         ({"soft_backlog_bytes": 2**20}, "soft_backlog_bytes: is 1048576, larger than hard_backlog_bytes"),

@@ -68,7 +68,8 @@ def _join_one(
     found = yield Statement(_LOOK_AT_LINE, (store_id, guest.queue), _LENGTHEN)
     if not found:
         known = yield Statement("select 1 from queues where store_id = $1 and id = $2", (store_id, guest.queue))
-        raise QueuePaused(field="queue") if known else QueueNotFound(field="queue")
+        field = "queue" if walk_in else f"parties[{seq - taken.first_seq}].queue"
+        raise QueuePaused(field=field) if known else QueueNotFound(field=field)
     number, waiting, name, waiting_text, end_text, pace_ms = found[0]
     yield Statement(
         "update queues set last_number = $3, waiting = $4 where store_id = $1 and id = $2",

@@ -28,15 +28,17 @@ class Session:
     There is no task and no timer while nothing is asked.
     """
 
-    __slots__ = ("_base", "_closed", "_context", "_granted", "_sessions", "_since", "_sink", "_talk", "_topics", "_waiting")
+    __slots__ = ("_base", "_closed", "_context", "_granted", "_sessions", "_sink", "_talk", "_topics", "_waiting", "sign_in_by")
 
     def __init__(self, context: Context, base: str, sessions: set[Session], sink: Sink) -> None:
         self._context = context
         self._base = base
         self._sessions = sessions
         self._sink = sink
-        self._since = context.clock()
-        self._talk = Conversation(self._since)
+        now = context.clock()
+        self.sign_in_by = now + SIGN_IN_SECONDS
+        """Until when it must have said whose it is; seconds of the same clock."""
+        self._talk = Conversation(now)
         self._granted: Granted | None = None
         self._topics: tuple[str, ...] = ()
         self._waiting: deque[Command] | None = None
@@ -72,7 +74,7 @@ class Session:
         if self._closed or self._waiting is not None:
             return
         if self._granted is None:
-            if now - self._since >= SIGN_IN_SECONDS:
+            if now >= self.sign_in_by:
                 self._close(Dropped("Nobody signed in on this connection in time."))
         elif self._is_over(now_ms):
             self._close(NotSignedIn())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,7 +21,8 @@ from realtime.web.context import Context
 from realtime.web.problems import CrossSite
 from realtime.web.session import Session
 
-SWEEP_SECONDS = 5.0
+TURN_SECONDS = 1.0
+SWEEP_TURNS = 5
 SLICE = 500
 """Sockets that are looked at before other work of the loop gets its turn."""
 
@@ -36,6 +38,8 @@ class Sockets:
         self._context = context
         self.sessions: set[Session] = context.sessions
         """Every socket of this process that was handed over."""
+        self._strangers: deque[Session] = deque()
+        """Those that came last, in the order in which they came; some have signed in since."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope)
@@ -46,8 +50,13 @@ class Sockets:
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
         # Nothing of the handshake goes along but the address: a scope is 6 KiB, and a socket lives for hours.
         base = self._context.public_base(scope)
-        handler: Callable[[Sink], Handler] = partial(Session, self._context, base, self.sessions)
+        handler: Callable[[Sink], Handler] = partial(self._begin, base)
         await sinks.hand_over(scope, receive, send, handler, max_bytes=self._context.settings.max_frame_bytes)
+
+    def _begin(self, base: str, sink: Sink) -> Session:
+        session = Session(self._context, base, self.sessions, sink)
+        self._strangers.append(session)
+        return session
 
     def _refusal(self, scope: Scope) -> NowServingError | None:
         origins = [value.decode("latin-1") for key, value in scope["headers"] if key == b"origin"]
@@ -62,8 +71,16 @@ class Sockets:
     async def sweep(self) -> None:
         """Ends sockets that do not sign in, or whose sign-in has run out. Runs until it is cancelled."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            for _ in range(SWEEP_TURNS):
+                await asyncio.sleep(TURN_SECONDS)
+                self.look_at_strangers()
             await self.look()
+
+    def look_at_strangers(self) -> None:
+        """Looks at those sockets whose time to sign in is over, and at no others."""
+        now, now_ms = self._context.clock(), self._context.now_ms()
+        while self._strangers and self._strangers[0].sign_in_by <= now:
+            self._strangers.popleft().look(now, now_ms)
 
     async def look(self) -> None:
         """Looks at every socket once."""

@@ -116,13 +116,24 @@ async def test_a_socket_that_says_nothing_may_come_back(house: House, place: Ser
     async with place.connect() as socket:
         await until_async(lambda: len(house.sockets.sessions))
         house.clock.ahead = 9
-        await house.sockets.look()
+        house.sockets.look_at_strangers()
         assert len(house.sockets.sessions) == 1
 
         house.clock.ahead = 10
-        await house.sockets.look()
+        house.sockets.look_at_strangers()
 
         assert await Talk(socket).closed() == 4000
+
+
+async def test_a_socket_that_signed_in_is_nobody_to_be_hurried(house: House, place: Served, owner: Owner) -> None:
+    async with place.connect() as socket:
+        talk = Talk(socket)
+        await talk.say(authenticate={"token": token_of(owner)})
+        house.clock.ahead = 10
+
+        house.sockets.look_at_strangers()
+
+        assert (await talk.say(unsubscribe={"topic": "t"}))["ok"] == {}
 
 
 async def test_a_sign_in_that_ran_out_ends_the_socket_unless_it_was_renewed(house: House, place: Served, owner: Owner) -> None:
