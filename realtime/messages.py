@@ -186,6 +186,8 @@ class AccountView(Struct, frozen=True):
     """Whether the next store can be opened with one click, as the last one was."""
     can_mail: bool
     """Whether this server can send e-mail."""
+    can_text: bool
+    """Whether it can send text messages."""
 
 
 class QueueView(Struct, frozen=True):

@@ -185,10 +185,19 @@ def _use_link(link_id: str, purpose: str, now_ms: int) -> Operation[tuple[str, s
 def confirm(link_id: str, now_ms: int) -> Operation[Change]:
     """The address a link was sent to is the account's, and confirmed; reports that waited for it are released. `value` is the account id.
 
+    Opened again - people do, and so do programs that look through mail - the link of an address that is confirmed changes nothing.
+
     Raises:
         LinkExpired: the link was used, replaced or is too old.
         EmailTaken: another account has the address by now.
     """
+    done = yield Statement(
+        "select accounts.id from links join accounts on accounts.id = links.account_id and accounts.email = links.email"
+        " where links.id = $1 and links.purpose = 'confirm' and links.used_ms > 0 and links.expires_ms > $2 and accounts.confirmed_ms > 0",
+        (link_id, now_ms),
+    )
+    if done:
+        return Change(done[0][0])
     account_id, email = yield from _use_link(link_id, "confirm", now_ms)
     before = yield from one(account_id)
     taken = yield Statement("select 1 from accounts where email = $1 and id <> $2", (email, account_id))

@@ -126,7 +126,22 @@ async def test_a_link_works_once_for_its_purpose_and_until_its_end(shop: Shop) -
         await shop.storage.write(accounts.reset, "reset", "hash", 5_000)
     await shop.storage.write(accounts.confirm, "confirm", 2_000)
     with pytest.raises(LinkExpired):
-        await shop.storage.write(accounts.confirm, "confirm", 2_000)
+        await shop.storage.write(accounts.reset, "confirm", "hash", 2_000)
+
+
+async def test_the_link_of_a_confirmed_address_may_be_opened_again(shop: Shop) -> None:
+    await _link(shop, "confirm", "confirm", "owner@example.org")
+    first = await shop.storage.write(accounts.confirm, "confirm", 2_000)
+
+    again = await shop.storage.write(accounts.confirm, "confirm", 3_000)
+
+    assert (again.value, again.owed) == (first.value, 0)
+    await _link(shop, "other", "confirm", "other@example.org", expires_ms=5_000)
+    await shop.storage.write(accounts.confirm, "other", 4_000)
+    with pytest.raises(LinkExpired):  # by now the account has another address
+        await shop.storage.write(accounts.confirm, "confirm", 4_500)
+    with pytest.raises(LinkExpired):  # too old
+        await shop.storage.write(accounts.confirm, "other", 9_000)
 
 
 async def test_of_many_who_open_one_link_at_once_one_gets_in(shop: Shop) -> None:

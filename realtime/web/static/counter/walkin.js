@@ -21,7 +21,7 @@ export function openWalkIn(queueId, store, commands) {
     { class: "stack" },
     field("Name", name),
     h("div", { class: "walk-in-pair" }, peopleField, queues.length > 1 ? field("Queue", queue) : null),
-    field("Phone", phone, { optional: true, hint: "With one, the guest is told when it is their turn." }),
+    field("Phone", phone, { optional: true, hint: store.get().account.can_text ? "With one, the guest is told when it is their turn." : "For you, should you not find the guest." }),
     faultLine(),
     h("button", { type: "submit", class: "button primary big wide" }, "Add to the line"),
   );
