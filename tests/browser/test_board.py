@@ -58,6 +58,21 @@ async def test_the_board_shows_numbers_and_desks_and_flashes_a_new_call(page: Pa
     await until_async(lambda: page.locator("#qr").evaluate("(picture) => picture.naturalWidth > 0"), what="the QR code")
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (768, 1024), (1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("parties", [2, 7])
+async def test_a_long_desk_is_read_whole(pages: Pages, address: str, stub: Stub, width: int, height: int, parties: int) -> None:
+    for _ in range(parties):
+        await stub.move(stub.add_ticket("A"), "called", desk="Consultation room 3 left")
+    page = await pages.open(width, height)
+
+    await page.goto(f"{address}/board#token")
+
+    await expect(page.locator("#now > li")).to_have_count(parties)
+    cut = "(all) => all.filter((desk) => desk.scrollWidth > desk.clientWidth || desk.scrollHeight > desk.clientHeight + 4).length"
+    assert await page.locator("#now .row-desk").evaluate_all(cut) == 0
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 async def test_the_last_five_calls_stay_on_the_board(page: Page, address: str, stub: Stub) -> None:
     for at in range(7):
         stub.add_ticket("B", "done", desk="Bar", called_ms=1000 + at)

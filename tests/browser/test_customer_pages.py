@@ -254,6 +254,17 @@ async def test_a_logo_comes_changes_and_goes_on_an_open_page(phone: Page, addres
     await expect(phone.locator("#logo")).to_have_count(0)
 
 
+async def test_a_store_that_is_renamed_is_renamed_on_an_open_page(phone: Page, address: str, stub: Stub) -> None:
+    stub.own = 1
+    await phone.goto(f"{address}/ticket")
+    await expect(phone.locator("#status")).to_have_text("Live")
+
+    stub.store = {**stub.store, "name": "Mario’s"}
+    await stub.push("edited", store=stub.store)
+
+    await expect(phone.locator(".store-name").first).to_have_text("Mario’s")
+
+
 async def test_leaving_asks_once(phone: Page, address: str, stub: Stub) -> None:
     stub.own = 2
     await phone.goto(f"{address}/ticket")

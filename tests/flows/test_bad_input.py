@@ -205,7 +205,7 @@ async def test_of_five_parties_one_that_is_wrong_refuses_all(scene: Scene) -> No
 
     problem(await scene.phone.post("/v1/tickets", json={**body, "parties": [good] * 4 + [bad]}), 422, "invalid_input", "parties[4].email")
     unknown = await scene.phone.post("/v1/tickets", json={**body, "parties": [good, {**good, "queue": "Z"}]})
-    problem(unknown, 404, "queue_not_found")
+    problem(unknown, 404, "queue_not_found", "parties[1].queue")
     problem(await scene.phone.post("/v1/tickets", json={**body, "parties": [good] * 6}), 422, "invalid_input", "parties")
     problem(await scene.phone.post("/v1/tickets", json={**body, "parties": []}), 422, "invalid_input", "parties")
 

@@ -11,6 +11,8 @@ import { minutesText } from "./ticket_words.js";
 const MOST_SHOWN = 12;
 const ONE_COLUMN = 5;
 const FLASH_MS = 6_000;
+/** Characters of a desk's name from which it is set smaller, on up to three lines. */
+const LONG = 14;
 
 export class BoardView {
   constructor() {
@@ -87,7 +89,9 @@ export class BoardView {
     const [shape, number, desk] = row.children;
     row.dataset.state = /** @type {HTMLElement} */ (shape).dataset.state = ticket.state;
     say(number, ticket.label);
-    say(desk, ticket.state === "no_show" ? "missed" : ticket.desk);
+    const where = ticket.state === "no_show" ? "missed" : ticket.desk;
+    say(desk, where);
+    /** @type {HTMLElement} */ (desk).toggleAttribute("data-long", where.length > LONG);
     return row;
   }
 
