@@ -145,30 +145,89 @@ create table if not exists answers (
     primary key (store_id, key)
 );
 
--- A row of durable work: one notification to one recipient. Mails to an account carry the account's id as store_id.
+-- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id.
+-- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
+-- "ready_ms" is when a head may be claimed; "notifier" to "needs_report" are for deliveries: one notification to one recipient.
 create table if not exists jobs (
     store_id text not null,
     id text not null,
-    lane text not null,
-    notifier text not null,
-    recipient text not null,
-    moment text not null,
-    body text not null,
-    needs_report bigint not null default 0 check (needs_report in (0, 1)),
+    queue text not null,
+    lane text not null default '',
+    place bigint not null default 0,
+    head bigint not null default 1 check (head in (0, 1)),
+    priority bigint not null default 1 check (priority between 0 and 3),
     state text not null check (state = 'waiting' or state = 'leased' or state = 'done' or state = 'dead' or state = 'expired' or state = 'cancelled'),
     attempts bigint not null default 0,
+    max_attempts bigint not null default 0,
     lease text not null default '',
     leased_until_ms bigint not null default 0,
+    worker text not null default '',
     due_ms bigint not null,
+    ready_ms bigint not null,
     not_after_ms bigint not null default 0,
     outcome text not null default '',
     created_ms bigint not null,
     ended_ms bigint not null default 0,
+    body text not null,
+    notifier text not null default '',
+    recipient text not null default '',
+    moment text not null default '',
+    needs_report bigint not null default 0 check (needs_report in (0, 1)),
     primary key (store_id, id)
 );
-create index if not exists jobs_due on jobs (due_ms) where state in ('waiting', 'leased');
-create index if not exists jobs_lane on jobs (lane, due_ms) where state in ('waiting', 'leased');
-create index if not exists jobs_of_store on jobs (store_id) where state in ('waiting', 'leased');
+create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) where state = 'waiting' and head = 1;
+create index if not exists jobs_leased on jobs (queue, leased_until_ms) where state = 'leased';
+create index if not exists jobs_lane on jobs (store_id, queue, lane, place) where lane <> '' and state in ('waiting', 'leased');
+create unique index if not exists jobs_in_flight on jobs (store_id, queue, lane) where lane <> '' and state = 'leased';
+create index if not exists jobs_ended on jobs (queue, ended_ms) where ended_ms > 0;
+
+-- One try at a job: who had it, from when to when, and what became of it.
+create table if not exists attempts (
+    store_id text not null,
+    job_id text not null,
+    number bigint not null,
+    worker text not null,
+    started_ms bigint not null,
+    ended_ms bigint not null default 0,
+    outcome text not null default '',
+    detail text not null default '',
+    primary key (store_id, job_id, number)
+);
+
+-- A dead letter: a job that was given up, as it was. "blocks": its lane waits until somebody has decided about it.
+create table if not exists dead_jobs (
+    store_id text not null,
+    id text not null,
+    queue text not null,
+    lane text not null,
+    place bigint not null,
+    priority bigint not null,
+    attempts bigint not null,
+    max_attempts bigint not null,
+    not_after_ms bigint not null,
+    outcome text not null,
+    created_ms bigint not null,
+    died_ms bigint not null,
+    blocks bigint not null default 0 check (blocks in (0, 1)),
+    body text not null,
+    notifier text not null,
+    recipient text not null,
+    moment text not null,
+    primary key (store_id, id)
+);
+create index if not exists dead_jobs_of_queue on dead_jobs (queue, died_ms);
+create index if not exists dead_jobs_blocking on dead_jobs (store_id, queue, lane) where blocks = 1;
+
+-- A deduplication key and the job it stands for until its window ends.
+create table if not exists job_keys (
+    store_id text not null,
+    queue text not null,
+    key text not null,
+    job_id text not null,
+    until_ms bigint not null,
+    primary key (store_id, queue, key)
+);
+create index if not exists job_keys_until on job_keys (until_ms);
 
 -- A part of a report file, in order. Deleted with the store's data.
 create table if not exists reports (

@@ -58,6 +58,7 @@ class Courier:
         self._now = clock_ms
         self._settled = settled
         self._random = random_
+        self._name = f"courier {secrets.token_hex(4)}"
         self._awake = asyncio.Event()
         self._stopping = False
         self._busy: set[asyncio.Task[None]] = set()
@@ -111,7 +112,7 @@ class Courier:
             _log.warning("The courier could not finish in time; what it holds is free when its leases end.")
 
     async def _give_back(self, job: Job) -> None:
-        await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, self._now(), "given back", counted=False)
+        await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, self._now(), "given back", self._now(), counted=False)
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -133,7 +134,8 @@ class Courier:
 
     async def _carry_due(self, group: asyncio.TaskGroup) -> bool:
         room, lease = AT_ONCE - len(self._busy), secrets.token_hex(16)
-        claimed = await self._storage.write(jobs.claim, lease, int(self._settings.job_lease_seconds * 1000), room, self._now())
+        lease_ms, most = int(self._settings.job_lease_seconds * 1000), self._settings.job_max_attempts
+        claimed = await self._storage.write(jobs.claim, lease, lease_ms, room, self._now(), worker=self._name, most=most)
         for job in claimed:
             if self._stopping:
                 await self._give_back(job)
@@ -184,7 +186,7 @@ class Courier:
         asked_s = min(outcome.after_s, LATEST_S) if outcome.after_s and outcome.after_s > 0 else 0.0
         wait_s = max(most * (0.5 + 0.5 * self._random()), asked_s)
         due_ms = self._now() + int(wait_s * 1000)
-        await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, due_ms, reason)
+        await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, due_ms, reason, self._now())
         _log.info("Delivery %s by %s is tried again in %.0f s: %s", job.id, job.delivery.notifier, wait_s, reason)
 
     async def _settle(self, job: Job, state: JobState, outcome: str) -> None:

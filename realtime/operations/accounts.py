@@ -210,7 +210,7 @@ def confirm(link_id: str, now_ms: int) -> Operation[Change]:
 def _release(account_id: str, before: str, email: str, now_ms: int) -> Operation[int]:
     """Reports that waited for the owner's address go out to it now."""
     released = yield Statement(
-        "update jobs set recipient = $3, due_ms = $4, state = 'waiting', ended_ms = 0 where needs_report = 1 and recipient = $2"
+        "update jobs set recipient = $3, due_ms = $4, ready_ms = $4, head = 1, state = 'waiting', ended_ms = 0 where needs_report = 1 and recipient = $2"
         " and state in ('waiting', 'dead') and (due_ms = $5 or state = 'dead')"
         " and store_id in (select id from stores where account_id = $1 and state = 'reported') returning store_id",
         (account_id, before, email, now_ms, HELD_MS),

@@ -9,6 +9,7 @@ import msgspec
 
 from realtime.errors import StoreClosed, StoreNotFound
 from realtime.model import Delivery, Event, Queue, Ticket
+from realtime.operations.queue import NewJob, enqueue
 from realtime.storage.statement import NOTHING, Operation, Statement
 
 
@@ -91,25 +92,27 @@ def owe(store_id: str, cause: int | str, deliveries: Sequence[Delivery], now_ms:
         hold_report: keep those that carry the report until they are released.
     """
     for index, delivery in enumerate(deliveries):
-        yield Statement(
-            "insert into jobs (store_id, id, lane, notifier, recipient, moment, body, needs_report, state, due_ms, not_after_ms, created_ms)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11)",
-            (
+        held = hold_report and delivery.needs_report
+        yield from enqueue(
+            NewJob(
                 store_id,
                 f"{store_id}-{cause}-{index}",
-                f"{delivery.notifier}:{delivery.recipient}",
-                delivery.notifier,
-                delivery.recipient,
-                delivery.moment,
+                DELIVERIES,
                 msgspec.json.encode(delivery.body).decode(),
-                int(delivery.needs_report),
-                HELD_MS if hold_report and delivery.needs_report else now_ms,
-                delivery.not_after_ms,
-                now_ms,
+                lane="" if delivery.needs_report else f"{delivery.notifier}:{delivery.recipient}",
+                due_ms=HELD_MS if held else now_ms,
+                not_after_ms=delivery.not_after_ms,
+                notifier=delivery.notifier,
+                recipient=delivery.recipient,
+                moment=delivery.moment,
+                needs_report=delivery.needs_report,
             ),
+            now_ms,
         )
     return len(deliveries)
 
 
+DELIVERIES = "deliveries"
+"""The queue of all notifications."""
 HELD_MS = 253_402_300_800_000
 """The due time of a delivery that waits for a person: the year 10000."""

@@ -122,6 +122,8 @@ _DELETE = {
     table: f"delete from {table} where store_id = $1 and ({key}) in (select {key} from {table} where store_id = $1 limit $2) returning 1"
     for table, key in (
         ("jobs", "store_id, id"),
+        ("dead_jobs", "store_id, id"),
+        ("attempts", "store_id, job_id, number"),
         ("tickets", "store_id, id"),
         ("codes", "store_id, number"),
         ("reports", "store_id, file, part"),

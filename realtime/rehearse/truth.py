@@ -17,7 +17,7 @@ _TICKET = (
 )
 _QUEUE = "id name waiting_text end_text paused pace_ms".split()  # noqa: SIM905 - reads like the table
 _STORE = "id name description timezone accent state opened_ms closes_ms almost_at board_code".split()  # noqa: SIM905 - reads like the table
-EMPTIED = ("tickets", "codes", "events", "answers", "reports", "report_files", "jobs")
+EMPTIED = ("tickets", "codes", "events", "answers", "reports", "report_files", "jobs", "dead_jobs", "attempts")
 """Tables in which nothing of a store is left once its data is deleted."""
 
 

@@ -14,7 +14,7 @@ ALL = 100
 async def _owe(shop: Shop, *recipients: str, now_ms: int = 1_000) -> None:
     for number, recipient in enumerate(recipients):
         delivery = Delivery("sms", recipient, "called", {"number": number})
-        await shop.storage.write(accounts.tell, f"{shop.account_id}-{number}", (delivery,), now_ms + number)
+        await shop.storage.write(accounts.tell, shop.account_id, (delivery,), now_ms + number)
 
 
 async def test_a_job_is_leased_to_one_of_many_who_claim_at_once(shop: Shop) -> None:
@@ -44,7 +44,7 @@ async def test_only_the_holder_of_the_lease_settles(shop: Shop) -> None:
     (job,) = await shop.storage.write(jobs.claim, "lease", 60_000, ALL, 10_000)
 
     assert not await shop.storage.write(jobs.settle, job.store_id, job.id, "another", JobState.DONE, "sent", 1)
-    assert not await shop.storage.write(jobs.retry, job.store_id, job.id, "another", 1, "again")
+    assert not await shop.storage.write(jobs.retry, job.store_id, job.id, "another", 1, "again", 1)
     assert await shop.storage.write(jobs.settle, job.store_id, job.id, "lease", JobState.DONE, "sent", 1)
     assert not await shop.storage.write(jobs.settle, job.store_id, job.id, "lease", JobState.DEAD, "late", 1)
 
@@ -63,7 +63,7 @@ async def test_a_lease_that_ended_is_claimed_again_and_counts_as_an_attempt(shop
 async def test_what_is_given_back_uncounted_was_never_tried(shop: Shop) -> None:
     await _owe(shop, "+1")
     (job,) = await shop.storage.write(jobs.claim, "lease", 60_000, ALL, 10_000)
-    await shop.storage.write(jobs.retry, job.store_id, job.id, "lease", 1_000, "given back", counted=False)
+    await shop.storage.write(jobs.retry, job.store_id, job.id, "lease", 1_000, "given back", 1_000, counted=False)
 
     (again,) = await shop.storage.write(jobs.claim, "lease 2", 60_000, ALL, 10_000)
 

@@ -66,7 +66,14 @@ def _owe(store_id: str, cause: str, deliveries: list[Delivery], now_ms: int) -> 
 
 
 def _rows() -> Operation[list[Sequence[Any]]]:
-    return (yield Statement("select state, attempts, outcome, due_ms, body, ended_ms from jobs order by created_ms, id", ()))
+    return (
+        yield Statement(
+            "select state, attempts, outcome, due_ms, body, ended_ms from (select state, attempts, outcome, due_ms, body, ended_ms,"
+            " created_ms, id from jobs union all select 'dead', attempts, outcome, 0, '{}', died_ms, created_ms, id from dead_jobs) as all_jobs"
+            " order by created_ms, id",
+            (),
+        )
+    )
 
 
 MakeWork = Callable[..., Any]
@@ -114,4 +121,4 @@ async def tried(work: Work, attempt: int) -> Any:
 
 
 def make_due(due_ms: int) -> Operation[None]:
-    yield Statement("update jobs set due_ms = $1, leased_until_ms = 0", (due_ms,))
+    yield Statement("update jobs set due_ms = $1, ready_ms = $1, leased_until_ms = 0", (due_ms,))

@@ -1,0 +1,106 @@
+"""Dead letters: jobs that were given up, looked at, put back in their place, or let go; and the lanes that wait for one of these."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from realtime.operations import lanes
+from realtime.storage.statement import Operation, Row, Statement
+
+
+class DeadJob(Struct, frozen=True):
+    store_id: str
+    id: str
+    queue: str
+    lane: str
+    attempts: int
+    outcome: str
+    """Why it was given up."""
+    created_ms: int
+    died_ms: int
+    blocks: bool
+    """Whether its lane waits for a decision."""
+    body: str
+
+
+_COLUMNS = "store_id, id, queue, lane, attempts, outcome, created_ms, died_ms, blocks, body"
+
+
+def letters(queue: str, limit: int, after: tuple[int, str] = (0, "")) -> Operation[list[DeadJob]]:
+    """A queue's dead letters, the oldest first, after the one that died then and has that id."""
+    rows = yield Statement(
+        f"select {_COLUMNS} from dead_jobs where queue = $1 and (died_ms > $2 or died_ms = $2 and id > $3) order by died_ms, id limit $4",
+        (queue, *after, limit),
+    )
+    return [_dead(row) for row in rows]
+
+
+def blocked(queue: str, limit: int) -> Operation[list[DeadJob]]:
+    """The dead letters of a queue for which lanes wait."""
+    rows = yield Statement(
+        f"select {_COLUMNS} from dead_jobs where queue = $1 and blocks = 1 order by died_ms, id limit $2", (queue, limit)
+    )
+    return [_dead(row) for row in rows]
+
+
+def redrive(queue: str, limit: int, now_ms: int, *, reason: str = "") -> Operation[int]:
+    """Put dead letters back into their queue, the oldest first, as if they had never been tried; each has its old place in its lane.
+
+    Args:
+        reason: only those whose reason begins so.
+    """
+    rows = yield Statement(
+        "select store_id, id, lane from dead_jobs where queue = $1 and substr(outcome, 1, length($3)) = $3 order by died_ms, id limit $2",
+        (queue, limit, reason),
+        "select store_id, id, lane from dead_jobs where queue = $1 and substr(outcome, 1, length($3::text)) = $3::text"
+        " order by died_ms, id limit $2 for update skip locked",
+    )
+    for store_id, id_, lane in sorted(rows, key=lambda row: (row[0], row[2])):  # lanes are held in one order by everybody
+        if lane:
+            yield from lanes.lock(store_id, queue, lane)
+        yield Statement(
+            "insert into jobs (store_id, id, queue, lane, place, head, priority, state, attempts, max_attempts, due_ms, ready_ms,"
+            " not_after_ms, created_ms, body, notifier, recipient, moment) select store_id, id, queue, lane, place,"
+            " case when lane = '' then 1 else 0 end, priority, 'waiting', 0, max_attempts, $3, $3, not_after_ms, created_ms, body,"
+            " notifier, recipient, moment from dead_jobs where store_id = $1 and id = $2",
+            (store_id, id_, now_ms),
+        )
+        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+        yield from _leave(store_id, id_)
+        yield from lanes.demote(store_id, queue, lane)
+        yield from lanes.promote(store_id, queue, lane, now_ms)
+    return len(rows)
+
+
+def let_go(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
+    """Delete a dead letter; its lane goes on. False when there is none."""
+    rows = yield Statement("select queue, lane from dead_jobs where store_id = $1 and id = $2", (store_id, id_))
+    if not rows:
+        return False
+    queue, lane = rows[0]
+    if lane:
+        yield from lanes.lock(store_id, queue, lane)
+    yield from _leave(store_id, id_)
+    yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    yield from lanes.promote(store_id, queue, lane, now_ms)
+    return True
+
+
+def purge(queue: str, before_ms: int, limit: int, now_ms: int) -> Operation[int]:
+    """Let go of some of a queue's dead letters that died before a time."""
+    rows = yield Statement(
+        "select store_id, id, lane from dead_jobs where queue = $1 and died_ms < $2 order by died_ms, id limit $3",
+        (queue, before_ms, limit),
+    )
+    for store_id, id_, _ in sorted(rows, key=lambda row: (row[0], row[2])):
+        yield from let_go(store_id, id_, now_ms)
+    return len(rows)
+
+
+def _leave(store_id: str, id_: str) -> Operation[None]:
+    yield Statement("delete from dead_jobs where store_id = $1 and id = $2", (store_id, id_))
+
+
+def _dead(row: Row) -> DeadJob:
+    store_id, id_, queue, lane, attempts, outcome, created_ms, died_ms, blocks, body = row
+    return DeadJob(store_id, id_, queue, lane, attempts, outcome, created_ms, died_ms, bool(blocks), body)

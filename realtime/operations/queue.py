@@ -1,0 +1,326 @@
+"""The durable queue: put in with whatever causes it, claimed under a lease, settled once, in order where a lane asks for it.
+
+A claim gives a fresh random token. Only who has it, and has it still, can settle, extend or give back; a token that was superseded
+changes nothing. Leases live by the database's clock; on SQLite that is this process's own, so it is passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from realtime.model import JobState
+from realtime.operations import lanes
+from realtime.storage.statement import Operation, Row, Statement, changed
+
+PRIORITIES = 4
+NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
+LOST = "its worker ended without an answer"
+TOO_LATE = "too late to be of use"
+
+
+class NewJob(Struct, frozen=True):
+    """A job to be put into a queue."""
+
+    store_id: str
+    """Whose it is; see schema.sql."""
+    id: str
+    queue: str
+    body: str
+    lane: str = ""
+    """Jobs of one lane run one after the other, in the order in which they were put in. Empty: in no order."""
+    priority: int = 1
+    """0 to 3, the lowest number first; between lanes, never within one."""
+    due_ms: int = 0
+    """Not claimed before; a lane waits for its head."""
+    not_after_ms: int = 0
+    """Dropped after this time; 0: never too late."""
+    max_attempts: int = 0
+    """0: as many as the claimer allows."""
+    notifier: str = ""
+    recipient: str = ""
+    moment: str = ""
+    needs_report: bool = False
+
+
+class Leased(Struct, frozen=True):
+    """A job as its worker holds it."""
+
+    store_id: str
+    id: str
+    queue: str
+    lane: str
+    body: str
+    attempts: int
+    """How often it was claimed, this time included."""
+    leased_until_ms: int
+    created_ms: int
+    lease: str
+    notifier: str = ""
+    recipient: str = ""
+    moment: str = ""
+    not_after_ms: int = 0
+    needs_report: bool = False
+
+
+class Settled(StrEnum):
+    """What became of an attempt to settle, extend or give back."""
+
+    DONE = "done"
+    LEASE_LOST = "lease_lost"
+    """The lease ended, or somebody else has it."""
+    ALREADY_DONE = "already_done"
+    NOT_FOUND = "not_found"
+
+
+def enqueue(job: NewJob, now_ms: int) -> Operation[None]:
+    """Put a job in, as part of the transaction that causes it. A taken id is a Conflict."""
+    place, head = (yield from lanes.next_place(job.store_id, job.queue, job.lane, now_ms)) if job.lane else (0, 1)
+    due_ms = job.due_ms or now_ms
+    yield Statement(
+        "insert into jobs (store_id, id, queue, lane, place, head, priority, state, max_attempts, due_ms, ready_ms, not_after_ms,"
+        " created_ms, body, notifier, recipient, moment, needs_report)"
+        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16)",
+        (
+            job.store_id, job.id, job.queue, job.lane, place, head, job.priority, job.max_attempts, due_ms, job.not_after_ms, now_ms,
+            job.body, job.notifier, job.recipient, job.moment, int(job.needs_report),
+        ),
+    )  # fmt: skip
+
+
+def enqueue_once(job: NewJob, key: str, window_ms: int, now_ms: int) -> Operation[str]:
+    """Put a job in unless one with this key was put in within its window; the id of the one that stands for the key."""
+    mine = yield Statement(
+        "insert into job_keys (store_id, queue, key, job_id, until_ms) values ($1, $2, $3, $4, $5)"
+        " on conflict (store_id, queue, key) do update set job_id = excluded.job_id, until_ms = excluded.until_ms"
+        " where job_keys.until_ms <= $6 returning job_id",
+        (job.store_id, job.queue, key, job.id, now_ms + window_ms, now_ms),
+    )
+    if mine:
+        yield from enqueue(job, now_ms)
+        return job.id
+    first = yield Statement("select job_id from job_keys where store_id = $1 and queue = $2 and key = $3", (job.store_id, job.queue, key))
+    return str(first[0][0])
+
+
+_PICK = "select store_id, id from jobs where queue = $1 and "
+_OF_PRIORITY = _PICK + "state = 'waiting' and head = 1 and priority = {priority} and ready_ms <= $5 order by ready_ms, id limit $4 {lock}"
+_CANDIDATES = (
+    "select * from (" + _PICK + "state = 'leased' and leased_until_ms <= {now} order by leased_until_ms limit $4 {lock}) as l"
+) + "".join(f" union all select * from ({_OF_PRIORITY.replace('{priority}', str(each))}) as p{each}" for each in range(PRIORITIES))
+_CLAIM = (
+    f"with picked as materialized (select * from ({_CANDIDATES}) as c limit $4)"
+    " update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
+    " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
+    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms"
+)
+CLAIM_SQLITE = _CLAIM.format(now="$5", lock="")
+CLAIM_POSTGRES = _CLAIM.format(now=NOW, lock="for update skip locked")
+
+
+def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[list[Leased]]:
+    """Lease up to `limit` jobs: those whose lease ended first, then by priority and by how long they have been ready.
+
+    Every claim counts as an attempt. What came too late, and what was claimed too often, is ended instead.
+
+    Args:
+        lease: a fresh random token.
+        most: how often a job is claimed at most, where it does not say so itself; 0: without end. A report is never given up.
+    """
+    rows = yield Statement(CLAIM_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker), CLAIM_POSTGRES)
+    if not rows:
+        return []
+    yield Statement(
+        "insert into attempts (store_id, job_id, number, worker, started_ms)"
+        " select store_id, id, attempts, worker, $3 from jobs where queue = $1 and state = 'leased' and lease = $2"
+        " on conflict (store_id, job_id, number) do update set worker = excluded.worker, started_ms = excluded.started_ms, ended_ms = 0,"
+        " outcome = '', detail = ''",
+        (queue, lease, now_ms),
+    )
+    held = []
+    for row in sorted(rows, key=_turn):
+        job = _leased(row, lease)
+        limit_of_job = row[13] or (0 if job.needs_report else most)
+        if job.not_after_ms and now_ms > job.not_after_ms:
+            yield from end(job.store_id, job.id, lease, JobState.EXPIRED, TOO_LATE, now_ms)
+        elif limit_of_job and job.attempts > limit_of_job:
+            yield from bury(job.store_id, job.id, lease, f"given up after {limit_of_job} attempts: {LOST}", now_ms)
+        else:
+            held.append(job)
+    return held
+
+
+def _leased(row: Row, lease: str) -> Leased:
+    store_id, id_, queue, lane, body, attempts, until_ms, created_ms, notifier, recipient, moment, not_after_ms, needs_report = row[:13]
+    return Leased(
+        store_id,
+        id_,
+        queue,
+        lane,
+        body,
+        attempts,
+        until_ms,
+        created_ms,
+        lease,
+        notifier,
+        recipient,
+        moment,
+        not_after_ms,
+        bool(needs_report),
+    )
+
+
+def _turn(row: Row) -> tuple[int, int, str]:
+    return row[14], row[15], row[1]
+
+
+_MINE = "store_id = $1 and id = $2 and lease = $3 and state = 'leased' and leased_until_ms > "
+_NOW_4 = ("$4", NOW)
+
+
+def _held(store_id: str, id_: str, lease: str, now_ms: int) -> Operation[Row | None]:
+    """Queue, lane and attempts of a job under a lease that holds; its row, and its lane, are held from here on."""
+    sqlite, postgres = (f"select queue, lane, attempts, needs_report from jobs where {_MINE}{now}" for now in _NOW_4)
+    rows = yield Statement(sqlite, (store_id, id_, lease, now_ms), f"{postgres} and $4::bigint is not null for update")
+    if not rows:
+        return None
+    if rows[0][1]:
+        yield from lanes.lock(store_id, rows[0][0], rows[0][1])
+    return rows[0]
+
+
+def _why_not(store_id: str, id_: str) -> Operation[Settled]:
+    rows = yield Statement(
+        "select state from jobs where store_id = $1 and id = $2 union all select 'dead' from dead_jobs where store_id = $1 and id = $2",
+        (store_id, id_),
+    )
+    if not rows:
+        return Settled.NOT_FOUND
+    return Settled.ALREADY_DONE if rows[0][0] == "done" else Settled.LEASE_LOST
+
+
+def _attempted(store_id: str, id_: str, number: int, outcome: str, detail: str, now_ms: int) -> Operation[None]:
+    yield Statement(
+        "update attempts set ended_ms = $4, outcome = $5, detail = $6 where store_id = $1 and job_id = $2 and number = $3",
+        (store_id, id_, number, now_ms, outcome, detail),
+    )
+
+
+def end(store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int) -> Operation[Settled]:
+    """End a job under its lease; the next of its lane may go. What it said is forgotten, unless it is a report's and somebody may send it again."""
+    row = yield from _held(store_id, id_, lease, now_ms)
+    if row is None:
+        return (yield from _why_not(store_id, id_))
+    queue, lane, attempts, _ = row
+    yield Statement(
+        "update jobs set state = $3, outcome = $4, ended_ms = $5, lease = '', leased_until_ms = 0, head = 0,"
+        " body = case when $3 = 'dead' then body else '{}' end where store_id = $1 and id = $2",
+        (store_id, id_, state.value, outcome, now_ms),
+    )
+    yield from _attempted(store_id, id_, attempts, state.value, outcome, now_ms)
+    yield from lanes.promote(store_id, queue, lane, now_ms)
+    return Settled.DONE
+
+
+def end_all(ids: Sequence[tuple[str, str, str]], outcome: str, now_ms: int) -> Operation[list[Settled]]:
+    """`end` as done, for many: store, id and lease of each; an answer for each."""
+    answers = []
+    for store_id, id_, lease in ids:
+        answers.append((yield from end(store_id, id_, lease, JobState.DONE, outcome, now_ms)))
+    return answers
+
+
+def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms: int, *, counted: bool = True) -> Operation[Settled]:
+    """Give a job back, to be tried again at `due_ms`. It keeps its place; its lane waits for it.
+
+    Args:
+        counted: False takes the attempt back: nothing was tried.
+    """
+    row = yield from _held(store_id, id_, lease, now_ms)
+    if row is None:
+        return (yield from _why_not(store_id, id_))
+    yield Statement(
+        "update jobs set state = 'waiting', due_ms = $3, ready_ms = $3, outcome = $4, attempts = attempts - $5, lease = '',"
+        " leased_until_ms = 0 where store_id = $1 and id = $2",
+        (store_id, id_, due_ms, outcome, 0 if counted else 1),
+    )
+    yield from _attempted(store_id, id_, row[2], "retry" if counted else "given_back", outcome, now_ms)
+    return Settled.DONE
+
+
+def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, block: bool = False) -> Operation[Settled]:
+    """Give a job up: it is a dead letter from now on.
+
+    Args:
+        block: its lane waits until somebody has decided about it; otherwise the next may go.
+    """
+    row = yield from _held(store_id, id_, lease, now_ms)
+    if row is None:
+        return (yield from _why_not(store_id, id_))
+    queue, lane, attempts, needs_report = row
+    if needs_report:  # it stays with its store until it is sent again, or a person decides
+        return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms))
+    yield Statement(
+        "insert into dead_jobs (store_id, id, queue, lane, place, priority, attempts, max_attempts, not_after_ms, outcome, created_ms,"
+        " died_ms, blocks, body, notifier, recipient, moment) select store_id, id, queue, lane, place, priority, attempts, max_attempts,"
+        " not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment from jobs where store_id = $1 and id = $2",
+        (store_id, id_, outcome, now_ms, int(block and lane != "")),
+    )
+    yield Statement("delete from jobs where store_id = $1 and id = $2", (store_id, id_))
+    yield from _attempted(store_id, id_, attempts, "dead", outcome, now_ms)
+    yield from lanes.promote(store_id, queue, lane, now_ms)
+    return Settled.DONE
+
+
+def extend(store_id: str, id_: str, lease: str, lease_ms: int, now_ms: int) -> Operation[Settled]:
+    """Hold a job for `lease_ms` from now, if it is held still."""
+    count = yield from changed_under_lease(store_id, id_, lease, lease_ms, now_ms)
+    return Settled.DONE if count else (yield from _why_not(store_id, id_))
+
+
+def changed_under_lease(store_id: str, id_: str, lease: str, lease_ms: int, now_ms: int) -> Operation[int]:
+    sqlite, postgres = (f"update jobs set leased_until_ms = {now} + $5 where {_MINE}{now}" for now in _NOW_4)
+    rows = yield Statement(sqlite, (store_id, id_, lease, now_ms, lease_ms), f"{postgres} and $4::bigint is not null returning 1")
+    return len(rows)
+
+
+def next_ready_ms(queue: str) -> Operation[int | None]:
+    """When something of a queue can be claimed next: a head is ready, or a lease ends."""
+    earliest = [
+        f"select (select ready_ms from jobs where queue = $1 and state = 'waiting' and head = 1 and priority = {each} order by ready_ms limit 1)"
+        for each in range(PRIORITIES)
+    ]
+    lease = "select (select leased_until_ms from jobs where queue = $1 and state = 'leased' order by leased_until_ms limit 1)"
+    rows = yield Statement(" union all ".join([*earliest, lease]), (queue,))
+    return min((row[0] for row in rows if row[0] is not None), default=None)
+
+
+def cancel(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
+    """End a job that nobody holds; False when somebody does, or it has ended."""
+    rows = yield Statement("select queue, lane from jobs where store_id = $1 and id = $2 and state = 'waiting'", (store_id, id_))
+    if not rows:
+        return False
+    queue, lane = rows[0]
+    if lane:
+        yield from lanes.lock(store_id, queue, lane)
+    count = yield from changed(
+        "update jobs set state = 'cancelled', outcome = 'cancelled', ended_ms = $3, head = 0, body = '{}'"
+        " where store_id = $1 and id = $2 and state = 'waiting'",
+        store_id, id_, now_ms,
+    )  # fmt: skip
+    yield from lanes.promote(store_id, queue, lane, now_ms)
+    return count == 1
+
+
+def prune(queue: str, before_ms: int, limit: int) -> Operation[int]:
+    """Delete some of a queue's jobs that ended before a time, with their attempts. Reports stay with their store."""
+    rows = yield Statement(
+        "delete from jobs where (store_id, id) in (select store_id, id from jobs where queue = $1 and ended_ms > 0 and ended_ms < $2"
+        " and needs_report = 0 order by ended_ms limit $3) returning store_id, id",
+        (queue, before_ms, limit),
+    )
+    for store_id, id_ in rows:
+        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    return len(rows)
