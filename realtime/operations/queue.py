@@ -144,9 +144,9 @@ def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, wor
         job = _leased(row, lease)
         limit_of_job = row[13] or (0 if job.needs_report else most)
         if job.not_after_ms and now_ms > job.not_after_ms:
-            yield from end(job.store_id, job.id, lease, JobState.EXPIRED, TOO_LATE, now_ms)
+            yield from end(job.store_id, job.id, lease, JobState.EXPIRED, TOO_LATE, now_ms, just_claimed=True)
         elif limit_of_job and job.attempts > limit_of_job:
-            yield from bury(job.store_id, job.id, lease, f"given up after {limit_of_job} attempts: {LOST}", now_ms)
+            yield from bury(job.store_id, job.id, lease, f"given up after {limit_of_job} attempts: {LOST}", now_ms, just_claimed=True)
         else:
             held.append(job)
     return held
@@ -180,9 +180,10 @@ _MINE = "store_id = $1 and id = $2 and lease = $3 and state = 'leased' and lease
 _NOW_4 = ("$4", NOW)
 
 
-def _held(store_id: str, id_: str, lease: str, now_ms: int) -> Operation[Row | None]:
+def _held(store_id: str, id_: str, lease: str, now_ms: int, just_claimed: bool = False) -> Operation[Row | None]:
     """Queue, lane and attempts of a job under a lease that holds; its row, and its lane, are held from here on."""
-    sqlite, postgres = (f"select queue, lane, attempts, needs_report from jobs where {_MINE}{now}" for now in _NOW_4)
+    since = "0 * " if just_claimed else ""
+    sqlite, postgres = (f"select queue, lane, attempts, needs_report from jobs where {_MINE}{since}{now}" for now in _NOW_4)
     rows = yield Statement(sqlite, (store_id, id_, lease, now_ms), f"{postgres} and $4::bigint is not null for update")
     if not rows:
         return None
@@ -208,9 +209,11 @@ def _attempted(store_id: str, id_: str, number: int, outcome: str, detail: str, 
     )
 
 
-def end(store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int) -> Operation[Settled]:
+def end(
+    store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int, *, just_claimed: bool = False
+) -> Operation[Settled]:
     """End a job under its lease; the next of its lane may go. What it said is forgotten, unless it is a report's and somebody may send it again."""
-    row = yield from _held(store_id, id_, lease, now_ms)
+    row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
     if row is None:
         return (yield from _why_not(store_id, id_))
     queue, lane, attempts, _ = row
@@ -250,18 +253,20 @@ def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms
     return Settled.DONE
 
 
-def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, block: bool = False) -> Operation[Settled]:
+def bury(
+    store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, block: bool = False, just_claimed: bool = False
+) -> Operation[Settled]:
     """Give a job up: it is a dead letter from now on.
 
     Args:
         block: its lane waits until somebody has decided about it; otherwise the next may go.
     """
-    row = yield from _held(store_id, id_, lease, now_ms)
+    row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
     if row is None:
         return (yield from _why_not(store_id, id_))
     queue, lane, attempts, needs_report = row
     if needs_report:  # it stays with its store until it is sent again, or a person decides
-        return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms))
+        return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms, just_claimed=just_claimed))
     yield Statement(
         "insert into dead_jobs (store_id, id, queue, lane, place, priority, attempts, max_attempts, not_after_ms, outcome, created_ms,"
         " died_ms, blocks, body, notifier, recipient, moment) select store_id, id, queue, lane, place, priority, attempts, max_attempts,"
