@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name in HOST_NAMES or name.startswith(PREFIX) or name in ("DYNO", "FORWARDED_ALLOW_IPS"):
             del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background; the programs under test would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
