@@ -42,6 +42,18 @@ create table if not exists links (
 );
 create index if not exists links_account on links (account_id);
 
+-- A program's way in: a token that an account made for it, only its hash. "scopes" are words with spaces between them.
+create table if not exists api_tokens (
+    id text primary key,
+    account_id text not null references accounts (id),
+    name text not null,
+    token_hash text not null unique,
+    scopes text not null,
+    created_ms bigint not null,
+    revoked_ms bigint not null default 0
+);
+create index if not exists api_tokens_account on api_tokens (account_id);
+
 -- One opening of one shop. "seq" numbers its events; whoever changes the store takes this row first.
 create table if not exists stores (
     id text primary key,
@@ -179,7 +191,7 @@ create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) wh
 create index if not exists jobs_leased on jobs (queue, leased_until_ms) where state = 'leased';
 create index if not exists jobs_lane on jobs (store_id, queue, lane, place) where lane <> '' and state in ('waiting', 'leased');
 create unique index if not exists jobs_in_flight on jobs (store_id, queue, lane) where lane <> '' and state = 'leased';
-create index if not exists jobs_ended on jobs (queue, ended_ms) where ended_ms > 0;
+create index if not exists jobs_ended on jobs (ended_ms) where ended_ms > 0;
 
 -- One try at a job: who had it, from when to when, and what became of it.
 create table if not exists attempts (
@@ -216,6 +228,7 @@ create table if not exists dead_jobs (
     primary key (store_id, id)
 );
 create index if not exists dead_jobs_of_queue on dead_jobs (queue, died_ms);
+create index if not exists dead_jobs_died on dead_jobs (died_ms);
 create index if not exists dead_jobs_blocking on dead_jobs (store_id, queue, lane) where blocks = 1;
 
 -- A deduplication key and the job it stands for until its window ends.

@@ -22,6 +22,7 @@ from realtime.house import House
 from realtime.hub import Hub
 from realtime.keys import Keys
 from realtime.live import Live
+from realtime.messaging import Messaging
 from realtime.model import Event
 from realtime.operations import installation
 from realtime.passwords import Passwords
@@ -125,6 +126,7 @@ class Parts:
         clerk = Clerk(storage, listeners, self.courier.wake)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
+        self.messaging = Messaging(storage, now_ms)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
         self.hub = Hub(
             soft_bytes=settings.soft_backlog_bytes,
@@ -190,6 +192,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 accounts=parts.accounts,
                 reception=parts.reception,
                 closing=parts.closing,
+                messaging=parts.messaging,
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,

@@ -25,7 +25,9 @@ LONGEST_NAP_S = 30.0
 """Without a wake-up the jobs are looked at this often, with jitter."""
 FORGOTTEN_AT_ONCE = 1000
 KEEP_MS = 24 * 3_600_000
-"""How long ended mails to accounts are kept."""
+"""How long what ended is kept, where it belongs to no store."""
+KEEP_DEAD_MS = 14 * KEEP_MS
+"""And dead letters."""
 FORGET_MS = 3_600_000
 """How often they are looked for."""
 LATEST_S = 24 * 3600.0
@@ -125,7 +127,8 @@ class Courier:
         now = self._now()
         if now >= self._forget_ms:
             self._forget_ms = now + FORGET_MS
-            while await self._storage.write(jobs.forget, now - KEEP_MS, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+            old = now - KEEP_MS, now - KEEP_DEAD_MS, now
+            while await self._storage.write(jobs.forget, *old, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
                 continue
             await self._storage.write(accounts.forget, now, FORGOTTEN_AT_ONCE)
         due_ms = await self._storage.read(jobs.next_due_ms)

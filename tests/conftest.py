@@ -45,7 +45,9 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name in HOST_NAMES or name.startswith(PREFIX) or name in ("DYNO", "FORWARDED_ALLOW_IPS"):
             del os.environ[name]
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background; the programs under test would inherit it
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # as shells start what runs in the background; the programs under test would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

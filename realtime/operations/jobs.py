@@ -75,20 +75,24 @@ def send_again(store_id: str, now_ms: int) -> Operation[int]:
     return len(rows)
 
 
-def forget(before_ms: int, limit: int) -> Operation[int]:
-    """Delete ended mails to accounts, which belong to no store; what belongs to one goes with it."""
-    rows = yield Statement(
-        "delete from jobs where (store_id, id) in (select store_id, id from jobs where queue = $3 and ended_ms > 0 and ended_ms < $1"
+def forget(ended_ms: int, died_ms: int, now_ms: int, limit: int) -> Operation[int]:
+    """Delete some of what ended, or died, before these times and belongs to no store, and keys whose window is over; what belongs to a store
+    goes with it. Returns how many of the most frequent kind."""
+    ended = yield Statement(
+        "delete from jobs where (store_id, id) in (select store_id, id from jobs where ended_ms > 0 and ended_ms < $1"
         " and store_id like 'account-%' order by ended_ms limit $2) returning store_id, id",
-        (before_ms, limit, DELIVERIES),
+        (ended_ms, limit),
     )
-    for store_id, id_ in rows:
-        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
     dead = yield Statement(
-        "delete from dead_jobs where (store_id, id) in (select store_id, id from dead_jobs where queue = $3 and died_ms < $1"
-        " and store_id like 'account-%' order by died_ms limit $2) returning store_id, id",
-        (before_ms, limit, DELIVERIES),
+        "delete from dead_jobs where (store_id, id) in (select store_id, id from dead_jobs where died_ms < $1"
+        " and blocks = 0 and store_id like 'account-%' order by died_ms limit $2) returning store_id, id",
+        (died_ms, limit),
     )
-    for store_id, id_ in dead:
+    for store_id, id_ in (*ended, *dead):
         yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
-    return max(len(rows), len(dead))
+    keys = yield Statement(
+        "delete from job_keys where (store_id, queue, key) in (select store_id, queue, key from job_keys where until_ms < $1 limit $2)"
+        " returning key",
+        (now_ms, limit),
+    )
+    return max(len(ended), len(dead), len(keys))

@@ -317,15 +317,3 @@ def cancel(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
     )  # fmt: skip
     yield from lanes.promote(store_id, queue, lane, now_ms)
     return count == 1
-
-
-def prune(queue: str, before_ms: int, limit: int) -> Operation[int]:
-    """Delete some of a queue's jobs that ended before a time, with their attempts. Reports stay with their store."""
-    rows = yield Statement(
-        "delete from jobs where (store_id, id) in (select store_id, id from jobs where queue = $1 and ended_ms > 0 and ended_ms < $2"
-        " and needs_report = 0 order by ended_ms limit $3) returning store_id, id",
-        (queue, before_ms, limit),
-    )
-    for store_id, id_ in rows:
-        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
-    return len(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from realtime.messages import (
@@ -27,6 +27,7 @@ from realtime.messages import (
     WalkIn,
 )
 from realtime.model import Receipt
+from realtime.queue_messages import Acknowledge, Change, Consume, MadeToken, Message, NewToken, Publish, Published, TokenView
 from realtime.sink import Sink
 
 # Every `base` is this server's address, "https://example.org"; links begin with it.
@@ -99,6 +100,20 @@ class Closing(Protocol):
     async def report(self, account_id: str, store_id: str) -> tuple[str, AsyncIterator[str]]:
         """The file's name, and its text in parts. Raises: NotReported, StoreNotFound."""
         ...
+
+
+class Messaging(Protocol):
+    async def make_token(self, account_id: str, request: NewToken) -> MadeToken: ...
+    async def tokens(self, account_id: str) -> list[TokenView]: ...
+    async def revoke_token(self, account_id: str, id_: str) -> None: ...
+    async def who(self, token: str, scope: str) -> str:
+        """The account that a program's token speaks for. Raises: NotSignedIn, NotAllowed."""
+        ...
+
+    async def publish(self, account_id: str, requests: Sequence[Publish]) -> list[Published]: ...
+    async def consume(self, account_id: str, request: Consume) -> list[Message]: ...
+    async def acknowledge(self, account_id: str, requests: Sequence[Acknowledge]) -> list[bool]: ...
+    async def change(self, account_id: str, request: Change) -> bool: ...
 
 
 class Granted(Protocol):

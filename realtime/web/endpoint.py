@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from realtime.errors import InvalidInput, NotFound, NotSignedIn, NowServingError, QueueNotFound, StoreNotFound, TicketNotFound, TooLarge
-from realtime.reading import read
+from realtime.reading import read, refusal
 from realtime.web import addresses, problems
 from realtime.web.context import Context
 from realtime.web.cookies import Cookies
@@ -42,6 +43,8 @@ class Auth(Enum):
     """The same, or nothing at all."""
     TICKET = auto()
     """Bearer ticket token, or the ticket cookie."""
+    PROGRAM = auto()
+    """Bearer token that an account made for a program; or the account's own access token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "queue": Parameter("^[A-Z]$", "The queue's letter.", "A", QueueNotFound),
     "ticket": Parameter("^[1-9][0-9]{0,14}$", "The ticket's id.", 12, TicketNotFound, number=True),
     "code": Parameter("^[A-Za-z0-9_.-]{1,64}$", "What the QR code's link ends in.", "k3v9x2m4p7qa.Zm9vYmFyYmF6cXV4MTIzNA", NotFound),
+    "token_id": Parameter("^[0-9a-f]{12}$", "The token's id, not its secret.", "0d6c1f4be2a9", NotFound),
     "version": Parameter("^[A-Za-z0-9_-]{1,64}$", "Which picture.", "a1b2c3d4e5f6", NotFound),
 }
 _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETERS.items()}
@@ -68,7 +72,7 @@ _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETE
 class Call(Generic[B]):
     """One request to one endpoint, checked: who asks, for what, with which body."""
 
-    __slots__ = ("account_id", "body", "context", "path", "scope", "status", "tickets")
+    __slots__ = ("account_id", "body", "context", "path", "query", "scope", "status", "tickets")
 
     def __init__(
         self, context: Context, scope: Scope, path: Mapping[str, Any], body: B, account_id: str, tickets: tuple[str, ...], status: int
@@ -82,6 +86,8 @@ class Call(Generic[B]):
         self.tickets = tickets
         """Secrets of the asker's tickets, the newest first."""
         self.status = status
+        self.query: Any = None
+        """What was asked for behind the question mark, of the endpoint's type."""
 
     @property
     def client(self) -> str:
@@ -132,6 +138,10 @@ class Endpoint:
     handler: Handler
     auth: Auth = Auth.NOBODY
     request: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    """Parameters behind the question mark."""
+    scope: str = ""
+    """What a program's token must allow."""
     response: Any = None
     """The type of the answer's JSON; None if it has no body."""
     status: int = 200
@@ -187,9 +197,22 @@ class Resource:
 
     async def _call(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Call[Any]:
         path = _path(scope)
-        account_id, tickets = self._who(endpoint, scope)
+        tickets: tuple[str, ...] = ()
+        if endpoint.auth is Auth.PROGRAM:
+            account_id = await self._program(endpoint, bearer(scope) or "")
+        else:
+            account_id, tickets = self._who(endpoint, scope)
         body = await self._body(endpoint, scope, receive)
-        return Call(self.context, scope, path, body, account_id, tickets, endpoint.status)
+        call = Call(self.context, scope, path, body, account_id, tickets, endpoint.status)
+        if endpoint.query is not None:
+            call.query = _query(scope, endpoint.query)
+        return call
+
+    async def _program(self, endpoint: Endpoint, token: str) -> str:
+        """The account a program acts for. Raises: NotSignedIn, NotAllowed."""
+        if token.count(".") == 2:
+            return self.context.accounts.who(token)
+        return await self.context.messaging.who(token, endpoint.scope)
 
     def _who(self, endpoint: Endpoint, scope: Scope) -> tuple[str, tuple[str, ...]]:
         """The signed-in owner and the tickets held. Raises: NotSignedIn, CrossSite."""
@@ -271,6 +294,19 @@ def routes(context: Context, endpoints: Sequence[Endpoint]) -> list[Route]:
     for endpoint in sorted(endpoints, key=lambda endpoint: ("{" in endpoint.path, not endpoint.path.startswith("/v1/ticket"))):
         by_path.setdefault(endpoint.path, []).append(endpoint)
     return [Route(path, Resource(context, group), name=path) for path, group in by_path.items()]
+
+
+def _query(scope: Scope, type_: type[msgspec.Struct]) -> Any:
+    """Raises: InvalidInput."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True, max_num_fields=100):
+        if name in found:
+            raise InvalidInput("This is given twice. Give it once.", field=name)
+        found[name] = value
+    try:
+        return msgspec.convert(found, type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise refusal(error) from error
 
 
 def _path(scope: Scope) -> dict[str, Any]:

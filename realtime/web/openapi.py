@@ -53,6 +53,11 @@ EXAMPLES: Mapping[str, Any] = {
     "WalkIn": {"name": "Bo", "queue": "B", "party": 4},
     "CallNext": {"desk": "Desk 2"},
     "ChangeTicket": {"action": "serve"},
+    "NewToken": {"name": "Kitchen printer", "scopes": ["consume"]},
+    "Publish": {"message": {"order": 17}, "lane": "table 4"},
+    "PublishMany": {"messages": [{"message": {"order": 17}}, {"message": {"order": 18}}]},
+    "AcknowledgeMany": {"messages": [{"cid": "1", "id": "1882668100000000017"}]},
+    "Change": {"cid": "1", "id": "1882668100000000017", "vt": 60},
     "TradeTicket": {"token": "k3v9x2m4p7qa.12.Zm9vYmFyYmF6cXV4MTIzNA"},
 }
 """A body that each request type accepts; the documents' examples are sent in the tests."""
@@ -97,6 +102,7 @@ def _schemes(cookies: Cookies) -> dict[str, Any]:
         "owner": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token of POST /v1/login."},
         "session": {"type": "apiKey", "in": "cookie", "name": cookies.session, "description": "The refresh cookie of POST /v1/login."},
         "ticket": {"type": "http", "scheme": "bearer", "description": "The token that POST /v1/tickets answers with."},
+        "program": {"type": "http", "scheme": "bearer", "description": "A token of POST /v1/tokens, or the owner's access token."},
         "ticket_cookie": {"type": "apiKey", "in": "cookie", "name": cookies.tickets, "description": "Set by joining or trading."},
     }
 
@@ -108,6 +114,7 @@ _SECURITY: Mapping[Auth, list[dict[str, list[str]]]] = {
     Auth.SESSION: [{"session": []}],
     Auth.SESSION_IF_GIVEN: [{"session": []}, {}],
     Auth.TICKET: [{"ticket": []}, {"ticket_cookie": []}],
+    Auth.PROGRAM: [{"program": []}],
 }
 
 
@@ -145,6 +152,13 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
                 "example": parameter.example,
             }
         )
+    if endpoint.query is not None:
+        schema = msgspec.json.schema_components([endpoint.query], ref_template=REF)[1][endpoint.query.__name__]
+        needed = schema.get("required", ())
+        found += [
+            {"name": name, "in": "query", "required": name in needed, "description": field.get("description", ""), "schema": field}
+            for name, field in schema["properties"].items()
+        ]
     if endpoint.idempotent:
         found.append(
             {
@@ -163,15 +177,15 @@ def errors_of(endpoint: Endpoint) -> list[type[NowServingError]]:
     """Everything that can go wrong at an endpoint."""
     found: list[type[NowServingError]] = [PARAMETERS[name].missing for name in endpoint.parameters]
     found += endpoint.errors
-    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET}:
+    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET, Auth.PROGRAM}:
         found.append(NotSignedIn)
-    if endpoint.auth is Auth.OWNER and "store_id" in endpoint.parameters:
+    if endpoint.auth is Auth.PROGRAM or (endpoint.auth is Auth.OWNER and "store_id" in endpoint.parameters):
         found.append(NotAllowed)
-    if endpoint.method not in SAFE and endpoint.auth is not Auth.OWNER:
+    if endpoint.method not in SAFE and endpoint.auth not in {Auth.OWNER, Auth.PROGRAM}:
         found.append(CrossSite)
     if endpoint.request is not None:
         found += [BadMessage, TooLarge, WrongContentType, InvalidInput]
-    if endpoint.idempotent:
+    if endpoint.idempotent or endpoint.query is not None:
         found.append(InvalidInput)
     if endpoint.limited:
         found.append(TooMany)

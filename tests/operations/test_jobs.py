@@ -83,5 +83,5 @@ async def test_what_was_said_is_forgotten_once_it_is_sent(shop: Shop) -> None:
     (job,) = await shop.storage.write(jobs.claim, "lease", 60_000, ALL, 10_000)
     await shop.storage.write(jobs.settle, job.store_id, job.id, "lease", JobState.DONE, "sent", 10_000)
 
-    assert await shop.storage.write(jobs.forget, 20_000, ALL) == 1
-    assert await shop.storage.write(jobs.forget, 20_000, ALL) == 0
+    assert await shop.storage.write(jobs.forget, 20_000, 0, 20_000, ALL) == 1
+    assert await shop.storage.write(jobs.forget, 20_000, 0, 20_000, ALL) == 0

@@ -11,7 +11,7 @@ import pytest
 
 from realtime.app import make_storage
 from realtime.model import JobState
-from realtime.operations import dead, queue
+from realtime.operations import dead, jobs, queue
 from realtime.operations.queue import Leased, NewJob, Settled
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Statement, Storage
@@ -334,26 +334,38 @@ async def test_a_key_stands_for_the_first_job_until_its_window_ends(desk: Desk) 
     def put(id_: str) -> tuple[Any, ...]:
         return queue.enqueue_once, NewJob("shop", id_, Q, "{}"), "key", 1_000, desk.now
 
-    assert await asyncio.gather(*(desk.storage.write(*put(f"{each}")) for each in range(5))) == ["0"] * 5
-    assert await desk.ids() == ["0"]
-    await desk.done("0")
-    assert await desk.storage.write(*put("late")) == "0"  # also after it is done
+    first, *others = await asyncio.gather(*(desk.storage.write(*put(f"{each}")) for each in range(5)))
+    assert others == [first] * 4
+    assert await desk.ids() == [first]
+    await desk.done(first)
+    assert await desk.storage.write(*put("late")) == first  # also after it is done
     desk.now += 1_001
 
     assert await desk.storage.write(*put("new")) == "new"
 
 
-async def test_ended_jobs_go_with_their_attempts_and_pending_ones_stay(desk: Desk) -> None:
-    ids = [await desk.put() for _ in range(4)]
-    await desk.claim(3)
+async def test_what_ended_goes_with_its_attempts_and_what_is_pending_stays(desk: Desk) -> None:
+    ids = [await desk.put() for _ in range(5)]
+    await desk.claim(4)
     for id_ in ids[:2]:
         await desk.done(id_)
+    await desk.fail(ids[2])
+    await desk.storage.write(queue.enqueue_once, NewJob("account-a", "once", Q, "{}"), "key", 1, desk.now)
+    later = desk.now + 10
 
-    assert await desk.storage.write(queue.prune, Q, desk.now + 1, 1) == 1
-    assert await desk.storage.write(queue.prune, Q, desk.now + 1, 10) == 1
+    def mine() -> Operation[None]:
+        for table in ("jobs", "dead_jobs", "attempts"):
+            yield Statement(f"update {table} set store_id = 'account-a' where store_id = 'shop'")
 
-    assert [row[0] for row in await desk.rows("select id from jobs order by id")] == ids[2:]
-    assert [row[0] for row in await desk.rows("select job_id from attempts")] == [ids[2]]
+    await desk.storage.write(mine)
+
+    assert await desk.storage.write(jobs.forget, later, later, later, 1) == 1
+    assert await desk.storage.write(jobs.forget, later, later, later, 10) == 1
+    assert await desk.storage.write(jobs.forget, later, later, later, 10) == 0
+
+    assert [row[0] for row in await desk.rows("select id from jobs order by id")] == [*ids[3:], "once"]
+    assert [row[0] for row in await desk.rows("select job_id from attempts")] == [ids[3]]
+    assert await desk.rows("select 1 from dead_jobs union all select 1 from job_keys") == []
 
 
 async def test_a_claim_is_bounded_by_what_is_ready_and_not_by_history(desk: Desk, database_url: str) -> None:

@@ -125,6 +125,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             accounts=parts.accounts,
             reception=parts.reception,
             closing=parts.closing,
+            messaging=parts.messaging,
             live=parts.live,
             storage=parts.storage,
             lifecycle=serving,

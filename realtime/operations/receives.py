@@ -1,0 +1,55 @@
+"""Receiving messages: a batch under one lease, the same again for a receive that is asked for twice."""
+
+from __future__ import annotations
+
+from realtime.operations import queue
+from realtime.operations.queue import Leased
+from realtime.storage.statement import Operation, Row, Statement
+
+ATTEMPT_MS = 300_000
+"""How long a receive can be asked for again."""
+_COLUMNS = "store_id, id, queue, lane, body, attempts, leased_until_ms, created_ms"
+_SAME = f"select {_COLUMNS} from jobs where queue = $1 and state = 'leased' and lease = $2 and leased_until_ms > "
+
+
+def receive(
+    name: str, consumer: str, lease: str, lease_ms: int, limit: int, most: int, now_ms: int, *, owner: str = "", attempt: str = ""
+) -> Operation[list[Leased]]:
+    """Lease up to `limit` messages of a queue to a consumer.
+
+    Args:
+        lease: a fresh random token.
+        most: how often a message is received at most; after that it is a dead letter.
+        owner, attempt: with these, a receive that was asked for already gets what it leased then and still holds.
+    """
+    if attempt:
+        key = f"receive {consumer} {attempt}"
+        mine = yield Statement(
+            "insert into job_keys (store_id, queue, key, job_id, until_ms) values ($1, $2, $3, $4, $5)"
+            " on conflict (store_id, queue, key) do update set job_id = excluded.job_id, until_ms = excluded.until_ms"
+            " where job_keys.until_ms <= $6 returning job_id",
+            (owner, name, key, lease, now_ms + ATTEMPT_MS, now_ms),
+        )
+        if not mine:
+            rows = yield Statement("select job_id from job_keys where store_id = $1 and queue = $2 and key = $3", (owner, name, key))
+            lease = rows[0][0]
+            held = yield Statement(
+                f"{_SAME}$3 order by ready_ms, id",
+                (name, lease, now_ms),
+                f"{_SAME}{queue.NOW} and $3::bigint is not null order by ready_ms, id",
+            )
+            return [_leased(row, lease) for row in held]
+    return (yield from queue.claim(name, lease, lease_ms, limit, now_ms, worker=consumer, most=most))
+
+
+def _leased(row: Row, lease: str) -> Leased:
+    owner, id_, name, lane, body, attempts, until_ms, created_ms = row
+    return Leased(owner, id_, name, lane, body, attempts, until_ms, created_ms, lease)
+
+
+def lease_of(owner: str, id_: str, consumer: str) -> Operation[str]:
+    """The token under which a consumer holds a message; empty when it does not."""
+    rows = yield Statement(
+        "select lease from jobs where store_id = $1 and id = $2 and worker = $3 and state = 'leased'", (owner, id_, consumer)
+    )
+    return str(rows[0][0]) if rows else ""

@@ -1,0 +1,108 @@
+"""What the message queue takes and answers, as types that check themselves. Field names are those of the interface it is compatible with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from realtime.messages import Name, Request
+
+QueueName = Annotated[
+    str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$", max_length=64, description="A queue of the account; it is there once it is used.")
+]
+Lane = Annotated[
+    str, Meta(max_length=128, description="Messages of one lane are consumed one after the other, in the order of publishing.")
+]
+Key = Annotated[str, Meta(max_length=128, description="The same key within 5 minutes stands for the same message.")]
+Consumer = Annotated[
+    str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", max_length=64, description="Who consumes: a number or a name of your own.")
+]
+MessageId = Annotated[str, Meta(pattern="^[0-9]{1,19}$", max_length=19)]
+Receipt = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="The lease token that came with the message.")]
+Visibility = Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the message.")]
+Scope = Literal["publish", "consume"]
+
+
+class NewToken(Request, frozen=True):
+    name: Name
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=2)]
+
+
+class TokenView(Struct, frozen=True):
+    id: str
+    name: str
+    scopes: list[str]
+    created_ms: int
+
+
+class MadeToken(Struct, frozen=True):
+    id: str
+    token: str
+    """Shown this once; only a hash of it is kept."""
+
+
+class Publish(Request, frozen=True):
+    message: Any
+    """Any JSON."""
+    queue: QueueName = "default"
+    lane: Lane = ""
+    priority: Annotated[int, Meta(ge=0, le=3, description="The lowest number first; between lanes, not within one.")] = 1
+    delay: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds before it can be consumed.")] = 0
+    expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is dropped unread; 0: never.")] = 0
+    key: Key = ""
+
+
+class PublishMany(Request, frozen=True):
+    messages: Annotated[list[Publish], Meta(min_length=1, max_length=100)]
+
+
+class Published(Struct, frozen=True):
+    messageId: str  # noqa: N815 - the name in the interface it is compatible with
+    deduplicated: bool = False
+    """Whether the key stood for an earlier message already; this is that one's id."""
+
+
+class Consume(Request, frozen=True):
+    cid: Consumer
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    queue: QueueName = "default"
+    wait: Annotated[int, Meta(ge=0, le=20, description="Seconds to wait for a message where there is none.")] = 0
+    vt: Annotated[int, Meta(ge=1, le=43_200, description="Seconds for which nobody else sees the messages.")] = 30
+    attempt_id: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64)] = ""
+    """The same again within 5 minutes gets the same messages, as long as they are held."""
+
+
+class Message(Struct, frozen=True):
+    messageId: str  # noqa: N815 - as above
+    message: Any
+    receipt: str
+    """Proves the lease; send it along with what becomes of the message."""
+    attempt: int
+    lane: str
+    published_ms: int
+    visible_ms: int
+    """When somebody else may get it."""
+
+
+class Messages(Struct, frozen=True):
+    messages: list[Message]
+
+
+class Acknowledge(Request, frozen=True):
+    cid: Consumer
+    id: MessageId
+    receipt: Receipt = ""
+
+
+class AcknowledgeMany(Request, frozen=True):
+    messages: Annotated[list[Acknowledge], Meta(min_length=1, max_length=100)]
+
+
+class Change(Request, frozen=True):
+    """Hold a message longer, or with `vt` 0 give it back at once."""
+
+    cid: Consumer
+    id: MessageId
+    vt: Visibility
+    receipt: Receipt = ""
