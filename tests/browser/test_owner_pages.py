@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
+import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
@@ -243,6 +245,31 @@ async def test_a_wrong_present_password_is_said_beside_its_field(url: str, pages
     await page.get_by_label("Present password").fill(PASSWORD)
     await page.get_by_role("button", name="Change the password").click()
     await expect(page.get_by_text("Your password is changed.")).to_be_visible()
+
+
+async def test_a_token_is_made_shown_once_used_and_revoked(url: str, pages: Pages) -> None:
+    page = await pages.open(360, 740)
+    await open_store(page, url)
+    await page.goto(f"{url}/account")
+    await page.locator("summary", has_text="Make a token").click()
+    await page.get_by_role("button", name="Make the token").click()
+    await expect(page.get_by_text("Give it a name, so that you know it again.")).to_be_visible()
+    await page.get_by_label("What is it for?").fill("Kitchen printer")
+    await page.get_by_label("Publish messages").uncheck()
+    await page.get_by_role("button", name="Make the token").click()
+    token = await page.locator(".token-secret code").inner_text()
+    ask = functools.partial(httpx.get, f"{url}/v1/consumer", params={"cid": "1"}, headers={"Authorization": f"Bearer {token}"})
+    assert ask().json() == {"messages": []}
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    await page.reload()
+    await expect(page.locator(".token-list")).to_contain_text("Kitchen printer")
+    await expect(page.locator(".token-secret")).to_have_count(0)
+    await page.get_by_role("button", name="Revoke").click()
+    await page.get_by_role("button", name="Revoke it now").click()
+
+    await expect(page.locator(".token-list > li")).to_have_count(0)
+    assert ask().status_code == 401
 
 
 # ---- for everybody ------------------------------------------------------------------------------------------------
