@@ -126,7 +126,7 @@ async def test_a_listener_that_fails_takes_nobody_elses_answer_away(shop: Shop, 
 
     made = await asyncio.gather(*(clerk.change(*_join(shop)) for _ in range(3)))
 
-    assert [ticket.id for (ticket,) in made] == list(range(made[0][0].id, made[0][0].id + 3))
+    assert len({ticket.id for (ticket,) in made}) == 3
     assert caplog.messages.count("A committed change could not be told") == 3
 
 
