@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 from realtime.errors import BadSettings
+from realtime.settings_checks import contradictions, plain, short, single_process, urls
 
 PREFIX = "NOWSERVING_"
 HOST_NAMES = {
@@ -173,10 +172,10 @@ def settle(
         # visitor's address would be read from what the visitor wrote, not from what the router added.
         chosen["trusted_proxies"] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"]
 
-    faults += _urls(chosen) + _contradictions(chosen)
-    faults += _single_process(chosen, environ, notes)
+    faults += urls(chosen) + contradictions(chosen)
+    faults += single_process(chosen, environ, notes)
     if faults:
-        raise BadSettings("\n".join(map(_plain, faults)))
+        raise BadSettings("\n".join(map(plain, faults)))
     return Settings(**chosen, notes=tuple(notes))
 
 
@@ -210,7 +209,7 @@ def _choose(chosen: dict[str, Any], faults: list[str], origin: str, name: str, v
     try:
         checked = msgspec.convert(value, _HINTS[name], strict=strict)
     except msgspec.ValidationError:
-        shown = "cannot be used" if name in _SHOWN else f"cannot be {_short(value)}"
+        shown = "cannot be used" if name in _SHOWN else f"cannot be {short(value)}"
         faults.append(f"{origin}: {shown}; write {_wanted(name)}")
         return
     if any(_UNREADABLE.search(text) for text in (checked if isinstance(checked, list) else [str(checked)])):
@@ -242,144 +241,11 @@ def _wanted(name: str) -> str:
     return kind
 
 
-def _short(value: Any) -> str:
-    said = _plain(json.dumps(value, default=str, ensure_ascii=False))
-    return said if len(said) <= 60 else said[:57] + "..."
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def _instead(name: str, names: tuple[str, ...], prefix: str = "") -> str:
     near = difflib.get_close_matches(name, names, n=1)
     if not near:
         return "; remove it, or see docs/settings.md for what there is"
     return f"; did you mean {prefix + near[0].upper() if prefix else near[0]}?"
-
-
-def _urls(chosen: dict[str, Any]) -> list[str]:
-    """Brings addresses into the one form the program reads; returns what is wrong with them."""
-    faults = []
-    database = chosen.get("database_url", "sqlite:///-")
-    for accepted in ("postgres://", "postgresql+asyncpg://", "postgres+asyncpg://"):
-        if database.startswith(accepted):
-            database = "postgresql://" + database.removeprefix(accepted)
-    if database.startswith("sqlite:"):
-        path = database.partition("?")[0].removeprefix("sqlite:///")
-        if path in ("", ":memory:") or path.startswith("sqlite:"):
-            faults.append("database_url: names no file; write sqlite:///nowserving.db, or with four slashes an absolute path")
-        elif "?" in database:
-            faults.append("database_url: takes no options after ? with SQLite; remove them")
-    elif not _server(database, ("postgresql",)):
-        faults.append("database_url: must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
-    chosen["database_url"] = database
-
-    redis = chosen.get("redis_url", "")
-    for accepted, native in (("valkey://", "redis://"), ("valkeys://", "rediss://")):
-        redis = native + redis.removeprefix(accepted) if redis.startswith(accepted) else redis
-    if redis and not _server(redis, ("redis", "rediss")):
-        faults.append("redis_url: must be redis://HOST:PORT, or rediss:// with encryption, or empty")
-    chosen["redis_url"] = redis
-
-    if chosen.get("smtp_url") and not _server(chosen["smtp_url"], ("smtp", "smtps")):
-        faults.append("smtp_url: must be smtp://USER:PASSWORD@HOST:PORT or smtps://USER:PASSWORD@HOST:PORT, or empty")
-    if chosen.get("sms_url") and "://" not in chosen["sms_url"]:
-        faults.append("sms_url: must be an Apprise URL such as twilio://SID:TOKEN@FROM, or empty")
-    public = chosen.get("public_url", "").rstrip("/")
-    parts = _server(public, ("http", "https"))
-    if public and (parts is None or parts.path or parts.query or parts.fragment or parts.username is not None):
-        faults.append("public_url: must be http:// or https:// and a host name, without a path, such as https://queue.example.com")
-    chosen["public_url"] = public
-    for network in chosen.get("trusted_proxies", []):
-        try:
-            if network != "*":
-                ip_network(network)
-        except ValueError:
-            faults.append(
-                f'trusted_proxies: {_short(network)} is not an address or a network; write one such as "10.0.0.0/8", or "*" for all'
-            )
-    return faults
-
-
-def _server(url: str, schemes: tuple[str, ...]) -> SplitResult | None:
-    """The parts of an address that names a server, None if it names none."""
-    try:
-        parts = urlsplit(url)
-        named = parts.hostname or (parts.scheme == "postgresql" and "host=" in parts.query)
-        _ = parts.port  # raises ValueError where it is not a number
-        return parts if parts.scheme in schemes and named else None
-    except ValueError:
-        return None
-
-
-_AT_MOST = (
-    ("soft_backlog_bytes", "hard_backlog_bytes"),
-    ("retry_first_seconds", "retry_most_seconds"),
-    ("write_batch", "write_queue"),
-    ("max_sockets_per_address", "max_sockets"),
-    ("pong_seconds", "ping_seconds"),
-    # A job whose lease ends while its notifier still works is done twice.
-    ("smtp_deadline_seconds", "job_lease_seconds"),
-    ("notifier_deadline_seconds", "job_lease_seconds"),
-)
-"""Pairs of settings of which the first must not be larger than the second."""
-
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
-    faults = [
-        f"{low}: is {_short(chosen[low])}, larger than {high}, which is {_short(chosen[high])}; lower the one or raise the other"
-        for low, high in _AT_MOST
-        if low in chosen and high in chosen and chosen[low] > chosen[high]
-    ]
-    if chosen.get("smtp_url") and not chosen.get("mail_from", "-"):
-        faults.append("mail_from: is empty although smtp_url is set; write the address mails come from, such as queue@example.com")
-    if chosen.get("smtp_url") and not chosen.get("public_url", "-") and chosen.get("host") not in _LOOPBACK:
-        faults.append(
-            "public_url: is empty although mails go out; they carry links that sign people in, so write the address people use,"
-            " such as https://queue.example.com"
-        )
-    if chosen.get("mail_from") and "@" not in chosen["mail_from"]:
-        faults.append("mail_from: is not an e-mail address; write one such as queue@example.com")
-    if (region := chosen.get("phone_region")) and not _is_region(region):
-        faults.append(f'phone_region: {_short(region)} is no country; write one such as "DE", or leave it empty')
-    if 0 < len(chosen.get("secret_key", "")) < 32:
-        faults.append(
-            "secret_key: is shorter than 32 characters; make one with"
-            ' `python3 -c "import secrets; print(secrets.token_urlsafe(32))"`, or leave it empty'
-        )
-    return faults
-
-
-def _is_region(region: str) -> bool:
-    import phonenumbers  # most installations name none, and start sooner without
-
-    return region in phonenumbers.SUPPORTED_REGIONS
-
-
-def _single_process(chosen: dict[str, Any], environ: Mapping[str, str], notes: list[str]) -> list[str]:
-    """SQLite means one process and one disk that stays."""
-    if not chosen["database_url"].startswith("sqlite:"):
-        return []
-    if chosen.get("web_concurrency", 1) > 1:
-        notes.append(f"web_concurrency is {chosen['web_concurrency']}, but SQLite serves one process: running one. Use Postgres for more.")
-        chosen["web_concurrency"] = 1
-    if chosen.get("redis_url"):
-        notes.append("redis_url is set, but with SQLite there is one process, so it is not used.")
-        chosen["redis_url"] = ""
-    if environ.get("DYNO") and not chosen.get("allow_ephemeral_sqlite", True):
-        return [_LOST_DISK]
-    return []
-
-
-_LOST_DISK = (
-    "database_url: is SQLite, but this host (it sets DYNO) deletes its disk at every restart, and the store with it; set DATABASE_URL"
-    " to a Postgres database (on Heroku: `heroku addons:create heroku-postgresql`),"
-    " or NOWSERVING_ALLOW_EPHEMERAL_SQLITE=true to try it out all the same"
-)
 
 
 def _redact(shown: str, value: Any) -> Any:
