@@ -159,7 +159,7 @@ create table if not exists answers (
 
 -- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id.
 -- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
--- "ready_ms" is when a head may be claimed; "notifier" to "needs_report" are for deliveries: one notification to one recipient.
+-- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" are for deliveries: one notification to one recipient.
 create table if not exists jobs (
     store_id text not null,
     id text not null,
@@ -185,6 +185,7 @@ create table if not exists jobs (
     recipient text not null default '',
     moment text not null default '',
     needs_report bigint not null default 0 check (needs_report in (0, 1)),
+    blocks bigint not null default 0 check (blocks in (0, 1)),
     primary key (store_id, id)
 );
 create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) where state = 'waiting' and head = 1;

@@ -43,6 +43,7 @@ class Job:
     lapsed: bool = False
     """Its worker crashed, or took too long."""
     blocks: bool = False
+    """Its lane waits if it is given up."""
 
 
 class Work(RuleBasedStateMachine):
@@ -73,7 +74,7 @@ class Work(RuleBasedStateMachine):
         if not job.lane:
             return True
         lane = [other for other in self.jobs if other.lane == job.lane]
-        if any(other.blocks for other in lane) or any(other.state == "leased" for other in lane if other is not job):
+        if any(other.blocks and other.state == "dead" for other in lane) or any(other.state == "leased" for other in lane if other is not job):
             return False
         return next(other for other in lane if other.state in ("waiting", "leased")) is job
 
@@ -87,10 +88,10 @@ class Work(RuleBasedStateMachine):
 
     # ---- what is done to both
 
-    @rule(lane=LANES, priority=st.integers(0, 3))
-    def publish(self, lane: str, priority: int) -> None:
-        job = Job(f"{len(self.jobs):06d}", lane, priority)
-        self.run(queue.enqueue(NewJob("shop", job.id, Q, "{}", lane, priority), self.now))
+    @rule(lane=LANES, priority=st.integers(0, 3), blocks=st.booleans())
+    def publish(self, lane: str, priority: int, blocks: bool) -> None:
+        job = Job(f"{len(self.jobs):06d}", lane, priority, blocks=blocks)
+        self.run(queue.enqueue(NewJob("shop", job.id, Q, "{}", lane, priority, blocks=blocks), self.now))
         self.jobs.append(job)
 
     @rule()
@@ -127,7 +128,7 @@ class Work(RuleBasedStateMachine):
             job.state, job.attempts = "dead", job.attempts + 1
 
     @precondition(lambda self: bool(self.held()))
-    @rule(data=st.data(), how=st.sampled_from(["done", "retry", "back", "dead", "block", "extend"]), old=st.booleans())
+    @rule(data=st.data(), how=st.sampled_from(["done", "retry", "back", "dead", "extend"]), old=st.booleans())
     def settle(self, data: st.DataObject, how: str, old: bool) -> None:
         job = data.draw(st.sampled_from(self.held()))
         lease = "token 0" if old else job.lease
@@ -139,14 +140,13 @@ class Work(RuleBasedStateMachine):
         elif how == "extend":
             answer = self.run(queue.extend(*args, LONG_MS, self.now))
         else:
-            answer = self.run(queue.bury(*args, "no", self.now, block=how == "block"))
+            answer = self.run(queue.bury(*args, "no", self.now))
         if old or job.lapsed:
             assert answer is Settled.LEASE_LOST
             return
         assert answer is Settled.DONE
         job.attempts -= how == "back"
-        job.state = {"done": "done", "retry": "waiting", "back": "waiting", "dead": "dead", "block": "dead", "extend": "leased"}[how]
-        job.blocks = how == "block" and bool(job.lane)
+        job.state = {"done": "done", "retry": "waiting", "back": "waiting", "dead": "dead", "extend": "leased"}[how]
 
     @precondition(lambda self: bool(self.held()))
     @rule(data=st.data())
@@ -164,7 +164,7 @@ class Work(RuleBasedStateMachine):
         self.run(dead.redrive(Q, 1000, self.now))
         for job in self.jobs:
             if job.state == "dead":
-                job.state, job.attempts, job.blocks = "waiting", 0, False
+                job.state, job.attempts = "waiting", 0
 
     @precondition(lambda self: any(job.state == "waiting" for job in self.jobs))
     @rule(data=st.data())

@@ -43,6 +43,8 @@ class NewJob(Struct, frozen=True):
     recipient: str = ""
     moment: str = ""
     needs_report: bool = False
+    blocks: bool = False
+    """What happens when it is given up: its lane waits until somebody has decided, or else the next may go."""
 
 
 class Leased(Struct, frozen=True):
@@ -81,11 +83,11 @@ def enqueue(job: NewJob, now_ms: int) -> Operation[None]:
     due_ms = job.due_ms or now_ms
     yield Statement(
         "insert into jobs (store_id, id, queue, lane, place, head, priority, state, max_attempts, due_ms, ready_ms, not_after_ms,"
-        " created_ms, body, notifier, recipient, moment, needs_report)"
-        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16)",
+        " created_ms, body, notifier, recipient, moment, needs_report, blocks)"
+        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         (
             job.store_id, job.id, job.queue, job.lane, place, head, job.priority, job.max_attempts, due_ms, job.not_after_ms, now_ms,
-            job.body, job.notifier, job.recipient, job.moment, int(job.needs_report),
+            job.body, job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks),
         ),
     )  # fmt: skip
 
@@ -183,7 +185,7 @@ _NOW_4 = ("$4", NOW)
 def _held(store_id: str, id_: str, lease: str, now_ms: int, just_claimed: bool = False) -> Operation[Row | None]:
     """Queue, lane and attempts of a job under a lease that holds; its row, and its lane, are held from here on."""
     since = "0 * " if just_claimed else ""
-    sqlite, postgres = (f"select queue, lane, attempts, needs_report from jobs where {_MINE}{since}{now}" for now in _NOW_4)
+    sqlite, postgres = (f"select queue, lane, attempts, needs_report, blocks from jobs where {_MINE}{since}{now}" for now in _NOW_4)
     rows = yield Statement(sqlite, (store_id, id_, lease, now_ms), f"{postgres} and $4::bigint is not null for update")
     if not rows:
         return None
@@ -216,7 +218,7 @@ def end(
     row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
     if row is None:
         return (yield from _why_not(store_id, id_))
-    queue, lane, attempts, _ = row
+    queue, lane, attempts = row[:3]
     yield Statement(
         "update jobs set state = $3, outcome = $4, ended_ms = $5, lease = '', leased_until_ms = 0, head = 0,"
         " body = case when $3 = 'dead' then body else '{}' end where store_id = $1 and id = $2",
@@ -254,24 +256,20 @@ def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms
 
 
 def bury(
-    store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, block: bool = False, just_claimed: bool = False
+    store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just_claimed: bool = False
 ) -> Operation[Settled]:
-    """Give a job up: it is a dead letter from now on.
-
-    Args:
-        block: its lane waits until somebody has decided about it; otherwise the next may go.
-    """
+    """Give a job up: it is a dead letter from now on. Its lane goes on, or waits for a decision, as the job said."""
     row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
     if row is None:
         return (yield from _why_not(store_id, id_))
-    queue, lane, attempts, needs_report = row
+    queue, lane, attempts, needs_report, blocks = row
     if needs_report:  # it stays with its store until it is sent again, or a person decides
         return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms, just_claimed=just_claimed))
     yield Statement(
         "insert into dead_jobs (store_id, id, queue, lane, place, priority, attempts, max_attempts, not_after_ms, outcome, created_ms,"
         " died_ms, blocks, body, notifier, recipient, moment) select store_id, id, queue, lane, place, priority, attempts, max_attempts,"
         " not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment from jobs where store_id = $1 and id = $2",
-        (store_id, id_, outcome, now_ms, int(block and lane != "")),
+        (store_id, id_, outcome, now_ms, int(blocks and lane != "")),
     )
     yield Statement("delete from jobs where store_id = $1 and id = $2", (store_id, id_))
     yield from _attempted(store_id, id_, attempts, "dead", outcome, now_ms)

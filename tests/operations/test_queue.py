@@ -43,8 +43,8 @@ class Desk:
     async def done(self, id_: str, lease: str = "lease") -> Settled:
         return await self.storage.write(queue.end, "shop", id_, lease, JobState.DONE, "", self.now)
 
-    async def fail(self, id_: str, lease: str = "lease", *, block: bool = False) -> Settled:
-        return await self.storage.write(queue.bury, "shop", id_, lease, "no", self.now, block=block)
+    async def fail(self, id_: str, lease: str = "lease") -> Settled:
+        return await self.storage.write(queue.bury, "shop", id_, lease, "no", self.now)
 
     async def later(self, id_: str, after_ms: int = 0, *, counted: bool = True) -> Settled:
         return await self.storage.write(queue.retry, "shop", id_, "lease", self.now + after_ms, "again", self.now, counted=counted)
@@ -208,10 +208,10 @@ async def test_after_a_dead_letter_the_next_goes(desk: Desk) -> None:
 
 
 async def test_a_lane_may_wait_for_a_decision_about_its_dead_letter(desk: Desk) -> None:
-    first, second = [await desk.put("lane") for _ in range(2)]
+    first, second = [await desk.put("lane", blocks=True) for _ in range(2)]
     other = await desk.put("other")
     await desk.claim()
-    await desk.fail(first, block=True)
+    await desk.fail(first)
     third = await desk.put("lane")
 
     await desk.done(other)
@@ -226,9 +226,9 @@ async def test_a_lane_may_wait_for_a_decision_about_its_dead_letter(desk: Desk) 
 
 
 async def test_a_lane_goes_on_when_its_dead_letter_is_let_go(desk: Desk) -> None:
-    first, second = [await desk.put("lane") for _ in range(2)]
+    first, second = [await desk.put("lane", blocks=True) for _ in range(2)]
     await desk.claim()
-    await desk.fail(first, block=True)
+    await desk.fail(first)
 
     assert await desk.storage.write(dead.let_go, "shop", first, desk.now)
 
