@@ -26,6 +26,7 @@ from realtime.messaging import Messaging
 from realtime.model import Event
 from realtime.operations import installation
 from realtime.passwords import Passwords
+from realtime.programs import Programs
 from realtime.reception import Reception
 from realtime.registry import Registry
 from realtime.server.drain import disconnect_all
@@ -126,7 +127,8 @@ class Parts:
         clerk = Clerk(storage, listeners, self.courier.wake)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
-        self.messaging = Messaging(storage, now_ms)
+        self.messaging = Messaging(settings, storage, now_ms)
+        self.programs = Programs(storage, now_ms)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
         self.hub = Hub(
             soft_bytes=settings.soft_backlog_bytes,
@@ -193,6 +195,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 reception=parts.reception,
                 closing=parts.closing,
                 messaging=parts.messaging,
+                programs=parts.programs,
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,

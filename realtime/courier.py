@@ -12,7 +12,7 @@ from functools import partial
 from realtime.errors import NowServingError
 from realtime.hookspecs import Accepted, Attachment, Outcome, OutgoingDelivery, Retry, Sent
 from realtime.model import Job, JobState
-from realtime.operations import accounts, jobs, reports
+from realtime.operations import accounts, answers, jobs, reports
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
@@ -129,6 +129,8 @@ class Courier:
             self._forget_ms = now + FORGET_MS
             old = now - KEEP_MS, now - KEEP_DEAD_MS, now
             while await self._storage.write(jobs.forget, *old, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+                continue
+            while await self._storage.write(answers.forget, now - answers.KEEP_MS, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
                 continue
             await self._storage.write(accounts.forget, now, FORGOTTEN_AT_ONCE)
         due_ms = await self._storage.read(jobs.next_due_ms)

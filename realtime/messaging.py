@@ -1,4 +1,4 @@
-"""The message queue: publish, consume under a lease, acknowledge. And the tokens with which programs of an account do that."""
+"""The message queue: publish, consume under a lease, acknowledge; and what became of messages that nobody could process."""
 
 from __future__ import annotations
 
@@ -7,23 +7,36 @@ import contextlib
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from realtime import checks
-from realtime.errors import NotAllowed, NotSignedIn
+from realtime.errors import InvalidInput, NotFound
 from realtime.keys import digest
 from realtime.model import JobState
-from realtime.operations import queue, receives, tokens
+from realtime.operations import answers, dead, queue, receives
+from realtime.operations.dead import DeadJob
 from realtime.operations.queue import Leased, NewJob, Settled
-from realtime.queue_messages import Acknowledge, Change, Consume, MadeToken, Message, NewToken, Publish, Published, TokenView
+from realtime.queue_messages import (
+    Acknowledge,
+    Change,
+    Consume,
+    DeadLetter,
+    DeadLetters,
+    LetGo,
+    Message,
+    Publish,
+    Published,
+    Redrive,
+    Redriven,
+    ShowDead,
+)
+from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
 
-PREFIX = "ns_"
 KEY_MS = 300_000
-MOST_RECEIVES = 5
-"""A message that was received so often and never acknowledged is a dead letter."""
 LOOK_S = 1.0
 """Another process may have published: whoever waits looks this often, give or take a half."""
 
@@ -35,46 +48,22 @@ class Messaging:
         clock_ms: the time of day.
     """
 
-    def __init__(self, storage: Storage, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, storage: Storage, clock_ms: Callable[[], int]) -> None:
+        self._settings = settings
         self._storage = storage
         self._now = clock_ms
         self._last_id = 0
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
-    # ---- tokens
-
-    async def make_token(self, account_id: str, request: NewToken) -> MadeToken:
-        """Raises: InvalidInput, Conflict."""
-        id_, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        token, scopes = f"{PREFIX}{id_}_{secret}", tuple(dict.fromkeys(request.scopes))
-        await self._storage.write(tokens.make, account_id, id_, checks.name(request.name, "name"), digest(token), scopes, self._now())
-        return MadeToken(id_, token)
-
-    async def tokens(self, account_id: str) -> list[TokenView]:
-        found = await self._storage.read(tokens.every, account_id)
-        return [TokenView(token.id, token.name, list(token.scopes), token.created_ms) for token in found]
-
-    async def revoke_token(self, account_id: str, id_: str) -> None:
-        """Raises: NotFound."""
-        await self._storage.write(tokens.revoke, account_id, id_, self._now())
-
-    async def who(self, token: str, scope: str) -> str:
-        """The account that a token speaks for. Raises: NotSignedIn, NotAllowed."""
-        found = await self._storage.read(tokens.of_hash, digest(token)) if token.startswith(PREFIX) else None
-        if found is None:
-            raise NotSignedIn("There is no such token in use. Make one on the account page.")
-        if scope not in found[1]:
-            raise NotAllowed(f"This token may not {scope}.")
-        return found[0]
-
-    # ---- messages
-
-    async def publish(self, account_id: str, requests: Sequence[Publish]) -> list[Published]:
-        """Put messages in, all or none. Raises: InvalidInput."""
+    async def publish(self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "") -> list[Published]:
+        """Put messages in, all or none; once only, however often it is asked for with one key. Raises: InvalidInput."""
         now = self._now()
         new = [(self._job(account_id, request, now), request.key) for request in requests]
-        ids = await self._storage.write_and_tell(lambda _: self._wake(new), _publish_all, new, now)
-        return [Published(id_, id_ != job.id) for id_, (job, _) in zip(ids, new, strict=True)]
+        make: Callable[[], Operation[list[Published]]] = partial(_publish_all, new, now)
+        if idempotency_key:
+            asked = digest(msgspec.json.encode(requests).decode())
+            make = partial(_publish_once, _owner(account_id), idempotency_key, asked, now, make)
+        return await self._storage.write_and_tell(lambda _: self._wake(new), make)
 
     def _job(self, account_id: str, request: Publish, now: int) -> NewJob:
         return NewJob(
@@ -86,6 +75,7 @@ class Messaging:
             request.priority,
             now + request.delay * 1000,
             now + (request.delay + request.expires) * 1000 if request.expires else 0,
+            blocks=request.on_dead == "block",
         )
 
     def _next_id(self, now: int) -> str:
@@ -98,14 +88,15 @@ class Messaging:
         name, owner = _queue(account_id, request.queue), _owner(account_id)
         loop = asyncio.get_running_loop()
         until = loop.time() + request.wait
+        lease_ms = (request.vt or self._settings.message_visibility_seconds) * 1000
         came = asyncio.Event()
         self._waiting.setdefault(name, set()).add(came)
         try:
             while True:
                 came.clear()
                 held = await self._storage.write(
-                    receives.receive, name, request.cid, secrets.token_urlsafe(18), request.vt * 1000, request.limit, MOST_RECEIVES,
-                    self._now(), owner=owner, attempt=request.attempt_id,
+                    receives.receive, name, request.cid, secrets.token_urlsafe(18), lease_ms, request.limit,
+                    self._settings.message_receives, self._now(), owner=owner, attempt=request.attempt_id,
                 )  # fmt: skip
                 left = until - loop.time()
                 if held or left <= 0 or request.attempt_id:
@@ -124,17 +115,51 @@ class Messaging:
         return look if ready_ms is None else min(look, max((ready_ms - self._now()) / 1000, 0.01))
 
     async def acknowledge(self, account_id: str, requests: Sequence[Acknowledge]) -> list[bool]:
-        """Whether each message is consumed now; said again it stays true. False when the lease was lost, or there is no such message."""
-        answers = await self._storage.write(_acknowledge_all, _owner(account_id), requests, self._now())
+        """Whether each message is consumed now; said again it stays true. False when the lease was lost, or there is no such message.
+
+        Raises:
+            InvalidInput: a receipt is missing where this server asks for it.
+        """
+        self._check_receipts(requests)
+        consumed = await self._storage.write(_acknowledge_all, _owner(account_id), requests, self._now())
         self._wake_all(account_id)  # the next of a lane may go
-        return answers
+        return consumed
 
     async def change(self, account_id: str, request: Change) -> bool:
-        """Hold a message longer, or give it back. False when the lease was lost, or there is no such message."""
+        """Hold a message longer, or give it back. False when the lease was lost, or there is no such message. Raises: InvalidInput."""
+        self._check_receipts([request])
         changed = await self._storage.write(_change, _owner(account_id), request, self._now())
         if not request.vt:
             self._wake_all(account_id)
         return changed
+
+    def _check_receipts(self, requests: Sequence[Acknowledge | Change]) -> None:
+        if self._settings.message_receipt_required and not all(request.receipt for request in requests):
+            raise InvalidInput("This server asks for the receipt that came with the message. Send it along.", field="receipt")
+
+    # ---- dead letters
+
+    async def dead_letters(self, account_id: str, request: ShowDead) -> DeadLetters:
+        """A page of a queue's dead letters, the oldest first, and where the next one starts. Raises: InvalidInput."""
+        name, limit = _queue(account_id, request.queue), request.limit
+        if request.blocking:
+            return DeadLetters([_letter(each) for each in await self._storage.read(dead.blocked, name, limit)])
+        found = await self._storage.read(dead.letters, name, limit, _after(request.after))
+        after = f"{found[-1].died_ms}.{found[-1].id}" if len(found) == limit else ""
+        return DeadLetters([_letter(each) for each in found], after)
+
+    async def redrive(self, account_id: str, request: Redrive) -> Redriven:
+        """Put dead letters back into their places, the oldest first."""
+        name = _queue(account_id, request.queue)
+        count = await self._storage.write(dead.redrive, name, request.limit, self._now(), reason=request.reason)
+        self._wake_all(account_id)
+        return Redriven(count)
+
+    async def let_go(self, account_id: str, request: LetGo) -> None:
+        """Delete a dead letter; its lane goes on. Raises: NotFound."""
+        if not await self._storage.write(dead.let_go, _owner(account_id), request.id, self._now()):
+            raise NotFound("There is no such dead letter.")
+        self._wake_all(account_id)
 
     def _wake(self, new: Sequence[tuple[NewJob, str]]) -> None:
         for name in {job.queue for job, _ in new}:
@@ -162,29 +187,49 @@ def _message(held: Leased) -> Message:
     return Message(held.id, body, held.lease, held.attempts, held.lane, held.created_ms, held.leased_until_ms)
 
 
-def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[list[str]]:
-    ids = []
+def _letter(dead_job: DeadJob) -> DeadLetter:
+    body: Any = msgspec.json.decode(dead_job.body)
+    return DeadLetter(
+        dead_job.id, body, dead_job.attempts, dead_job.lane, dead_job.outcome, dead_job.created_ms, dead_job.died_ms, dead_job.blocks
+    )
+
+
+def _after(cursor: str) -> tuple[int, str]:
+    died_ms, _, id_ = cursor.partition(".")
+    return int(died_ms or 0), id_
+
+
+def _publish_once(
+    owner: str, key: str, asked: str, now_ms: int, make: Callable[[], Operation[list[Published]]]
+) -> Operation[list[Published]]:
+    def text() -> Operation[str]:
+        return msgspec.json.encode((yield from make())).decode()
+
+    return msgspec.json.decode((yield from answers.same(owner, key, asked, now_ms, text)), type=list[Published])
+
+
+def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[list[Published]]:
     # Lanes are held in one order by everybody, or two publishers would wait for each other.
     order = sorted(range(len(new)), key=lambda at: (new[at][0].queue, new[at][0].lane, at))
-    done: dict[int, str] = {}
+    done: dict[int, Published] = {}
     for at in order:
         job, key = new[at]
+        id_ = job.id
         if key:
-            done[at] = yield from queue.enqueue_once(job, key, KEY_MS, now_ms)
+            id_ = yield from queue.enqueue_once(job, key, KEY_MS, now_ms)
         else:
             yield from queue.enqueue(job, now_ms)
-            done[at] = job.id
-    ids = [done[at] for at in range(len(new))]
-    return ids
+        done[at] = Published(id_, id_ != job.id)
+    return [done[at] for at in range(len(new))]
 
 
 def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int) -> Operation[list[bool]]:
-    answers = []
+    consumed = []
     for request in requests:
         lease = request.receipt or (yield from receives.lease_of(owner, request.id, request.cid))
         settled = yield from queue.end(owner, request.id, lease, JobState.DONE, "", now_ms)
-        answers.append(settled in (Settled.DONE, Settled.ALREADY_DONE))
-    return answers
+        consumed.append(settled in (Settled.DONE, Settled.ALREADY_DONE))
+    return consumed
 
 
 def _change(owner: str, request: Change, now_ms: int) -> Operation[bool]:

@@ -51,6 +51,8 @@ class Publish(Request, frozen=True):
     delay: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds before it can be consumed.")] = 0
     expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is dropped unread; 0: never.")] = 0
     key: Key = ""
+    on_dead: Literal["skip", "block"] = "skip"
+    """What its lane does when it becomes a dead letter: goes on with the next, or waits until somebody has decided."""
 
 
 class PublishMany(Request, frozen=True):
@@ -68,7 +70,7 @@ class Consume(Request, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
     queue: QueueName = "default"
     wait: Annotated[int, Meta(ge=0, le=20, description="Seconds to wait for a message where there is none.")] = 0
-    vt: Annotated[int, Meta(ge=1, le=43_200, description="Seconds for which nobody else sees the messages.")] = 30
+    vt: Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the messages; 0: as the server is set.")] = 0
     attempt_id: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64)] = ""
     """The same again within 5 minutes gets the same messages, as long as they are held."""
 
@@ -106,3 +108,43 @@ class Change(Request, frozen=True):
     id: MessageId
     vt: Visibility
     receipt: Receipt = ""
+
+
+class ShowDead(Request, frozen=True):
+    queue: QueueName = "default"
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    after: Annotated[str, Meta(pattern="^([0-9]{1,15}[.][0-9]{1,19})?$", max_length=40, description="`next` of the page before.")] = ""
+    blocking: bool = False
+    """Only those for which a lane waits."""
+
+
+class DeadLetter(Struct, frozen=True):
+    messageId: str  # noqa: N815 - as above
+    message: Any
+    attempts: int
+    lane: str
+    reason: str
+    published_ms: int
+    died_ms: int
+    blocks: bool
+    """Whether its lane waits for a decision."""
+
+
+class DeadLetters(Struct, frozen=True):
+    letters: list[DeadLetter]
+    next: str = ""
+    """Where the next page starts; empty on the last one."""
+
+
+class Redrive(Request, frozen=True):
+    queue: QueueName = "default"
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    reason: Annotated[str, Meta(max_length=500, description="Only those whose reason begins so.")] = ""
+
+
+class Redriven(Struct, frozen=True):
+    redriven: int
+
+
+class LetGo(Request, frozen=True):
+    id: MessageId

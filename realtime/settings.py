@@ -94,6 +94,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry_most_seconds: Seconds
     plugins_off: list[str]
 
+    message_visibility_seconds: Annotated[int, Meta(ge=1, le=43_200)]
+    message_receives: Annotated[int, Meta(ge=1, le=1000)]
+    message_receipt_required: bool
+
     notes: tuple[str, ...] = ()
     """What was understood differently than it was said; the runner logs them."""
 

@@ -74,7 +74,9 @@ class Work(RuleBasedStateMachine):
         if not job.lane:
             return True
         lane = [other for other in self.jobs if other.lane == job.lane]
-        if any(other.blocks and other.state == "dead" for other in lane) or any(other.state == "leased" for other in lane if other is not job):
+        if any(other.blocks and other.state == "dead" for other in lane) or any(
+            other.state == "leased" for other in lane if other is not job
+        ):
             return False
         return next(other for other in lane if other.state in ("waiting", "leased")) is job
 

@@ -255,9 +255,7 @@ def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms
     return Settled.DONE
 
 
-def bury(
-    store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just_claimed: bool = False
-) -> Operation[Settled]:
+def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just_claimed: bool = False) -> Operation[Settled]:
     """Give a job up: it is a dead letter from now on. Its lane goes on, or waits for a decision, as the job said."""
     row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
     if row is None:

@@ -10,25 +10,25 @@ from realtime.web.endpoint import Auth, Call, Endpoint
 
 
 async def make_token(call: Call[messages.NewToken]) -> Response:
-    return call.answer(await call.context.messaging.make_token(call.account_id, call.body))
+    return call.answer(await call.context.programs.make_token(call.account_id, call.body))
 
 
 async def tokens(call: Call[None]) -> Response:
-    return call.answer(await call.context.messaging.tokens(call.account_id))
+    return call.answer(await call.context.programs.tokens(call.account_id))
 
 
 async def revoke_token(call: Call[None]) -> Response:
-    await call.context.messaging.revoke_token(call.account_id, call.path["token_id"])
+    await call.context.programs.revoke_token(call.account_id, call.path["token_id"])
     return call.answer()
 
 
 async def publish(call: Call[messages.Publish]) -> Response:
-    (published,) = await call.context.messaging.publish(call.account_id, [call.body])
+    (published,) = await call.context.messaging.publish(call.account_id, [call.body], call.idempotency_key)
     return call.answer(published)
 
 
 async def publish_many(call: Call[messages.PublishMany]) -> Response:
-    return call.answer(await call.context.messaging.publish(call.account_id, call.body.messages))
+    return call.answer(await call.context.messaging.publish(call.account_id, call.body.messages, call.idempotency_key))
 
 
 async def consume(call: Call[None]) -> Response:
@@ -48,6 +48,19 @@ async def change(call: Call[messages.Change]) -> Response:
     return call.answer(await call.context.messaging.change(call.account_id, call.body))
 
 
+async def dead_letters(call: Call[None]) -> Response:
+    return call.answer(await call.context.messaging.dead_letters(call.account_id, call.query))
+
+
+async def redrive(call: Call[messages.Redrive]) -> Response:
+    return call.answer(await call.context.messaging.redrive(call.account_id, call.body))
+
+
+async def let_go(call: Call[None]) -> Response:
+    await call.context.messaging.let_go(call.account_id, call.query)
+    return call.answer()
+
+
 TAG = "Message queue"
 ENDPOINTS = (
     Endpoint(
@@ -58,11 +71,11 @@ ENDPOINTS = (
     Endpoint("DELETE", "/v1/tokens/{token_id}", "Revoke a token", TAG, revoke_token, auth=Auth.OWNER, status=204, errors=(NotFound,)),
     Endpoint(
         "POST", "/v1/publish", "Publish a message", TAG, publish,
-        auth=Auth.PROGRAM, scope="publish", request=messages.Publish, response=messages.Published, status=201,
+        auth=Auth.PROGRAM, scope="publish", request=messages.Publish, response=messages.Published, status=201, idempotent=True,
     ),
     Endpoint(
         "POST", "/v1/publish/batch", "Publish up to 100 messages, all or none", TAG, publish_many,
-        auth=Auth.PROGRAM, scope="publish", request=messages.PublishMany, response=list[messages.Published], status=201,
+        auth=Auth.PROGRAM, scope="publish", request=messages.PublishMany, response=list[messages.Published], status=201, idempotent=True,
     ),
     Endpoint(
         "GET", "/v1/consumer", "Lease messages; nobody else gets them until they are visible again", TAG, consume,
@@ -79,5 +92,17 @@ ENDPOINTS = (
     Endpoint(
         "POST", "/v1/consumer/batch", "Up to 100 messages were processed; an answer for each", TAG, acknowledge_many,
         auth=Auth.PROGRAM, scope="consume", request=messages.AcknowledgeMany, response=list[bool],
+    ),
+    Endpoint(
+        "GET", "/v1/dead", "Messages that nobody could process, the oldest first", TAG, dead_letters,
+        auth=Auth.PROGRAM, scope="consume", query=messages.ShowDead, response=messages.DeadLetters,
+    ),
+    Endpoint(
+        "POST", "/v1/dead/redrive", "Put dead letters back into their places", TAG, redrive,
+        auth=Auth.PROGRAM, scope="consume", request=messages.Redrive, response=messages.Redriven,
+    ),
+    Endpoint(
+        "DELETE", "/v1/dead", "Delete a dead letter; its lane goes on", TAG, let_go,
+        auth=Auth.PROGRAM, scope="consume", query=messages.LetGo, status=204, errors=(NotFound,),
     ),
 )  # fmt: skip

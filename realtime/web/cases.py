@@ -27,7 +27,22 @@ from realtime.messages import (
     WalkIn,
 )
 from realtime.model import Receipt
-from realtime.queue_messages import Acknowledge, Change, Consume, MadeToken, Message, NewToken, Publish, Published, TokenView
+from realtime.queue_messages import (
+    Acknowledge,
+    Change,
+    Consume,
+    DeadLetters,
+    LetGo,
+    MadeToken,
+    Message,
+    NewToken,
+    Publish,
+    Published,
+    Redrive,
+    Redriven,
+    ShowDead,
+    TokenView,
+)
 from realtime.sink import Sink
 
 # Every `base` is this server's address, "https://example.org"; links begin with it.
@@ -102,7 +117,7 @@ class Closing(Protocol):
         ...
 
 
-class Messaging(Protocol):
+class Programs(Protocol):
     async def make_token(self, account_id: str, request: NewToken) -> MadeToken: ...
     async def tokens(self, account_id: str) -> list[TokenView]: ...
     async def revoke_token(self, account_id: str, id_: str) -> None: ...
@@ -110,10 +125,15 @@ class Messaging(Protocol):
         """The account that a program's token speaks for. Raises: NotSignedIn, NotAllowed."""
         ...
 
-    async def publish(self, account_id: str, requests: Sequence[Publish]) -> list[Published]: ...
+
+class Messaging(Protocol):
+    async def publish(self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "") -> list[Published]: ...
     async def consume(self, account_id: str, request: Consume) -> list[Message]: ...
     async def acknowledge(self, account_id: str, requests: Sequence[Acknowledge]) -> list[bool]: ...
     async def change(self, account_id: str, request: Change) -> bool: ...
+    async def dead_letters(self, account_id: str, request: ShowDead) -> DeadLetters: ...
+    async def redrive(self, account_id: str, request: Redrive) -> Redriven: ...
+    async def let_go(self, account_id: str, request: LetGo) -> None: ...
 
 
 class Granted(Protocol):

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from realtime.settings import Settings
 from realtime.web import addresses
-from realtime.web.cases import Accounts, Closing, Lifecycle, Live, Messaging, Pings, Reception, Storage, Tasks
+from realtime.web.cases import Accounts, Closing, Lifecycle, Live, Messaging, Pings, Programs, Reception, Storage, Tasks
 from realtime.web.cookies import Cookies
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
@@ -26,6 +26,7 @@ class Context:
     reception: Reception
     closing: Closing
     messaging: Messaging
+    programs: Programs
     live: Live
     storage: Storage
     lifecycle: Lifecycle

@@ -212,7 +212,7 @@ class Resource:
         """The account a program acts for. Raises: NotSignedIn, NotAllowed."""
         if token.count(".") == 2:
             return self.context.accounts.who(token)
-        return await self.context.messaging.who(token, endpoint.scope)
+        return await self.context.programs.who(token, endpoint.scope)
 
     def _who(self, endpoint: Endpoint, scope: Scope) -> tuple[str, tuple[str, ...]]:
         """The signed-in owner and the tickets held. Raises: NotSignedIn, CrossSite."""

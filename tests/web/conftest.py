@@ -126,6 +126,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             reception=parts.reception,
             closing=parts.closing,
             messaging=parts.messaging,
+            programs=parts.programs,
             live=parts.live,
             storage=parts.storage,
             lifecycle=serving,

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.web.conftest import House, Owner, new_owner
+from tests.web.conftest import House, Open, Owner, new_owner
 
 
 @pytest_asyncio.fixture
@@ -237,3 +237,111 @@ def _run(sql: str) -> Any:
     from realtime.storage.statement import Statement
 
     return (yield Statement(sql))
+
+
+# ---- asked for twice
+
+
+async def test_publishing_again_with_the_same_key_gets_the_same_answer_and_happens_once(program: httpx.AsyncClient) -> None:
+    first, second = [await program.post("/v1/publish", json={"message": 1}, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+
+    assert first.status_code == second.status_code == 201
+    assert first.json() == second.json()
+    assert len(await _consume(program)) == 1
+
+
+async def test_a_batch_again_with_the_same_key_gets_the_same_answers(program: httpx.AsyncClient) -> None:
+    batch = {"messages": [{"message": 1, "key": "a"}, {"message": 2, "lane": "z"}, {"message": 3, "key": "a"}]}
+
+    first, second = [await program.post("/v1/publish/batch", json=batch, headers={"Idempotency-Key": "b"}) for _ in range(2)]
+
+    assert [each["deduplicated"] for each in first.json()] == [False, False, True]
+    assert first.json() == second.json()
+    assert len(await _consume(program)) == 2
+
+
+async def test_a_key_that_came_with_another_message_is_refused_and_nothing_is_published(program: httpx.AsyncClient) -> None:
+    await program.post("/v1/publish", json={"message": 1}, headers={"Idempotency-Key": "k"})
+
+    refused = await program.post("/v1/publish", json={"message": 2}, headers={"Idempotency-Key": "k"})
+
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "invalid_input", "Idempotency-Key")
+    assert [message["message"] for message in await _consume(program)] == [1]
+
+
+async def test_a_key_of_one_account_says_nothing_to_another(program: httpx.AsyncClient, house: House) -> None:
+    other = await _program(house, await new_owner(house, "other@example.com"), "publish", "consume")
+
+    answers = [
+        await each.post("/v1/publish", json={"message": number}, headers={"Idempotency-Key": "k"})
+        for number, each in enumerate((program, other))
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert [message["message"] for message in await _consume(other)] == [1]
+
+
+async def test_where_the_server_asks_for_receipts_nothing_is_deleted_without_one(open_house: Open) -> None:
+    house = await open_house(message_receipt_required=True)
+    program = await _program(house, await new_owner(house), "publish", "consume")
+    id_ = await _publish(program)
+    (message,) = await _consume(program)
+
+    refused = await program.delete("/v1/consumer", params={"cid": "1", "id": id_})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "receipt")
+    assert await _delete(program, id_, receipt=message["receipt"]) is True
+
+
+# ---- dead letters
+
+
+async def _die(program: httpx.AsyncClient, house: House, message: Any, **more: Any) -> str:
+    id_ = await _publish(program, message, **more)
+    for _ in range(6):
+        await _consume(program, vt=1)
+        await _let_lapse(house)
+    return id_
+
+
+async def test_dead_letters_are_shown_page_by_page_with_their_reasons(program: httpx.AsyncClient, house: House) -> None:
+    ids = [await _die(program, house, number) for number in range(3)]
+
+    first = (await program.get("/v1/dead", params={"limit": 2})).json()
+    second = (await program.get("/v1/dead", params={"limit": 2, "after": first["next"]})).json()
+
+    assert [letter["messageId"] for letter in first["letters"] + second["letters"]] == ids
+    assert [letter["message"] for letter in first["letters"]] == [0, 1]
+    assert first["letters"][0]["reason"].startswith("given up after 5 attempts")
+    assert (second["next"], first["letters"][0]["blocks"]) == ("", False)
+
+
+async def test_dead_letters_are_redriven_by_reason_and_number_and_can_be_consumed_again(program: httpx.AsyncClient, house: House) -> None:
+    ids = [await _die(program, house, number) for number in range(2)]
+
+    assert (await program.post("/v1/dead/redrive", json={"reason": "nothing like it"})).json() == {"redriven": 0}
+    assert (await program.post("/v1/dead/redrive", json={"reason": "given up", "limit": 1})).json() == {"redriven": 1}
+
+    assert [(message["messageId"], message["attempt"]) for message in await _consume(program)] == [(ids[0], 1)]
+
+
+async def test_a_lane_that_blocks_waits_until_its_dead_letter_is_let_go(program: httpx.AsyncClient, house: House) -> None:
+    dead = await _die(program, house, 1, lane="a", on_dead="block")
+    await _publish(program, 2, lane="a")
+
+    assert await _consume(program) == []
+    blocking = (await program.get("/v1/dead", params={"blocking": "true"})).json()["letters"]
+    assert [letter["messageId"] for letter in blocking] == [dead]
+    assert (await program.delete("/v1/dead", params={"id": dead})).status_code == 204
+
+    assert [message["message"] for message in await _consume(program)] == [2]
+    assert (await program.delete("/v1/dead", params={"id": dead})).status_code == 404
+
+
+async def test_dead_letters_of_another_account_are_not_seen_redriven_or_let_go(program: httpx.AsyncClient, house: House) -> None:
+    dead = await _die(program, house, 1)
+    other = await _program(house, await new_owner(house, "other@example.com"), "publish", "consume")
+
+    assert (await other.get("/v1/dead")).json()["letters"] == []
+    assert (await other.post("/v1/dead/redrive", json={})).json() == {"redriven": 0}
+    assert (await other.delete("/v1/dead", params={"id": dead})).status_code == 404
