@@ -157,7 +157,7 @@ async def test_a_notifier_that_hangs_does_not_hold_up_others(at_work: MakeWork) 
 
 async def test_a_wake_up_is_heeded_at_once(at_work: MakeWork) -> None:
     work = await at_work()
-    await until_async(lambda: not work.courier._awake.is_set(), what="the courier to lie down")
+    await until_async(lambda: not work.courier._crew._awake.is_set(), what="the courier to lie down")
 
     await work.owe("+1")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from realtime.courier import AT_ONCE
+from realtime.crew import AT_ONCE
 from realtime.model import JobState
 from realtime.operations import jobs
 from tests.support.carrying import MakeWork, a_shop, couriers, make_due, opened
@@ -36,7 +36,7 @@ async def test_who_lost_the_lease_does_not_settle(at_work: MakeWork) -> None:
     await work.storage.write(make_due, work.clock() - 1)
     (again,) = await work.storage.write(jobs.claim, "another courier", 60_000, 1, work.clock())
     work.text.open.set()
-    await until_async(lambda: not work.courier._carrying, what="the end of the first")
+    await until_async(lambda: not work.courier._crew._carrying, what="the end of the first")
 
     rows = await work.rows()
     assert (rows[0][0], rows[0][1]) == ("leased", 2)
@@ -119,7 +119,7 @@ async def test_what_was_sent_is_settled_even_when_time_is_up(at_work: MakeWork, 
     await work.owe("+1")
     await settling.wait()
     stopping = asyncio.create_task(work.courier.stop(0.01))
-    await until_async(lambda: work.courier._stopping, what="the end")
+    await until_async(lambda: work.courier._crew._stopping, what="the end")
     for _ in range(5):
         await asyncio.sleep(0.01)  # until the budget is spent
     go_on.set()
