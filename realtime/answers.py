@@ -8,7 +8,21 @@ from typing import Any
 
 import msgspec
 
-from realtime.hookspecs import Accepted, Gone, Idle, Notifier, Outcome, Permanent, ReportFile, Retry, Sent, Suppressed
+from realtime.hookspecs import (
+    Accepted,
+    Done,
+    Gone,
+    Idle,
+    JobHandler,
+    JobOutcome,
+    Notifier,
+    Outcome,
+    Permanent,
+    ReportFile,
+    Retry,
+    Sent,
+    Suppressed,
+)
 from realtime.isolation import Broken
 from realtime.model import Delivery
 
@@ -69,6 +83,26 @@ def notifiers(answer: object) -> list[Notifier] | Idle | Broken:
     if len(set(names)) < len(names):
         return Broken("returned two notifiers of the same name")
     return list(answer)
+
+
+def handlers(answer: object) -> list[JobHandler] | Idle | Broken:
+    if isinstance(answer, Idle):
+        return answer
+    if not isinstance(answer, list | tuple):
+        return _wrong(answer, "a list of JobHandler, or Idle")
+    names = [getattr(handler, "name", None) for handler in answer]
+    for handler, name in zip(answer, names, strict=True):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or not callable(getattr(handler, "handle", None)):
+            return _wrong(handler, "a JobHandler, with a name of lower-case letters and an async method handle")
+    if len(set(names)) < len(names):
+        return Broken("returned two handlers of the same name")
+    return list(answer)
+
+
+def job_outcome(answer: object) -> JobOutcome | Broken:
+    if not isinstance(answer, Done | Retry | Permanent):
+        return _wrong(answer, "one of Done, Retry and Permanent")
+    return answer
 
 
 def outcome(answer: object) -> Outcome | Broken:

@@ -7,24 +7,25 @@ import logging
 import secrets
 import time
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 
 from realtime import web
 from realtime.accounts import Accounts
-from realtime.broker import Broker, NoBroker, PostgresBroker, ValkeyBroker
+from realtime.broker import Broker, NoBroker, PostgresBroker, Reached, ValkeyBroker
 from realtime.clerk import Clerk, Tasks
 from realtime.closing import Closing
 from realtime.courier import Courier
-from realtime.hookspecs import facts_of
+from realtime.facts import facts_of
 from realtime.house import House
 from realtime.hub import Hub
+from realtime.job_service import JobService
 from realtime.keys import Keys
 from realtime.live import Live
 from realtime.messaging import Messaging
 from realtime.model import Event
-from realtime.operations import installation
+from realtime.operations import installation, services
 from realtime.passwords import Passwords
 from realtime.programs import Programs
 from realtime.reception import Reception
@@ -36,12 +37,15 @@ from realtime.storage.statement import Storage
 from realtime.web.context import Context
 from realtime.web.limits import Limits
 from realtime.web.sockets import Sockets
+from realtime.worker import Worker
 
 _log = logging.getLogger("nowserving")
 
 CODES_LOOKED_AT_S = 10.0
 COURIER_STOP_SHARE = 0.2
 """How much of the drain the courier may take to finish what it carries."""
+WORKER_STOP_SHARE = 0.8
+"""And a worker that has nothing else to end."""
 
 
 def load_plugins(settings: Settings) -> Registry:
@@ -97,13 +101,13 @@ def make_storage(settings: Settings) -> Storage:
     return PostgresStorage(url, write_queue=settings.write_queue, pool=settings.postgres_pool)
 
 
-def make_broker(settings: Settings, live: Live) -> Broker:
+def make_broker(settings: Settings, reached: Reached, catch_up: Callable[[], None], work: Callable[[str], None]) -> Broker:
     """What joins several processes; a single one on SQLite needs nothing."""
     if settings.redis_url:
-        return ValkeyBroker(settings.redis_url, live.reached, live.catch_up)
+        return ValkeyBroker(settings.redis_url, reached, catch_up, work)
     if settings.database_url.startswith("sqlite"):
         return NoBroker()
-    return PostgresBroker(settings.database_url, live.reached, live.catch_up)
+    return PostgresBroker(settings.database_url, reached, catch_up, work)
 
 
 class Parts:
@@ -121,14 +125,16 @@ class Parts:
         self.passwords = Passwords(settings.hash_workers)
         house = House(registry, keys, settings.public_url, f"http://127.0.0.1:{settings.port}")
         self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
-        self.broker = make_broker(settings, self.live)
+        self.broker = make_broker(settings, self.live.reached, self.live.catch_up, self._work)
         self.courier = Courier(settings, storage, registry, now_ms, self._settled)
         listeners = (self.live, self.broker, _PluginEvents(registry, beside))
         clerk = Clerk(storage, listeners, self.courier.wake)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
-        self.messaging = Messaging(settings, storage, now_ms)
+        self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work)
         self.programs = Programs(storage, now_ms)
+        self.worker = Worker(settings, storage, registry, now_ms)
+        self.jobs = JobService(settings, storage, registry, now_ms, self._added)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
         self.hub = Hub(
             soft_bytes=settings.soft_backlog_bytes,
@@ -140,12 +146,24 @@ class Parts:
         self.live.attach(self.hub, self.reception.renew_code)
         self.pings = PingWheel(ping_seconds=settings.ping_seconds, pong_seconds=settings.pong_seconds)
 
+    def _added(self) -> None:
+        self.worker.wake()
+        self.broker.tell_work(services.QUEUE)
+
+    def _work(self, queue: str) -> None:
+        if queue == services.QUEUE:
+            self.worker.wake()
+        else:
+            self.messaging.wake(queue)
+
     async def _settled(self, store_id: str) -> None:
         await self.closing.settled(store_id)
 
     def begin(self) -> None:
         """Start what runs as long as the process does."""
         self.beside.keep("courier", self.courier.run)
+        if self.settings.run_jobs:
+            self.beside.keep("worker", self.worker.run)
         self.beside.keep("closing", self.closing.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
@@ -153,7 +171,10 @@ class Parts:
 
     async def end(self) -> None:
         """Stop it; deliveries under way may finish, within their share of the drain."""
-        await self.courier.stop(self.settings.drain_seconds * COURIER_STOP_SHARE)
+        budget_s = self.settings.drain_seconds * COURIER_STOP_SHARE
+        async with TaskGroup() as ends:
+            ends.create_task(self.courier.stop(budget_s))
+            ends.create_task(self.worker.stop(budget_s))
         self.beside.end()
 
 
@@ -180,6 +201,32 @@ async def running(settings: Settings, storage: Storage, registry: Registry) -> A
         await storage.close()
 
 
+@contextlib.asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Worker]:
+    """A worker of jobs on its own, woken by the processes that serve.
+
+    Raises:
+        CannotStart: with a sentence that says what to do.
+    """
+    storage, registry = make_storage(settings), load_plugins(settings)
+    await storage.open()
+    try:
+        async with TaskGroup() as background:
+            beside = Tasks(background)
+            worker = Worker(settings, storage, registry, now_ms)
+            broker = make_broker(settings, lambda store_id, seq: None, worker.wake, lambda queue: worker.wake())
+            beside.keep("broker", broker.run)
+            beside.keep("worker", worker.run)
+            try:
+                yield worker
+            finally:
+                await worker.stop(settings.drain_seconds * WORKER_STOP_SHARE)
+                beside.end()
+    finally:
+        await registry.close()
+        await storage.close()
+
+
 def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
     """The application and its lifecycle, as `realtime.server.run.serve` takes them. Reads files: not for the event loop."""
     lifecycle = Lifecycle()
@@ -196,6 +243,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 closing=parts.closing,
                 messaging=parts.messaging,
                 programs=parts.programs,
+                jobs=parts.jobs,
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,

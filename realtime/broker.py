@@ -13,6 +13,8 @@ from realtime.model import Event
 _log = logging.getLogger("nowserving.broker")
 
 CHANNEL = "nowserving"
+WORK = "!"
+"""Begins what is said of queues; no store is named so."""
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 10.0
 WATCH_S = 30.0
@@ -24,11 +26,15 @@ Reached = Callable[[str, int], None]
 class Broker(Protocol):
     """Tells the other processes how far a store is, and hears it from them.
 
-    `reached(store_id, seq)` is called for each message, `catch_up()` whenever messages may have been lost.
+    `reached(store_id, seq)` is called for each message, `catch_up()` whenever messages may have been lost, `work(queue)` when there is
+    something to do: a hint, for whoever works looks by itself as well.
     """
 
     def tell(self, events: tuple[Event, ...]) -> None:
         """Announce committed events; never waits, never raises."""
+
+    def tell_work(self, queue: str) -> None:
+        """Announce that something was put into a queue; the same."""
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
@@ -40,6 +46,9 @@ class NoBroker:
     def tell(self, events: tuple[Event, ...]) -> None:
         """Nobody is told."""
 
+    def tell_work(self, queue: str) -> None:
+        """The same."""
+
     async def run(self) -> None:
         await asyncio.Event().wait()
 
@@ -47,8 +56,10 @@ class NoBroker:
 class _Announcing:
     """Collects how far each store is, and sends the newest only: again, if it is not certain that it was sent."""
 
-    def __init__(self, reached: Reached, catch_up: Callable[[], None]) -> None:
+    def __init__(self, reached: Reached, catch_up: Callable[[], None], work: Callable[[str], None] = lambda queue: None) -> None:
         self._reached = reached
+        self._work = work
+        self._puts = 0
         self._catch_up = catch_up
         self._news: dict[str, int] = {}
         self._awake = asyncio.Event()
@@ -61,6 +72,11 @@ class _Announcing:
             self._news[event.store_id] = max(event.seq, self._news.get(event.store_id, 0))
         if events:
             self._awake.set()
+
+    def tell_work(self, queue: str) -> None:
+        self._puts += 1
+        self._news[WORK + queue] = self._puts
+        self._awake.set()
 
     async def run(self) -> None:
         while True:
@@ -101,15 +117,17 @@ class _Announcing:
 
     def _heard(self, text: str) -> None:
         store_id, _, seq = text.partition(" ")
-        if store_id and seq.isascii() and seq.isdigit():
+        if store_id.startswith(WORK):
+            self._work(store_id.removeprefix(WORK))
+        elif store_id and seq.isascii() and seq.isdigit():
             self._reached(store_id, int(seq))
 
 
 class PostgresBroker(_Announcing):
     """LISTEN and NOTIFY on one connection of its own; many commits between two sends make one NOTIFY each store."""
 
-    def __init__(self, url: str, reached: Reached, catch_up: Callable[[], None]) -> None:
-        super().__init__(reached, catch_up)
+    def __init__(self, url: str, reached: Reached, catch_up: Callable[[], None], work: Callable[[str], None] = lambda queue: None) -> None:
+        super().__init__(reached, catch_up, work)
         # Imported here, where nobody waits yet: it reads files.
         import asyncpg
 
@@ -142,8 +160,8 @@ class PostgresBroker(_Announcing):
 class ValkeyBroker(_Announcing):
     """Publish and subscribe on Valkey or Redis."""
 
-    def __init__(self, url: str, reached: Reached, catch_up: Callable[[], None]) -> None:
-        super().__init__(reached, catch_up)
+    def __init__(self, url: str, reached: Reached, catch_up: Callable[[], None], work: Callable[[str], None] = lambda queue: None) -> None:
+        super().__init__(reached, catch_up, work)
         # Imported here, where nobody waits yet: it reads files.
         from redis import asyncio as redis
 

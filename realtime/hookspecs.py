@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
 import pluggy
 from msgspec import Struct
 
-from realtime.model import Delivery, Event, Ticket
+from realtime.model import Delivery, Ticket
 
 if TYPE_CHECKING:
     from realtime.settings import Settings
@@ -167,35 +166,21 @@ class EventFacts(Facts, frozen=True, kw_only=True):
     """What the owner may know, as JSON: holds names and phone numbers."""
 
 
-class _Label(Struct):
-    label: str = ""
+class JobFacts(Facts, frozen=True, kw_only=True):
+    """A job that a program put in."""
 
-
-class _Head(Struct):
-    change: str = ""
-    ticket: _Label | None = None
-
-
-_DECODE_HEAD = msgspec.json.Decoder(_Head).decode
-
-
-def facts_of(event: Event) -> EventFacts:
-    """An event as plugins are told of it."""
-    head = _DECODE_HEAD(event.owner)
-    return EventFacts(
-        store_id=event.store_id,
-        seq=event.seq,
-        at_ms=event.at_ms,
-        kind=event.kind,
-        change=head.change,
-        label=head.ticket.label if head.ticket else "",
-        public=event.public,
-        owner=event.owner,
-    )
+    id: str
+    """The same on every attempt, as a delivery's."""
+    attempt: int
+    account_id: str
+    payload: Any
+    url: str = ""
+    """The address the job names, if it names one."""
+    lane: str = ""
+    created_ms: int
 
 
 # ---- what notifiers are given, and answer -------------------------------------------------------------------------
-
 
 Chunks = Callable[[], AsyncIterator[bytes]]
 
@@ -258,6 +243,13 @@ class Suppressed(Struct, frozen=True):
     reason: str
 
 
+class Done(Struct, frozen=True):
+    """A job is done. `detail`: a sentence for whoever asks how it went."""
+
+    detail: str = ""
+
+
+JobOutcome = Done | Retry | Permanent
 Outcome = Sent | Accepted | Retry | Permanent | Gone | Suppressed
 
 
@@ -280,6 +272,17 @@ class Notifier(Protocol):
         ...
 
 
+class JobHandler(Protocol):
+    """One kind of work that programs give. May have `deadline_s` and `close`, like a notifier."""
+
+    name: str
+    """As a notifier's; jobs are kept under it."""
+
+    async def handle(self, job: JobFacts) -> JobOutcome:
+        """Do one job and say how it went; as for `Notifier.deliver`, it may come again with the same `id`, and must await."""
+        ...
+
+
 class Idle(Struct, frozen=True):
     """Why a plugin has nothing to do here, as one sentence without a full stop: "smtp_url is not set"."""
 
@@ -287,7 +290,7 @@ class Idle(Struct, frozen=True):
 
 
 class ReportFile(Protocol):
-    """A file of the report, made in order: header, then page after page, then footer. Called again from the header after a crash."""
+    """A file of the report, made in order: header, page after page, footer. Called again from the header after a crash."""
 
     name: str
     """Made by the plugin, never from the store's texts: "report.csv"."""
@@ -314,6 +317,16 @@ class Hooks(Protocol):
         """Return the notifiers of this plugin, or `Idle(why)` if it has nothing to do with these settings.
 
         An idle plugin's other hooks are not called.
+
+        Phase: at start, once. Sync.
+        Errors: the plugin is listed as failed and takes no further part; the server starts without it.
+        Since: 0.1
+        """
+        ...
+
+    @hookspec
+    def register_handlers(self, settings: Settings) -> list[JobHandler] | Idle:
+        """Return the handlers of jobs that this plugin brings, or `Idle(why)` if it has nothing to do with these settings.
 
         Phase: at start, once. Sync.
         Errors: the plugin is listed as failed and takes no further part; the server starts without it.

@@ -46,12 +46,16 @@ class Messaging:
 
     Args:
         clock_ms: the time of day.
+        tell: called with the name of a queue that something was put into, for other processes.
     """
 
-    def __init__(self, settings: Settings, storage: Storage, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, storage: Storage, clock_ms: Callable[[], int], tell: Callable[[str], None] = lambda queue: None
+    ) -> None:
         self._settings = settings
         self._storage = storage
         self._now = clock_ms
+        self._tell = tell
         self._last_id = 0
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
@@ -163,8 +167,13 @@ class Messaging:
 
     def _wake(self, new: Sequence[tuple[NewJob, str]]) -> None:
         for name in {job.queue for job, _ in new}:
-            for came in self._waiting.get(name, ()):
-                came.set()
+            self.wake(name)
+            self._tell(name)
+
+    def wake(self, name: str) -> None:
+        """Something was put into a queue, here or by another process."""
+        for came in self._waiting.get(name, ()):
+            came.set()
 
     def _wake_all(self, account_id: str) -> None:
         start = _queue(account_id, "")

@@ -41,11 +41,12 @@ class Programs:
         """Raises: NotFound."""
         await self._storage.write(tokens.revoke, account_id, id_, self._now())
 
-    async def who(self, token: str, scope: str) -> str:
-        """The account that a token speaks for. Raises: NotSignedIn, NotAllowed."""
+    async def who(self, token: str, scope: str) -> tuple[str, str]:
+        """The account that a token speaks for, and the token's id. Raises: NotSignedIn, NotAllowed."""
         found = await self._storage.read(tokens.of_hash, digest(token)) if token.startswith(PREFIX) else None
         if found is None:
             raise NotSignedIn("There is no such token in use. Make one on the account page.")
-        if scope not in found[1]:
+        account_id, id_, scopes = found
+        if scope not in scopes:
             raise NotAllowed(f"This token may not {scope}.")
-        return found[0]
+        return account_id, id_

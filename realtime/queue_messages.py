@@ -21,12 +21,12 @@ Consumer = Annotated[
 MessageId = Annotated[str, Meta(pattern="^[0-9]{1,19}$", max_length=19)]
 Receipt = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="The lease token that came with the message.")]
 Visibility = Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the message.")]
-Scope = Literal["publish", "consume"]
+Scope = Literal["publish", "consume", "jobs"]
 
 
 class NewToken(Request, frozen=True):
     name: Name
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=2)]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=3)]
 
 
 class TokenView(Struct, frozen=True):

@@ -18,6 +18,9 @@ from realtime.hookspecs import (
     ClosedStore,
     EventFacts,
     Idle,
+    JobFacts,
+    JobHandler,
+    JobOutcome,
     JoinFacts,
     Notifier,
     Outcome,
@@ -81,6 +84,13 @@ class _Carrier(Struct, frozen=True):
     plugin: _Plugin
 
 
+class _Worker(Struct, frozen=True):
+    """A handler of jobs and the plugin that brought it."""
+
+    handler: JobHandler
+    plugin: _Plugin
+
+
 class Registry:
     """Calls every plugin's hooks, each behind its own wall: whatever one of them does, the others and the core go on.
 
@@ -95,6 +105,7 @@ class Registry:
         self._plugins: list[_Plugin] = []
         self._calls: dict[str, list[tuple[_Plugin, Callable[..., object]]]] = {}
         self._carriers: dict[str, _Carrier] = {}
+        self._workers: dict[str, _Worker] = {}
 
     @classmethod
     def load(
@@ -138,6 +149,10 @@ class Registry:
     def notifiers(self) -> frozenset[str]:
         """The names under which deliveries can be carried."""
         return frozenset(self._carriers)
+
+    def handlers(self) -> frozenset[str]:
+        """The names of the kinds of jobs that can be done."""
+        return frozenset(self._workers)
 
     def implements(self, hook: str) -> bool:
         """Whether any plugin has this hook, so that nobody makes facts that nobody reads."""
@@ -241,12 +256,26 @@ class Registry:
         )
         return Retry(f"The notifier {name!r} {outcome.why}.") if isinstance(outcome, Broken) else outcome
 
+    async def handle(self, name: str, job: JobFacts) -> JobOutcome:
+        """Have one job done by its handler. What the handler does wrong is a `Retry`."""
+        worker = self._workers.get(name)
+        if worker is None:
+            return Retry(f"There is no handler {name!r} here. Install and enable the plugin that has it.", ABSENT_RETRY_S)
+        handler, wall = worker.handler, worker.plugin.wall
+        if pause_s := wall.remaining_s("handle"):
+            return Retry(f"The handler {name!r} failed too often and is left alone for a while.", pause_s)
+        outcome: JobOutcome | Broken = await wall.run(
+            "handle", partial(handler.handle, job), answers.job_outcome, deadline_s(handler, self._settings)
+        )
+        return Retry(f"The handler {name!r} {outcome.why}.") if isinstance(outcome, Broken) else outcome
+
     async def close(self) -> None:
         """Let every notifier close what it holds, and end the watchdog."""
-        for carrier in self._carriers.values():
-            close = getattr(carrier.notifier, "close", None)
+        held = [(carrier.notifier, carrier.plugin) for carrier in self._carriers.values()]
+        for each, plugin in (*held, *((worker.handler, worker.plugin) for worker in self._workers.values())):
+            close = getattr(each, "close", None)
             if close is not None:
-                await carrier.plugin.wall.run("close", close, answers.anything, CLOSE_SECONDS)
+                await plugin.wall.run("close", close, answers.anything, CLOSE_SECONDS)
         await asyncio.to_thread(self._watchdog.close)
 
     # ---- at start
@@ -268,26 +297,49 @@ class Registry:
             self._fail(plugin, found.why)
             return
         plugin.hooks = found
-        register = found.get("register_notifiers")
+        if self._register(plugin):
+            self._register_handlers(plugin)
+
+    def _register(self, plugin: _Plugin) -> bool:
+        register = plugin.hooks.get("register_notifiers")
         if register is not None:
             brought: list[Notifier] | Idle | Broken = plugin.wall.call(
                 "register_notifiers", partial(register, settings=self._settings), answers.notifiers
             )
             if isinstance(brought, Broken):
-                self._fail(plugin, brought.why)
-                return
+                return self._fail(plugin, brought.why)
             if isinstance(brought, Idle):
                 plugin.status = f"idle: {brought.why}"
-                return
+                return False
             clash = [notifier.name for notifier in brought if notifier.name in self._carriers]
             if clash:
-                self._fail(plugin, f"the notifier {clash[0]!r} is there already, from the plugin {self._carriers[clash[0]].plugin.name!r}")
-                return
+                owner = self._carriers[clash[0]].plugin.name
+                return self._fail(plugin, f"the notifier {clash[0]!r} is there already, from the plugin {owner!r}")
             self._carriers |= {notifier.name: _Carrier(notifier, plugin) for notifier in brought}
+        return True
 
-    def _fail(self, plugin: _Plugin, why: str) -> None:
+    def _register_handlers(self, plugin: _Plugin) -> None:
+        register = plugin.hooks.get("register_handlers")
+        if register is None:
+            return
+        brought: list[JobHandler] | Idle | Broken = plugin.wall.call(
+            "register_handlers", partial(register, settings=self._settings), answers.handlers
+        )
+        if isinstance(brought, Idle):
+            plugin.status = f"idle: {brought.why}"
+            return
+        clash = "" if isinstance(brought, Broken) else next((each.name for each in brought if each.name in self._workers), "")
+        if isinstance(brought, Broken) or clash:
+            # What it registered before takes no part either.
+            self._carriers = {name: carrier for name, carrier in self._carriers.items() if carrier.plugin is not plugin}
+            self._fail(plugin, brought.why if isinstance(brought, Broken) else f"the handler {clash!r} is there already")
+            return
+        self._workers |= {handler.name: _Worker(handler, plugin) for handler in brought}
+
+    def _fail(self, plugin: _Plugin, why: str) -> bool:
         plugin.status = f"failed: {why}"
         logger.error("The plugin %s %s takes no part: %s.", plugin.name, plugin.version, why)
+        return False
 
 
 class CheckedFile:
@@ -317,8 +369,8 @@ class CheckedFile:
         return text
 
 
-def deadline_s(notifier: Notifier, settings: Settings) -> float:
-    """How long this notifier may take for one delivery: shorter than the lease, or another courier would carry it as well."""
+def deadline_s(notifier: Notifier | JobHandler, settings: Settings) -> float:
+    """How long one delivery or job may take: shorter than the lease, or another process would do it as well."""
     own: Any = getattr(notifier, "deadline_s", None)
     wanted = float(own) if isinstance(own, int | float) and own > 0 else settings.notifier_deadline_seconds
     return min(wanted, settings.job_lease_seconds * 0.9)

@@ -98,6 +98,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     message_receives: Annotated[int, Meta(ge=1, le=1000)]
     message_receipt_required: bool
 
+    run_jobs: bool
+    job_service_url: Url
+    job_service_hosts: list[str]
+    job_service_seconds: Seconds
+    job_retries: Annotated[int, Meta(ge=0, le=100)]
+    outbound_networks: list[str]
+
     notes: tuple[str, ...] = ()
     """What was understood differently than it was said; the runner logs them."""
 
@@ -208,7 +215,7 @@ def parse(text: bytes, origin: str) -> dict[str, Any]:
 
 
 def _choose(chosen: dict[str, Any], faults: list[str], origin: str, name: str, value: Any, *, strict: bool) -> None:
-    if not strict and name in ("trusted_proxies", "plugins_off"):
+    if not strict and get_origin(_HINTS[name]) is list:
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
         checked = msgspec.convert(value, _HINTS[name], strict=strict)

@@ -51,15 +51,25 @@ def urls(chosen: dict[str, Any]) -> list[str]:
     if public and (parts is None or parts.path or parts.query or parts.fragment or parts.username is not None):
         faults.append("public_url: must be http:// or https:// and a host name, without a path, such as https://queue.example.com")
     chosen["public_url"] = public
+    if chosen.get("job_service_url") and not _server(chosen["job_service_url"], ("http", "https")):
+        faults.append("job_service_url: must be http://HOST/PATH or https://HOST/PATH, or empty")
     for network in chosen.get("trusted_proxies", []):
-        try:
-            if network != "*":
-                ip_network(network)
-        except ValueError:
+        if network != "*" and not _is_network(network):
             faults.append(
                 f'trusted_proxies: {short(network)} is not an address or a network; write one such as "10.0.0.0/8", or "*" for all'
             )
+    for network in chosen.get("outbound_networks", []):
+        if not _is_network(network):
+            faults.append(f'outbound_networks: {short(network)} is not an address or a network; write one such as "10.0.0.0/8"')
     return faults
+
+
+def _is_network(said: str) -> bool:
+    try:
+        ip_network(said)
+        return True
+    except ValueError:
+        return False
 
 
 def _server(url: str, schemes: tuple[str, ...]) -> SplitResult | None:
@@ -82,6 +92,7 @@ _AT_MOST = (
     # A job whose lease ends while its notifier still works is done twice.
     ("smtp_deadline_seconds", "job_lease_seconds"),
     ("notifier_deadline_seconds", "job_lease_seconds"),
+    ("job_service_seconds", "job_lease_seconds"),
 )
 """Pairs of settings of which the first must not be larger than the second."""
 

@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from notifiers import csv_report, email, log, sms
-from plugins import journal, party_size
+from plugins import echo, journal, party_size, service
 from realtime.hookspecs import Idle, Notifier, hookimpl
 from realtime.registry import PluginInfo, Registry
 from realtime.settings import Settings
 from tests.plugins.facts import JOIN, notice
 from tests.plugins.office import GROUP, PostOffice, Says, load
 
-BUILT_IN = (("csv_report", csv_report), ("email", email), ("journal", journal), ("log", log), ("party_size", party_size), ("sms", sms))
+BUILT_IN = (
+    ("csv_report", csv_report), ("echo", echo), ("email", email), ("journal", journal), ("log", log), ("party_size", party_size),
+    ("service", service), ("sms", sms),
+)  # fmt: skip
 THIEF = """
 from realtime.hookspecs import hookimpl
 class Post:
@@ -195,10 +198,12 @@ def test_what_is_built_in_loads_and_says_what_it_misses() -> None:
 
     assert {info.name: info.status for info in registry.plugins()} == {
         "csv_report": "active",
+        "echo": "active",
         "email": "idle: smtp_url is not set",
         "journal": "active",
         "log": "active",
         "party_size": "active",
+        "service": "idle: neither job_service_url nor job_service_hosts is set",
         "sms": "idle: sms_url is not set",
     }
 
@@ -230,6 +235,7 @@ def test_every_hook_is_used_by_something_built_in() -> None:
     registry = load(*BUILT_IN, smtp_url="smtp://127.0.0.1", mail_from="queue@example.com", sms_url="json://127.0.0.1/{to}")
 
     assert {hook for info in registry.plugins() for hook in info.hooks} == {
+        "register_handlers",
         "register_notifiers",
         "check_join",
         "compose_ticket_notice",

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from realtime.hookspecs import Accepted, AccountNotice, EventFacts, OutgoingDelivery, ReportFile, Retry, Sent, facts_of, hookimpl
+from realtime.facts import facts_of
+from realtime.hookspecs import Accepted, AccountNotice, EventFacts, OutgoingDelivery, ReportFile, Retry, Sent, hookimpl
 from realtime.model import Delivery, Event, Ticket
 from realtime.registry import EVENTS_BEHIND
 from tests.plugins.facts import CLOSED, CLOSED_STORE, EVENT, JOIN, notice, outgoing

@@ -30,10 +30,10 @@ def make(account_id: str, id_: str, name: str, token_hash: str, scopes: tuple[st
     )
 
 
-def of_hash(token_hash: str) -> Operation[tuple[str, tuple[str, ...]] | None]:
-    """The account that a token speaks for, and what it may do; None when it is not in use."""
-    rows = yield Statement("select account_id, scopes from api_tokens where token_hash = $1 and revoked_ms = 0", (token_hash,))
-    return (rows[0][0], tuple(rows[0][1].split())) if rows else None
+def of_hash(token_hash: str) -> Operation[tuple[str, str, tuple[str, ...]] | None]:
+    """The account that a token speaks for, its id, and what it may do; None when it is not in use."""
+    rows = yield Statement("select account_id, id, scopes from api_tokens where token_hash = $1 and revoked_ms = 0", (token_hash,))
+    return (rows[0][0], rows[0][1], tuple(rows[0][2].split())) if rows else None
 
 
 def every(account_id: str) -> Operation[list[ApiToken]]:

@@ -10,7 +10,19 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Lifespan
 
 from realtime.settings import Settings
-from realtime.web import api_accounts, api_messages, api_stores, api_tickets, endpoint, health, join_page, openapi, pages, ticket_page
+from realtime.web import (
+    api_accounts,
+    api_jobs,
+    api_messages,
+    api_stores,
+    api_tickets,
+    endpoint,
+    health,
+    join_page,
+    openapi,
+    pages,
+    ticket_page,
+)
 from realtime.web.application import Application
 from realtime.web.context import Context
 from realtime.web.endpoint import Endpoint
@@ -22,7 +34,14 @@ from realtime.web.sockets import Sockets as Sockets
 
 STATIC = Path(__file__).parent / "static"
 
-_DESCRIBED = (*api_stores.ENDPOINTS, *api_tickets.ENDPOINTS, *api_accounts.ENDPOINTS, *api_messages.ENDPOINTS, *health.ENDPOINTS)
+_DESCRIBED = (
+    *api_stores.ENDPOINTS,
+    *api_tickets.ENDPOINTS,
+    *api_accounts.ENDPOINTS,
+    *api_messages.ENDPOINTS,
+    *api_jobs.ENDPOINTS,
+    *health.ENDPOINTS,
+)
 ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))
 """The whole HTTP API."""
 

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from realtime.settings import Settings
 from realtime.web import addresses
-from realtime.web.cases import Accounts, Closing, Lifecycle, Live, Messaging, Pings, Programs, Reception, Storage, Tasks
+from realtime.web.cases import Accounts, Closing, JobService, Lifecycle, Live, Messaging, Pings, Programs, Reception, Storage, Tasks
 from realtime.web.cookies import Cookies
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
@@ -27,6 +27,7 @@ class Context:
     closing: Closing
     messaging: Messaging
     programs: Programs
+    jobs: JobService
     live: Live
     storage: Storage
     lifecycle: Lifecycle

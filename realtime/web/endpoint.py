@@ -64,6 +64,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "ticket": Parameter("^[1-9][0-9]{0,14}$", "The ticket's id.", 12, TicketNotFound, number=True),
     "code": Parameter("^[A-Za-z0-9_.-]{1,64}$", "What the QR code's link ends in.", "k3v9x2m4p7qa.Zm9vYmFyYmF6cXV4MTIzNA", NotFound),
     "token_id": Parameter("^[0-9a-f]{12}$", "The token's id, not its secret.", "0d6c1f4be2a9", NotFound),
+    "job_id": Parameter("^[0-9]{1,19}$", "The job's id.", "1882668100000000017", NotFound),
     "version": Parameter("^[A-Za-z0-9_-]{1,64}$", "Which picture.", "a1b2c3d4e5f6", NotFound),
 }
 _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETERS.items()}
@@ -72,10 +73,18 @@ _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETE
 class Call(Generic[B]):
     """One request to one endpoint, checked: who asks, for what, with which body."""
 
-    __slots__ = ("account_id", "body", "context", "path", "query", "scope", "status", "tickets")
+    __slots__ = ("account_id", "body", "context", "path", "program", "query", "scope", "status", "tickets")
 
     def __init__(
-        self, context: Context, scope: Scope, path: Mapping[str, Any], body: B, account_id: str, tickets: tuple[str, ...], status: int
+        self,
+        context: Context,
+        scope: Scope,
+        path: Mapping[str, Any],
+        body: B,
+        account_id: str,
+        tickets: tuple[str, ...],
+        status: int,
+        program: str = "",
     ) -> None:
         self.context = context
         self.scope = scope
@@ -86,6 +95,8 @@ class Call(Generic[B]):
         self.tickets = tickets
         """Secrets of the asker's tickets, the newest first."""
         self.status = status
+        self.program = program
+        """The token's id, where a program asks with one."""
         self.query: Any = None
         """What was asked for behind the question mark, of the endpoint's type."""
 
@@ -198,20 +209,21 @@ class Resource:
     async def _call(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Call[Any]:
         path = _path(scope)
         tickets: tuple[str, ...] = ()
+        program = ""
         if endpoint.auth is Auth.PROGRAM:
-            account_id = await self._program(endpoint, bearer(scope) or "")
+            account_id, program = await self._program(endpoint, bearer(scope) or "")
         else:
             account_id, tickets = self._who(endpoint, scope)
         body = await self._body(endpoint, scope, receive)
-        call = Call(self.context, scope, path, body, account_id, tickets, endpoint.status)
+        call = Call(self.context, scope, path, body, account_id, tickets, endpoint.status, program)
         if endpoint.query is not None:
             call.query = _query(scope, endpoint.query)
         return call
 
-    async def _program(self, endpoint: Endpoint, token: str) -> str:
-        """The account a program acts for. Raises: NotSignedIn, NotAllowed."""
+    async def _program(self, endpoint: Endpoint, token: str) -> tuple[str, str]:
+        """The account a program acts for, and the token's id, if it came with one of those. Raises: NotSignedIn, NotAllowed."""
         if token.count(".") == 2:
-            return self.context.accounts.who(token)
+            return self.context.accounts.who(token), ""
         return await self.context.programs.who(token, endpoint.scope)
 
     def _who(self, endpoint: Endpoint, scope: Scope) -> tuple[str, tuple[str, ...]]:

@@ -57,6 +57,7 @@ EXAMPLES: Mapping[str, Any] = {
     "Publish": {"message": {"order": 17}, "lane": "table 4"},
     "PublishMany": {"messages": [{"message": {"order": 17}}, {"message": {"order": 18}}]},
     "AcknowledgeMany": {"messages": [{"cid": "1", "id": "1882668100000000017"}]},
+    "AddJob": {"payload": {"order": 17}, "handler": "echo"},
     "Redrive": {"queue": "default", "limit": 10},
     "Change": {"cid": "1", "id": "1882668100000000017", "vt": 60},
     "TradeTicket": {"token": "k3v9x2m4p7qa.12.Zm9vYmFyYmF6cXV4MTIzNA"},

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from plugins import journal
-from realtime.hookspecs import facts_of
+from realtime.facts import facts_of
 from realtime.model import Event
 
 OWNER = '{"change":"joined","ticket":{"id":7,"label":"A07","name":"Ann","phone":"+4915112345678","email":"ann@example.com"}}'

@@ -127,6 +127,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             closing=parts.closing,
             messaging=parts.messaging,
             programs=parts.programs,
+            jobs=parts.jobs,
             live=parts.live,
             storage=parts.storage,
             lifecycle=serving,

@@ -1,0 +1,108 @@
+"""The job service: programs put jobs in and ask how they went. A worker does them; see `realtime.worker`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import cast
+
+import msgspec
+
+from realtime import checks
+from realtime.errors import InvalidInput, NotFound
+from realtime.job_messages import AddedJob, AddJob, JobAttempt, JobPage, JobStatus, JobStatuses, OneJob, ShowJobs, Status
+from realtime.keys import digest
+from realtime.operations import answers, queue, services
+from realtime.operations.queue import NewJob
+from realtime.registry import Registry
+from realtime.settings import Settings
+from realtime.storage.statement import Operation, Storage
+
+KEY_MS = 300_000
+
+
+class JobService:
+    """All jobs of all accounts.
+
+    Args:
+        clock_ms: the time of day.
+        wake: called when there is something to do.
+    """
+
+    def __init__(
+        self, settings: Settings, storage: Storage, registry: Registry, clock_ms: Callable[[], int], wake: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._registry = registry
+        self._now = clock_ms
+        self._wake = wake
+        self._last_id = 0
+
+    async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "") -> AddedJob:
+        """Put a job in; once only, however often it is asked for with one key.
+
+        Args:
+            client: which of the account's programs asks; its jobs are done one after the other unless it says otherwise.
+
+        Raises:
+            InvalidInput: there is no such handler here, or the key came with another job.
+        """
+        if request.handler not in self._registry.handlers():
+            raise InvalidInput(f"Nobody here does {request.handler!r}. There is: {self._known()}.", field="handler")
+        now = self._now()
+        self._last_id = max(self._last_id + 1, (now << 20) + secrets.randbelow(1 << 19))
+        job = NewJob(
+            services.owner(account_id),
+            str(self._last_id),
+            services.QUEUE,
+            msgspec.json.encode({"payload": request.payload, "url": request.url}).decode(),
+            client if request.lane is None else checks.line(request.lane, "lane", 128),
+            request.priority,
+            now + request.delay * 1000,
+            now + (request.delay + request.expires) * 1000 if request.expires else 0,
+            self._settings.job_retries + 1,
+            notifier=request.handler,
+        )
+        make: Callable[[], Operation[str]] = partial(_put, job, request.key, now)
+        if idempotency_key:
+            asked = digest(msgspec.json.encode(request).decode())
+            make = partial(answers.same, job.store_id, idempotency_key, asked, now, make)
+        return AddedJob(await self._storage.write_and_tell(lambda _: self._wake(), make))
+
+    def _known(self) -> str:
+        return ", ".join(sorted(self._registry.handlers())) or "no handler at all"
+
+    async def statuses(self, account_id: str, request: ShowJobs) -> JobStatuses:
+        """A page of an account's jobs, the newest first."""
+        found = await self._storage.read(
+            services.page, services.owner(account_id), request.status_type or "", request.before, request.count
+        )
+        jobs = [JobStatus(job.id, _status(job.state), job.attempts, _time(job.created_ms)) for job in found]
+        return JobStatuses(JobPage(jobs, len(jobs), jobs[-1].id if len(jobs) == request.count else ""))
+
+    async def status(self, account_id: str, id_: str) -> OneJob:
+        """Raises: NotFound."""
+        found = await self._storage.read(services.one, services.owner(account_id), id_)
+        if found is None:
+            raise NotFound("There is no such job. What ended is kept for a day, what failed for 14.")
+        job, attempts = found
+        tries = [JobAttempt(one.number, _time(one.started_ms), _time(one.ended_ms), one.outcome, one.detail) for one in attempts]
+        return OneJob(job.id, _status(job.state), job.state, job.attempts, _time(job.created_ms), job.handler, job.lane, job.outcome, tries)
+
+
+def _put(job: NewJob, key: str, now_ms: int) -> Operation[str]:
+    if key:
+        return (yield from queue.enqueue_once(job, key, KEY_MS, now_ms))
+    yield from queue.enqueue(job, now_ms)
+    return job.id
+
+
+def _status(state: str) -> Status:
+    return cast(Status, services.STATUS[state])
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds") if at_ms else ""

@@ -1,0 +1,39 @@
+"""The HTTP API of the job service: put a job in, ask how it went."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from realtime import job_messages as messages
+from realtime.errors import NotFound
+from realtime.web.endpoint import Auth, Call, Endpoint
+
+
+async def add(call: Call[messages.AddJob]) -> Response:
+    client = call.program or "account"
+    return call.answer(await call.context.jobs.add(call.account_id, client, call.body, call.idempotency_key))
+
+
+async def statuses(call: Call[None]) -> Response:
+    return call.answer(await call.context.jobs.statuses(call.account_id, call.query))
+
+
+async def status(call: Call[None]) -> Response:
+    return call.answer(await call.context.jobs.status(call.account_id, call.path["job_id"]))
+
+
+TAG = "Job service"
+ENDPOINTS = (
+    Endpoint(
+        "POST", "/addJob", "Put a job in", TAG, add,
+        auth=Auth.PROGRAM, scope="jobs", request=messages.AddJob, response=messages.AddedJob, status=202, idempotent=True,
+    ),
+    Endpoint(
+        "GET", "/status", "How the account's jobs stand, the newest first", TAG, statuses,
+        auth=Auth.PROGRAM, scope="jobs", query=messages.ShowJobs, response=messages.JobStatuses,
+    ),
+    Endpoint(
+        "GET", "/status/{job_id}", "One job with its attempts", TAG, status,
+        auth=Auth.PROGRAM, scope="jobs", response=messages.OneJob, errors=(NotFound,),
+    ),
+)  # fmt: skip

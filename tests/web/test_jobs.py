@@ -1,0 +1,197 @@
+"""The job service over HTTP: as its description says, one client's jobs one after another, and nothing done twice or lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from realtime.hookspecs import Done, JobFacts, JobOutcome, Permanent, Retry
+from tests.web.conftest import House, Owner, new_owner
+
+
+class Scripted:
+    """A handler that answers as it is told, and remembers what it was given."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.given: list[JobFacts] = []
+        self.gate: asyncio.Event | None = None
+        self.under_way: list[str] = []
+        self.most: dict[str, int] = {}
+
+    async def handle(self, job: JobFacts) -> JobOutcome:
+        self.given.append(job)
+        self.under_way.append(job.lane)
+        self.most[job.lane] = max(self.most.get(job.lane, 0), self.under_way.count(job.lane))
+        if self.gate is not None:
+            await self.gate.wait()
+        self.under_way.remove(job.lane)
+        answers: list[str] = (job.payload or {}).get("answers", [])
+        said = answers[min(job.attempt, len(answers)) - 1] if answers else "done"
+        outcomes: dict[str, JobOutcome] = {"done": Done("fine"), "retry": Retry("not now"), "never": Permanent("no")}
+        return outcomes[said]
+
+
+@pytest_asyncio.fixture
+async def scripted(house: House) -> Scripted:
+    handler = Scripted()
+    registry = house.parts.registry
+    plugin = next(plugin for plugin in registry._plugins if plugin.name == "echo")
+    registry._workers[handler.name] = type(registry._workers["echo"])(handler, plugin)
+    house.parts.worker._random = lambda: 0.0  # tried again at once
+    return handler
+
+
+@pytest_asyncio.fixture
+async def program(house: House, owner: Owner) -> httpx.AsyncClient:
+    return await _program(house, owner)
+
+
+async def _program(house: House, owner: Owner, *scopes: str) -> httpx.AsyncClient:
+    body = {"name": "Kitchen", "scopes": list(scopes) or ["jobs"]}
+    made = (await owner.client.post("/v1/tokens", json=body)).raise_for_status().json()
+    return await house.client(Authorization=f"Bearer {made['token']}")
+
+
+async def _add(program: httpx.AsyncClient, payload: Any = None, **more: Any) -> str:
+    answer = await program.post("/addJob", json={"handler": "scripted", "payload": payload, **more})
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["message"] == "Job added successfully"
+    return str(answer.json()["jobId"])
+
+
+async def _ended(program: httpx.AsyncClient, id_: str) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        while True:
+            found: dict[str, Any] = (await program.get(f"/status/{id_}")).raise_for_status().json()
+            if found["status"] != "PENDING":
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def test_it_works_as_the_job_service_describes_itself(program: httpx.AsyncClient) -> None:
+    answer = await program.post("/addJob", json={"handler": "echo", "payload": {"order": 17}})
+    assert answer.status_code == 202
+    id_ = answer.json()["jobId"]
+    await _ended(program, id_)
+
+    statuses = (await program.get("/status", params={"count": 10, "status_type": "SUCCESS"})).json()
+
+    assert statuses["message"] == "Job statuses fetched successfully"
+    (job,) = statuses["data"]["jobs"]
+    assert (job["id"], job["status"], job["numberOfAttempts"]) == (id_, "SUCCESS", 1)
+    assert job["timestamp"].endswith("+00:00")
+    assert statuses["data"]["total_jobs_returned"] == 1
+    assert (await program.get("/status", params={"status_type": "FAILED"})).json()["data"]["jobs"] == []
+
+
+async def test_what_fails_for_now_is_tried_three_times_more_and_each_try_is_shown(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    id_ = await _add(program, {"answers": ["retry"]})
+
+    job = await _ended(program, id_)
+
+    assert (job["status"], job["state"], job["numberOfAttempts"]) == ("FAILED", "dead", 4)
+    assert job["reason"] == "given up after 4 attempts: not now"
+    assert [(attempt["number"], attempt["outcome"]) for attempt in job["attempts"]] == [
+        (1, "retry"),
+        (2, "retry"),
+        (3, "retry"),
+        (4, "dead"),
+    ]
+    assert [given.id for given in scripted.given] == [id_] * 4
+
+
+async def test_what_fails_for_good_is_tried_once(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    job = await _ended(program, await _add(program, {"answers": ["never"]}))
+
+    assert (job["status"], job["numberOfAttempts"], job["reason"]) == ("FAILED", 1, "no")
+
+
+async def test_a_clients_jobs_are_done_one_after_another_and_many_clients_at_once(house: House, owner: Owner, scripted: Scripted) -> None:
+    clients = [await _program(house, owner) for _ in range(3)]
+    scripted.gate = asyncio.Event()
+    ids = [await _add(client, {"number": number}) for number in range(3) for client in clients]
+
+    async with asyncio.timeout(20):
+        while len(scripted.given) < 3:
+            await asyncio.sleep(0.01)
+    assert len(scripted.under_way) == len(set(scripted.under_way)) == 3
+    scripted.gate.set()
+    for client, id_ in zip(clients * 3, ids, strict=True):
+        await _ended(client, id_)
+
+    assert set(scripted.most.values()) == {1}
+    for lane in scripted.most:
+        assert [job.payload["number"] for job in scripted.given if job.lane == lane] == [0, 1, 2]
+
+
+async def test_a_retry_keeps_its_place(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    first = await _add(program, {"answers": ["retry", "retry", "done"]})
+    second = await _add(program)
+    await _ended(program, second)
+
+    assert [job.id for job in scripted.given] == [first, first, first, second]
+
+
+async def test_the_same_key_gets_the_same_job_and_another_body_is_refused(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    body, key = {"handler": "scripted", "payload": {"n": 1}}, {"Idempotency-Key": "k"}
+    first, second = [await program.post("/addJob", json=body, headers=key) for _ in range(2)]
+    other = await program.post("/addJob", json={**body, "payload": {"n": 2}}, headers=key)
+    await _ended(program, first.json()["jobId"])
+
+    assert first.json() == second.json()
+    assert (other.status_code, other.json()["field"]) == (422, "Idempotency-Key")
+    assert len(scripted.given) == 1
+
+
+async def test_pages_follow_one_another_from_the_newest_on(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    ids = [await _add(program, {"answers": ["never"] if number % 2 else ["done"]}) for number in range(5)]
+    for id_ in ids:
+        await _ended(program, id_)
+
+    first = (await program.get("/status", params={"count": 3})).json()["data"]
+    second = (await program.get("/status", params={"count": 3, "before": first["next"]})).json()["data"]
+
+    assert [job["id"] for job in first["jobs"] + second["jobs"]] == ids[::-1]
+    assert [job["status"] for job in first["jobs"]] == ["SUCCESS", "FAILED", "SUCCESS"]
+    assert second["next"] == ""
+
+
+async def test_nobody_sees_the_jobs_of_another_account(program: httpx.AsyncClient, house: House, scripted: Scripted) -> None:
+    id_ = await _add(program)
+    other = await _program(house, await new_owner(house, "other@example.com"))
+
+    assert (await other.get(f"/status/{id_}")).status_code == 404
+    assert (await other.get("/status")).json()["data"]["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"handler": "nobody"}, "handler"), ({"handler": "echo", "priority": 7}, "priority"), ({"handler": "echo", "lane": "a\nb"}, "lane")],
+)
+async def test_what_cannot_be_done_is_refused_with_a_sentence(program: httpx.AsyncClient, body: dict[str, Any], field: str) -> None:
+    refused = await program.post("/addJob", json=body)
+
+    assert (refused.status_code, refused.json()["field"]) == (422, field)
+    assert (await program.get("/status")).json()["data"]["jobs"] == []
+
+
+async def test_a_token_for_messages_is_none_for_jobs(house: House, owner: Owner) -> None:
+    program = await _program(house, owner, "publish", "consume")
+
+    assert (await program.post("/addJob", json={"handler": "echo"})).status_code == 403
+
+
+async def test_a_handler_that_raises_is_tried_again_and_the_others_go_on(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    broken = await _add(program, {"answers": ["nonsense"]}, lane="")
+    fine = await _add(program, lane="")
+
+    assert (await _ended(program, fine))["status"] == "SUCCESS"
+    job = await _ended(program, broken)
+    assert (job["status"], job["numberOfAttempts"]) == ("FAILED", 4)
+    assert "KeyError" in job["reason"]
