@@ -1,5 +1,5 @@
 // @ts-check
-/** The tokens with which an account's programs use the message queue: made, shown once, revoked. */
+/** The tokens with which an account's programs use the message queue and the job service: made, shown once, revoked. */
 
 import { fill, h, icon } from "./counter/dom.js";
 import { check, fault, faultLine, field, onSend } from "./counter/forms.js";
@@ -8,7 +8,7 @@ import { say } from "./page.js";
 /** @typedef {{id: string, name: string, scopes: string[], created_ms: number}} Token */
 /** @typedef {(method: string, path: string, body?: unknown) => Promise<any>} Api */
 
-const WORDS = { publish: "publishes", consume: "consumes" };
+const WORDS = { publish: "publishes", consume: "consumes", jobs: "gives jobs" };
 
 /** @param {Api} api @param {Token[]} tokens */
 export function tokensView(api, tokens) {
@@ -25,7 +25,7 @@ export function tokensView(api, tokens) {
   show(tokens);
   return h("section", { class: "card stack" },
     h("h2", {}, "Programs"),
-    h("p", { class: "muted" }, "A program publishes and consumes messages with a token of its own. ", h("a", { href: "/docs" }, "How that works"), "."),
+    h("p", { class: "muted" }, "A program publishes and consumes messages, or puts in jobs, with a token of its own. ", h("a", { href: "/docs" }, "How that works"), "."),
     list,
     made,
     newToken(api, made, draw));
@@ -34,7 +34,7 @@ export function tokensView(api, tokens) {
 /** @param {Api} api @param {HTMLElement} made @param {() => Promise<void>} draw */
 function newToken(api, made, draw) {
   const name = h("input", { name: "name", autocomplete: "off", maxLength: 80 });
-  const scopes = [check("Publish messages", { name: "publish", checked: true }), check("Consume messages", { name: "consume", checked: true })];
+  const scopes = [check("Publish messages", { name: "publish", checked: true }), check("Consume messages", { name: "consume", checked: true }), check("Put in jobs and see how they went", { name: "jobs" })];
   const form = h("form", { class: "stack" },
     field("What is it for?", name, { hint: "Such as “Kitchen printer”." }), ...scopes, faultLine(), h("button", { type: "submit", class: "button primary" }, "Make the token"));
   const details = h("details", { class: "account-change" }, h("summary", {}, "Make a token", icon("down")), form);
@@ -65,7 +65,7 @@ function secret(token) {
 /** @param {Api} api @param {Token} token @param {() => Promise<void>} draw */
 function row(api, token, draw) {
   const made = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }).format(token.created_ms);
-  const may = token.scopes.map((scope) => WORDS[/** @type {keyof typeof WORDS} */ (scope)]).join(" and ");
+  const may = token.scopes.map((scope) => WORDS[/** @type {keyof typeof WORDS} */ (scope)]).join(", ");
   const revoke = h("button", { type: "button", class: "button small-button", onclick: () => void ask() }, "Revoke");
   const trouble = h("p", { class: "error", role: "alert" });
   let sure = false;
