@@ -92,18 +92,20 @@ _AT_MOST = (
     # A job whose lease ends while its notifier still works is done twice.
     ("smtp_deadline_seconds", "job_lease_seconds"),
     ("notifier_deadline_seconds", "job_lease_seconds"),
-    ("job_service_seconds", "job_lease_seconds"),
 )
 """Pairs of settings of which the first must not be larger than the second."""
+_OF_SERVICE = ("job_service_seconds", "job_lease_seconds")
+"""The same, where a service is called at all."""
 
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def contradictions(chosen: Mapping[str, Any]) -> list[str]:
+    calls = chosen.get("job_service_url") or chosen.get("job_service_hosts")
     faults = [
         f"{low}: is {short(chosen[low])}, larger than {high}, which is {short(chosen[high])}; lower the one or raise the other"
-        for low, high in _AT_MOST
+        for low, high in (*_AT_MOST, *((_OF_SERVICE,) if calls else ()))
         if low in chosen and high in chosen and chosen[low] > chosen[high]
     ]
     if chosen.get("smtp_url") and not chosen.get("mail_from", "-"):

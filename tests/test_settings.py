@@ -353,3 +353,20 @@ def test_whatever_a_file_holds_gives_settings_or_one_refusal(text: bytes) -> Non
         assert refusal.message.startswith("mine.toml: is not a TOML file")
     else:
         outcome(own, {})
+
+
+def test_how_long_a_service_may_take_matters_where_one_is_called() -> None:
+    short = {"job_lease_seconds": 4.0, "notifier_deadline_seconds": 2.0, "smtp_deadline_seconds": 2.0}
+
+    assert Settings.defaults(**short).job_service_seconds > 4
+    with pytest.raises(BadSettings, match="job_service_seconds: is 15.0, larger than job_lease_seconds"):
+        Settings.defaults(**short, job_service_url="https://work.example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("job_service_url", "work.example.com"), ("job_service_url", "ftp://work.example.com"), ("outbound_networks", ["home"])],
+)
+def test_what_is_no_service_and_no_network_is_named(name: str, value: object) -> None:
+    with pytest.raises(BadSettings, match=f"^{name}: "):
+        Settings.defaults(**{name: value})
