@@ -359,7 +359,7 @@ def test_how_long_a_service_may_take_matters_where_one_is_called() -> None:
     short = {"job_lease_seconds": 4.0, "notifier_deadline_seconds": 2.0, "smtp_deadline_seconds": 2.0}
 
     assert Settings.defaults(**short).job_service_seconds > 4
-    with pytest.raises(BadSettings, match="job_service_seconds: is 15.0, larger than job_lease_seconds"):
+    with pytest.raises(BadSettings, match=r"job_service_seconds: is 15\.0, larger than job_lease_seconds"):
         Settings.defaults(**short, job_service_url="https://work.example.com")
 
 
