@@ -270,3 +270,17 @@ create table if not exists receipts (
     body text not null
 );
 create index if not exists receipts_account on receipts (account_id);
+
+-- A queue from which nothing is taken until an operator says so.
+create table if not exists paused_queues (
+    queue text primary key,
+    since_ms bigint not null
+);
+
+-- What the operator was told is wrong, until it is right again.
+create table if not exists alarms (
+    name text primary key,
+    since_ms bigint not null,
+    told_ms bigint not null,
+    figure bigint not null
+);

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from realtime import web
 from realtime.accounts import Accounts
+from realtime.alarms import Alarms
 from realtime.broker import Broker, NoBroker, PostgresBroker, Reached, ValkeyBroker
 from realtime.clerk import Clerk, Tasks
 from realtime.closing import Closing
@@ -26,6 +27,8 @@ from realtime.live import Live
 from realtime.messaging import Messaging
 from realtime.model import Event
 from realtime.operations import installation, services
+from realtime.operations.changes import DELIVERIES
+from realtime.oversight import Oversight
 from realtime.passwords import Passwords
 from realtime.programs import Programs
 from realtime.reception import Reception
@@ -135,6 +138,8 @@ class Parts:
         self.programs = Programs(storage, now_ms)
         self.worker = Worker(settings, storage, registry, now_ms)
         self.jobs = JobService(settings, storage, registry, now_ms, self._added)
+        self.oversight = Oversight(storage, registry, now_ms, self._free)
+        self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
         self.hub = Hub(
             soft_bytes=settings.soft_backlog_bytes,
@@ -153,8 +158,15 @@ class Parts:
     def _work(self, queue: str) -> None:
         if queue == services.QUEUE:
             self.worker.wake()
+        elif queue == DELIVERIES:
+            self.courier.wake()
         else:
             self.messaging.wake(queue)
+
+    def _free(self, queue: str) -> None:
+        """Something of a queue can be taken, here and in every other process."""
+        self._work(queue)
+        self.broker.tell_work(queue)
 
     async def _settled(self, store_id: str) -> None:
         await self.closing.settled(store_id)
@@ -165,6 +177,7 @@ class Parts:
         if self.settings.run_jobs:
             self.beside.keep("worker", self.worker.run)
         self.beside.keep("closing", self.closing.run)
+        self.beside.keep("alarms", self.alarms.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
         self.beside.keep("fresh codes", lambda: self.live.keep_codes_fresh(CODES_LOOKED_AT_S))
@@ -244,6 +257,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 messaging=parts.messaging,
                 programs=parts.programs,
                 jobs=parts.jobs,
+                oversight=parts.oversight,
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,

@@ -105,6 +105,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     job_retries: Annotated[int, Meta(ge=0, le=100)]
     outbound_networks: list[str]
 
+    operator_token: Secret
+    metrics_token: Secret
+    alarm_to: list[str]
+    alarm_dead_letters: Annotated[int, Meta(ge=0, le=1_000_000)]
+    alarm_backlog_seconds: Annotated[int, Meta(ge=0, le=1_000_000)]
+    alarm_failed_reports: Annotated[int, Meta(ge=0, le=1_000_000)]
+    alarm_missed_deletions: Annotated[int, Meta(ge=0, le=1_000_000)]
+    alarm_deletion_hours: Annotated[float, Meta(gt=0, le=1000)]
+    alarm_repeat_hours: Annotated[float, Meta(gt=0, le=1000)]
+
     notes: tuple[str, ...] = ()
     """What was understood differently than it was said; the runner logs them."""
 

@@ -61,6 +61,10 @@ def urls(chosen: dict[str, Any]) -> list[str]:
     for network in chosen.get("outbound_networks", []):
         if not _is_network(network):
             faults.append(f'outbound_networks: {short(network)} is not an address or a network; write one such as "10.0.0.0/8"')
+    for recipient in chosen.get("alarm_to", []):
+        notifier, colon, address = recipient.partition(":")
+        if not (colon and notifier.strip() and address.strip()):
+            faults.append(f'alarm_to: {short(recipient)} names no notifier or nobody; write for example "email:ops@example.com"')
     return faults
 
 
@@ -119,11 +123,12 @@ def contradictions(chosen: Mapping[str, Any]) -> list[str]:
         faults.append("mail_from: is not an e-mail address; write one such as queue@example.com")
     if (region := chosen.get("phone_region")) and not _is_region(region):
         faults.append(f'phone_region: {short(region)} is no country; write one such as "DE", or leave it empty')
-    if 0 < len(chosen.get("secret_key", "")) < 32:
-        faults.append(
-            "secret_key: is shorter than 32 characters; make one with"
-            ' `python3 -c "import secrets; print(secrets.token_urlsafe(32))"`, or leave it empty'
-        )
+    for name in ("secret_key", "operator_token", "metrics_token"):
+        if 0 < len(chosen.get(name, "")) < 32:
+            faults.append(
+                f"{name}: is shorter than 32 characters; make one with"
+                ' `python3 -c "import secrets; print(secrets.token_urlsafe(32))"`, or leave it empty'
+            )
     return faults
 
 

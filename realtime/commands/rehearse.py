@@ -16,7 +16,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--speed", type=_above_zero, default=60.0, metavar="X", help="how many times faster than the clock it is played (60)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed plays the same evening (1)")
-    parser.add_argument("--url", type=_address, metavar="URL", help="a server that runs already; without, one is started")
+    parser.add_argument("--url", type=address, metavar="URL", help="a server that runs already; without, one is started")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -42,7 +42,7 @@ def _above_zero(text: str) -> float:
     return number
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
     parts = urlsplit(text)
     try:
         named = parts.hostname and (parts.port is None or parts.port > 0)

@@ -56,20 +56,33 @@ def redrive(queue: str, limit: int, now_ms: int, *, reason: str = "") -> Operati
         " order by died_ms, id limit $2 for update skip locked",
     )
     for store_id, id_, lane in sorted(rows, key=lambda row: (row[0], row[2])):  # lanes are held in one order by everybody
-        if lane:
-            yield from lanes.lock(store_id, queue, lane)
-        yield Statement(
-            "insert into jobs (store_id, id, queue, lane, place, head, priority, state, attempts, max_attempts, due_ms, ready_ms,"
-            " not_after_ms, created_ms, body, notifier, recipient, moment, blocks) select store_id, id, queue, lane, place,"
-            " case when lane = '' then 1 else 0 end, priority, 'waiting', 0, max_attempts, $3, $3, not_after_ms, created_ms, body,"
-            " notifier, recipient, moment, blocks from dead_jobs where store_id = $1 and id = $2",
-            (store_id, id_, now_ms),
-        )
-        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
-        yield from _leave(store_id, id_)
-        yield from lanes.demote(store_id, queue, lane)
-        yield from lanes.promote(store_id, queue, lane, now_ms)
+        yield from _put_back(store_id, id_, queue, lane, now_ms)
     return len(rows)
+
+
+def put_back(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
+    """`redrive` for one dead letter; False when there is none."""
+    look = "select queue, lane from dead_jobs where store_id = $1 and id = $2"
+    rows = yield Statement(look, (store_id, id_), f"{look} for update")
+    if rows:
+        yield from _put_back(store_id, id_, rows[0][0], rows[0][1], now_ms)
+    return bool(rows)
+
+
+def _put_back(store_id: str, id_: str, queue: str, lane: str, now_ms: int) -> Operation[None]:
+    if lane:
+        yield from lanes.lock(store_id, queue, lane)
+    yield Statement(
+        "insert into jobs (store_id, id, queue, lane, place, head, priority, state, attempts, max_attempts, due_ms, ready_ms,"
+        " not_after_ms, created_ms, body, notifier, recipient, moment, blocks) select store_id, id, queue, lane, place,"
+        " case when lane = '' then 1 else 0 end, priority, 'waiting', 0, max_attempts, $3, $3, not_after_ms, created_ms, body,"
+        " notifier, recipient, moment, blocks from dead_jobs where store_id = $1 and id = $2",
+        (store_id, id_, now_ms),
+    )
+    yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    yield from _leave(store_id, id_)
+    yield from lanes.demote(store_id, queue, lane)
+    yield from lanes.promote(store_id, queue, lane, now_ms)
 
 
 def let_go(store_id: str, id_: str, now_ms: int) -> Operation[bool]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from realtime.model import JobState
-from realtime.operations import lanes
+from realtime.operations import lanes, pauses
 from realtime.storage.statement import Operation, Row, Statement, changed
 
 PRIORITIES = 4
@@ -113,7 +113,7 @@ _CANDIDATES = (
     "select * from (" + _PICK + "state = 'leased' and leased_until_ms <= {now} order by leased_until_ms limit $4 {lock}) as l"
 ) + "".join(f" union all select * from ({_OF_PRIORITY.replace('{priority}', str(each))}) as p{each}" for each in range(PRIORITIES))
 _CLAIM = (
-    f"with picked as materialized (select * from ({_CANDIDATES}) as c limit $4)"
+    f"with picked as materialized (select * from ({_CANDIDATES}) as c where {pauses.NOT_PAUSED} limit $4)"
     " update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
     " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
     " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms"
@@ -288,13 +288,13 @@ def changed_under_lease(store_id: str, id_: str, lease: str, lease_ms: int, now_
 
 
 def next_ready_ms(queue: str) -> Operation[int | None]:
-    """When something of a queue can be claimed next: a head is ready, or a lease ends."""
+    """When something of a queue can be claimed next: a head is ready, or a lease ends. None while it is paused."""
     earliest = [
         f"select (select ready_ms from jobs where queue = $1 and state = 'waiting' and head = 1 and priority = {each} order by ready_ms limit 1)"
         for each in range(PRIORITIES)
     ]
     lease = "select (select leased_until_ms from jobs where queue = $1 and state = 'leased' order by leased_until_ms limit 1)"
-    rows = yield Statement(" union all ".join([*earliest, lease]), (queue,))
+    rows = yield Statement(f"select * from ({' union all '.join([*earliest, lease])}) as next where {pauses.NOT_PAUSED}", (queue,))
     return min((row[0] for row in rows if row[0] is not None), default=None)
 
 

@@ -14,6 +14,7 @@ from realtime.web import (
     api_accounts,
     api_jobs,
     api_messages,
+    api_operator,
     api_stores,
     api_tickets,
     endpoint,
@@ -40,6 +41,7 @@ _DESCRIBED = (
     *api_accounts.ENDPOINTS,
     *api_messages.ENDPOINTS,
     *api_jobs.ENDPOINTS,
+    *api_operator.ENDPOINTS,
     *health.ENDPOINTS,
 )
 ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))

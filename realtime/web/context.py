@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import Any
 
 from jinja2 import Environment
 from starlette.types import Scope
 
+from realtime.errors import NotSignedIn
 from realtime.settings import Settings
 from realtime.web import addresses
-from realtime.web.cases import Accounts, Closing, JobService, Lifecycle, Live, Messaging, Pings, Programs, Reception, Storage, Tasks
+from realtime.web.cases import (
+    Accounts,
+    Closing,
+    JobService,
+    Lifecycle,
+    Live,
+    Messaging,
+    Oversight,
+    Pings,
+    Programs,
+    Reception,
+    Storage,
+    Tasks,
+)
 from realtime.web.cookies import Cookies
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
@@ -28,6 +43,7 @@ class Context:
     messaging: Messaging
     programs: Programs
     jobs: JobService
+    oversight: Oversight
     live: Live
     storage: Storage
     lifecycle: Lifecycle
@@ -43,6 +59,15 @@ class Context:
     readiness: Readiness = field(default_factory=Readiness)
     sessions: set[Any] = field(default_factory=set)
     """Every live socket of this process, as a `Session`."""
+
+    def operator(self, token: str, address: str) -> None:
+        """Whoever asks must be this installation's operator. Raises: NotSignedIn, TooMany."""
+        known = self.settings.operator_token
+        if not known:
+            raise NotSignedIn("This installation has no operator yet. Whoever runs it chooses the setting operator_token.")
+        if not compare_digest(known.encode(), token.encode("utf-8", "replace")):
+            self.limits.operator(address)
+            raise NotSignedIn("This is not the operator's token.")
 
     def end_sessions(self, account_id: str) -> None:
         """Close the live sockets of an account that signed out somewhere; browsers that are still signed in come back at once."""

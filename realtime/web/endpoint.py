@@ -45,6 +45,8 @@ class Auth(Enum):
     """Bearer ticket token, or the ticket cookie."""
     PROGRAM = auto()
     """Bearer token that an account made for a program; or the account's own access token."""
+    OPERATOR = auto()
+    """Bearer token of the settings: this installation's operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "code": Parameter("^[A-Za-z0-9_.-]{1,64}$", "What the QR code's link ends in.", "k3v9x2m4p7qa.Zm9vYmFyYmF6cXV4MTIzNA", NotFound),
     "token_id": Parameter("^[0-9a-f]{12}$", "The token's id, not its secret.", "0d6c1f4be2a9", NotFound),
     "job_id": Parameter("^[0-9]{1,19}$", "The job's id.", "1882668100000000017", NotFound),
+    "owner": Parameter("^[A-Za-z0-9_-]{1,80}$", "The store or account that a job belongs to.", "k3v9x2m4p7qa", NotFound),
+    "any_job": Parameter("^[A-Za-z0-9_-]{1,160}$", "The job's id.", "k3v9x2m4p7qa-12-0", NotFound),
     "version": Parameter("^[A-Za-z0-9_-]{1,64}$", "Which picture.", "a1b2c3d4e5f6", NotFound),
 }
 _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETERS.items()}
@@ -210,7 +214,10 @@ class Resource:
         path = _path(scope)
         tickets: tuple[str, ...] = ()
         program = ""
-        if endpoint.auth is Auth.PROGRAM:
+        if endpoint.auth is Auth.OPERATOR:
+            account_id = ""
+            self.context.operator(bearer(scope) or "", addresses.client(scope))
+        elif endpoint.auth is Auth.PROGRAM:
             account_id, program = await self._program(endpoint, bearer(scope) or "")
         else:
             account_id, tickets = self._who(endpoint, scope)

@@ -68,6 +68,7 @@ class Limits:
         self._mail_asks = Buckets(sign_ins, sign_ins, clock)
         self._mails = Buckets(1 / 12, 5, clock)
         self._joins = Buckets(joins, joins, clock)
+        self._operators = Buckets(sign_ins, sign_ins, clock)
         self._links = Buckets(sign_ins * 3, sign_ins * 3, clock)
 
     @classmethod
@@ -94,6 +95,10 @@ class Limits:
     def may_mail(self, email: str) -> bool:
         """Whether one more mail may go there: five at once, then five an hour. The asker is not told, so nobody learns who has an account."""
         return self._mails.wait(email.strip().lower()[:254]) == 0
+
+    def operator(self, address: str) -> None:
+        """A wrong operator's token. Raises: TooMany."""
+        self._operators.take(address)
 
     def use_link(self, address: str) -> None:
         """A secret out of a mail is tried. Raises: TooMany."""

@@ -58,6 +58,9 @@ EXAMPLES: Mapping[str, Any] = {
     "PublishMany": {"messages": [{"message": {"order": 17}}, {"message": {"order": 18}}]},
     "AcknowledgeMany": {"messages": [{"cid": "1", "id": "1882668100000000017"}]},
     "AddJob": {"payload": {"order": 17}, "handler": "echo"},
+    "RedriveQueue": {"queue": "deliveries", "limit": 10},
+    "PurgeQueue": {"queue": "deliveries", "older_than": 86_400},
+    "PauseQueue": {"queue": "service"},
     "Redrive": {"queue": "default", "limit": 10},
     "Change": {"cid": "1", "id": "1882668100000000017", "vt": 60},
     "TradeTicket": {"token": "k3v9x2m4p7qa.12.Zm9vYmFyYmF6cXV4MTIzNA"},
@@ -105,6 +108,7 @@ def _schemes(cookies: Cookies) -> dict[str, Any]:
         "session": {"type": "apiKey", "in": "cookie", "name": cookies.session, "description": "The refresh cookie of POST /v1/login."},
         "ticket": {"type": "http", "scheme": "bearer", "description": "The token that POST /v1/tickets answers with."},
         "program": {"type": "http", "scheme": "bearer", "description": "A token of POST /v1/tokens, or the owner's access token."},
+        "operator": {"type": "http", "scheme": "bearer", "description": "The setting operator_token of this installation."},
         "ticket_cookie": {"type": "apiKey", "in": "cookie", "name": cookies.tickets, "description": "Set by joining or trading."},
     }
 
@@ -117,6 +121,7 @@ _SECURITY: Mapping[Auth, list[dict[str, list[str]]]] = {
     Auth.SESSION_IF_GIVEN: [{"session": []}, {}],
     Auth.TICKET: [{"ticket": []}, {"ticket_cookie": []}],
     Auth.PROGRAM: [{"program": []}],
+    Auth.OPERATOR: [{"operator": []}],
 }
 
 
@@ -179,17 +184,17 @@ def errors_of(endpoint: Endpoint) -> list[type[NowServingError]]:
     """Everything that can go wrong at an endpoint."""
     found: list[type[NowServingError]] = [PARAMETERS[name].missing for name in endpoint.parameters]
     found += endpoint.errors
-    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET, Auth.PROGRAM}:
+    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET, Auth.PROGRAM, Auth.OPERATOR}:
         found.append(NotSignedIn)
     if endpoint.auth is Auth.PROGRAM or (endpoint.auth is Auth.OWNER and "store_id" in endpoint.parameters):
         found.append(NotAllowed)
-    if endpoint.method not in SAFE and endpoint.auth not in {Auth.OWNER, Auth.PROGRAM}:
+    if endpoint.method not in SAFE and endpoint.auth not in {Auth.OWNER, Auth.PROGRAM, Auth.OPERATOR}:
         found.append(CrossSite)
     if endpoint.request is not None:
         found += [BadMessage, TooLarge, WrongContentType, InvalidInput]
     if endpoint.idempotent or endpoint.query is not None:
         found.append(InvalidInput)
-    if endpoint.limited:
+    if endpoint.limited or endpoint.auth is Auth.OPERATOR:
         found.append(TooMany)
     return [*dict.fromkeys([*found, Unexpected, Unavailable])]
 

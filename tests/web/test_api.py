@@ -15,7 +15,7 @@ from tests.web.conftest import HOST, PASSWORD, House, Owner, join, new_owner
 
 
 def fill(path: str, store_id: str) -> str:
-    return path.format(store_id=store_id, queue="A", ticket=1, code="a.b", version="v", token_id="0" * 12)
+    return path.format(store_id=store_id, queue="A", ticket=1, code="a.b", version="v", token_id="0" * 12, owner="o", any_job="j")
 
 
 async def test_a_store_is_opened_and_its_owner_is_signed_in(house: House) -> None:

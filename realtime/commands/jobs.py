@@ -1,0 +1,191 @@
+"""`nowserving jobs`: what stands in the queues of a running server, and what may be done about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from realtime.commands.rehearse import address
+from realtime.errors import CannotStart
+from realtime.settings import Settings
+
+SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, redrive, purge, pause, resume."
+STATES = ("ready", "deferred", "behind", "held", "in_flight", "dead", "ended")
+PATIENCE_S = 30.0
+
+Ask = Callable[..., Any]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this command."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="as JSON instead of words")
+    shared.add_argument("--url", type=address, metavar="URL", help="the server (this machine's, at the port of the settings)")
+    # Called through the command line, an action is required; the parser's own default keeps `list`.
+    actions = parser.add_subparsers(metavar="action", dest="action", required=True)
+
+    def action(name: str, sentence: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=sentence, description=sentence, parents=[shared])
+
+    listed = action("list", "Every queue in figures; with --state the jobs that stand there.")
+    listed.add_argument("--state", choices=STATES, help="list the jobs of this standing")
+    listed.add_argument("--queue", default="", metavar="QUEUE", help="only this queue's")
+    listed.add_argument("--owner", default="", metavar="OWNER", help="only those of this store or account")
+    listed.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    for name, sentence in (
+        ("show", "One job with its attempts."),
+        ("retry", "Let a job be tried now; a dead letter goes back to its place."),
+        ("cancel", "End a job that nobody holds, or delete a dead letter."),
+    ):
+        one = action(name, sentence)
+        one.add_argument("owner", help="the store or account, as `list` shows it")
+        one.add_argument("id", help="the job's id")
+    for name, sentence in (("redrive", "Put a queue's dead letters back."), ("purge", "Delete a queue's dead letters.")):
+        many = action(name, sentence)
+        many.add_argument("queue", help="the queue, as `list` shows it")
+        many.add_argument("--limit", type=int, default=100, metavar="N", help="the oldest so many (100)")
+        if name == "redrive":
+            many.add_argument("--reason", default="", metavar="TEXT", help="only those whose reason begins so")
+        else:
+            many.add_argument("--older-than", type=int, default=0, metavar="SECONDS", help="only those that died longer ago (0)")
+    for name, sentence in (("pause", "Take nothing from a queue any more."), ("resume", "Take from it again.")):
+        action(name, sentence).add_argument("queue", help="the queue, as `list` shows it")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Returns 0, or 1 when the server refused. Raises: CannotStart."""
+    settings = Settings.load(os.environ, arguments.settings)
+    if not settings.operator_token:
+        raise CannotStart("operator_token is not set. Set it for the server and here, to the same text of at least 32 characters.")
+    base = arguments.url or f"http://127.0.0.1:{settings.port}"
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        return request(base, settings.operator_token, method, path, body)
+
+    try:
+        answer, words = _ACTIONS[arguments.action](ask, arguments)
+    except Refusal as error:
+        print(json.dumps(error.problem) if arguments.json else error, file=sys.stderr)
+        return 1
+    print(json.dumps(answer, indent=2) if arguments.json else words)
+    return 0
+
+
+class Refusal(Exception):
+    """The server said no, in a sentence."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        self.problem = problem
+        super().__init__(problem.get("detail") or problem.get("title") or "The server refused.")
+
+
+def request(base: str, token: str, method: str, path: str, body: Any = None) -> Any:
+    """The server's answer. Raises: Refusal, CannotStart when nobody answers."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    asked = urllib.request.Request(base + path, data, headers, method=method)  # noqa: S310 - http or https, as checked
+    try:
+        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:  # noqa: S310 - as above
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        try:
+            raise Refusal(json.load(error)) from None
+        except ValueError:
+            raise CannotStart(f"{base} answered {error.code}, but not like nowserving.") from None
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"Nobody answers as nowserving at {base}. Start the server, or name another with --url.") from error
+
+
+def _list(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    if not arguments.state:
+        found = ask("GET", "/v1/operator")
+        return found, _overview(found, arguments.queue)
+    wanted = {"state": arguments.state, "queue": arguments.queue, "owner": arguments.owner, "limit": arguments.limit}
+    found = ask("GET", "/v1/operator/jobs?" + urlencode({name: value for name, value in wanted.items() if value}))
+    rows = [("owner", "id", "queue", "lane", "tries", "by", "last outcome")]
+    rows += [
+        (job["owner"], job["id"], job["queue"], job["lane"], str(job["attempts"]), job["notifier"], job["outcome"]) for job in found["jobs"]
+    ]
+    more = "\nThere are more; ask with a larger --limit." if found["more"] else ""
+    return found, (table(rows) if found["jobs"] else f"No job is {arguments.state.replace('_', ' ')}.") + more
+
+
+def _overview(found: dict[str, Any], queue: str) -> str:
+    columns = ("queue", "ready", "deferred", "behind", "held", "in_flight", "dead", "blocked_lanes")
+    rows = [(*(name.replace("_", " ") for name in columns), "oldest ready", "")]
+    for each in found["queues"]:
+        if queue in ("", each["queue"]):
+            age = f"{each['oldest_ready_seconds']:.0f} s" if each["ready"] else ""
+            rows.append((*(str(each[name]) for name in columns), age, "paused" if each["paused_ms"] else ""))
+    lines = [table(rows) if len(rows) > 1 else "Nothing waits, nothing is dead."]
+    lines += [f"Alarm since {_clock(alarm['since_ms'])}: {alarm['text']}" for alarm in found["alarms"]]
+    return "\n".join(lines)
+
+
+def _show(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    found = ask("GET", _job(arguments))
+    lines = [f"{name.replace('_', ' ')}: {_value(name, value)}" for name, value in found["job"].items() if value not in ("", 0, False)]
+    for each in found["attempts"]:
+        said = f"{each['outcome'] or 'under way'}{': ' + each['detail'] if each['detail'] else ''}"
+        lines.append(f"  attempt {each['number']} at {_clock(each['started_ms'])} by {each['worker'] or '-'}: {said}")
+    return found, "\n".join(lines)
+
+
+def _one(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    found = ask("POST", f"{_job(arguments)}/{arguments.action}")
+    return found, {"retry": "It is tried now.", "cancel": "It is over."}[arguments.action]
+
+
+def _many(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    body = {"queue": arguments.queue, "limit": arguments.limit}
+    if arguments.action == "redrive":
+        body |= {"reason": arguments.reason}
+    else:
+        body |= {"older_than": arguments.older_than}
+    found = ask("POST", f"/v1/operator/{arguments.action}", body)
+    jobs = "1 dead letter" if found["count"] == 1 else f"{found['count']} dead letters"
+    return found, f"{jobs} {'put back' if arguments.action == 'redrive' else 'deleted'}."
+
+
+def _queue(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    found = ask("POST", f"/v1/operator/{arguments.action}", {"queue": arguments.queue})
+    state = "paused" if arguments.action == "pause" else "at work"
+    return found, f"{arguments.queue} is {state}{'' if found['changed'] else ' already'}."
+
+
+_ACTIONS: dict[str, Callable[[Ask, argparse.Namespace], tuple[Any, str]]] = {
+    "list": _list,
+    "show": _show,
+    "retry": _one,
+    "cancel": _one,
+    "redrive": _many,
+    "purge": _many,
+    "pause": _queue,
+    "resume": _queue,
+}
+
+
+def _job(arguments: argparse.Namespace) -> str:
+    return f"/v1/operator/jobs/{quote(arguments.owner, safe='')}/{quote(arguments.id, safe='')}"
+
+
+def _value(name: str, value: Any) -> str:
+    return _clock(value) if name.endswith("_ms") else str(value)
+
+
+def _clock(at_ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need to be."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -1,0 +1,139 @@
+"""Alarms: what is wrong, since when, and whom it is told; once, however many processes look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from realtime.model import Delivery
+from realtime.operations.changes import owe
+from realtime.storage.statement import Operation, Statement
+
+OWNER = "account-operator"
+"""Whose the deliveries are: no account's, and forgotten like one's."""
+DEAD_LETTERS, BACKLOG, REPORTS, DELETIONS = "dead_letters", "backlog_age", "failed_reports", "missed_deletions"
+
+
+class Figures(Struct, frozen=True):
+    """What alarms are about. Each is 0 when all is well."""
+
+    dead_letters: int
+    backlog_seconds: int
+    """How long the job that is ready has waited that waited longest, of queues that are not paused and that this installation works on."""
+    failed_reports: int
+    """Closed stores whose report could not be delivered, or goes to nobody."""
+    missed_deletions: int
+    """Stores that should have been closed and deleted and were not."""
+
+
+def figures(queues: Sequence[str], late_ms: int, now_ms: int) -> Operation[Figures]:
+    """Look.
+
+    Args:
+        queues: those that somebody here must work on.
+        late_ms: how long after its closing time a store may take to be closed, and after its report to be deleted.
+    """
+    (dead,) = (yield Statement("select count(*) from dead_jobs"))[0]
+    oldest = now_ms
+    for queue in queues:
+        rows = yield Statement(
+            "select min(ready_ms) from jobs where queue = $1 and state = 'waiting' and head = 1"
+            " and not exists (select 1 from paused_queues where queue = $1)",
+            (queue,),
+        )
+        oldest = min(oldest, rows[0][0] or now_ms)
+    (reports,) = (
+        yield Statement(
+            f"select count(*) from stores s where s.state = 'reported' and {_UNFINISHED} and (exists ({_REPORT} and j.state = 'dead')"
+            f" or not exists ({_REPORT}))"
+        )
+    )[0]
+    (missed,) = (
+        yield Statement(
+            f"select count(*) from stores s where {_UNFINISHED} and ((s.state <> 'open' and s.state <> 'reported' and s.closed_ms < $1)"
+            " or (s.state = 'open' and s.closes_ms < $1))",
+            (now_ms - late_ms,),
+        )
+    )[0]
+    return Figures(dead, (now_ms - oldest) // 1000, reports, missed)
+
+
+_UNFINISHED = "s.state <> 'purged'"
+_REPORT = "select 1 from jobs j where j.store_id = s.id and j.needs_report = 1"
+
+
+class Raised(Struct, frozen=True):
+    name: str
+    figure: int
+    since_ms: int
+
+    @property
+    def text(self) -> str:
+        return sentence(self.name, self.figure)
+
+
+def raised() -> Operation[list[Raised]]:
+    """What is wrong now, as far as anybody has looked."""
+    rows = yield Statement("select name, figure, since_ms from alarms order by since_ms, name")
+    return [Raised(*row) for row in rows]
+
+
+def sentence(name: str, figure: int) -> str:
+    """What the operator reads."""
+    one = figure == 1
+    return {
+        DEAD_LETTERS: f"{figure} {'job was given up and waits' if one else 'jobs were given up and wait'} for a decision.",
+        BACKLOG: f"A job has been ready for {_long(figure)} and nobody has taken it.",
+        REPORTS: f"The report of {figure} closed {'store' if one else 'stores'} could not be delivered.",
+        DELETIONS: f"The customers' data of {figure} closed {'store' if one else 'stores'} should have been deleted by now.",
+    }[name]
+
+
+def _long(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} seconds"
+    return f"{seconds // 60} minutes" if seconds < 7200 else f"{seconds // 3600} hours"
+
+
+def look(wrong: dict[str, int], to: Sequence[tuple[str, str]], again_ms: int, link: str, now_ms: int) -> Operation[int]:
+    """Remember what is wrong now, and owe the operator a message for what is new, lasts for long, or is over. Returns how many are owed.
+
+    Args:
+        wrong: the figure of each alarm that is above its threshold.
+        to: notifier and recipient of each message.
+        again_ms: after so long an alarm that lasts is told again.
+    """
+    owed = 0
+    known = {each.name: each for each in (yield from raised())}
+    for name, figure in sorted(wrong.items()):
+        told = yield Statement(
+            "insert into alarms (name, since_ms, told_ms, figure) values ($1, $2, $2, $3) on conflict (name) do update"
+            " set told_ms = excluded.told_ms, figure = excluded.figure where alarms.told_ms <= $4 returning since_ms",
+            (name, now_ms, figure, now_ms - again_ms),
+        )
+        if told:
+            owed += yield from _owe(name, sentence(name, figure), told[0][0], to, link, now_ms)
+        elif name in known and known[name].figure != figure:
+            yield Statement("update alarms set figure = $2 where name = $1", (name, figure))
+    for name in known.keys() - wrong.keys():
+        over = yield Statement("delete from alarms where name = $1 returning since_ms", (name,))
+        if over:
+            owed += yield from _owe(f"{name}-over", _over(name), over[0][0], to, link, now_ms)
+    return owed
+
+
+def _over(name: str) -> str:
+    return {
+        DEAD_LETTERS: "There are no longer too many dead letters.",
+        BACKLOG: "The backlog has been worked off.",
+        REPORTS: "Every closed store's report is on its way or delivered.",
+        DELETIONS: "Every closed store's data that had to be deleted is deleted.",
+    }[name]
+
+
+def _owe(name: str, text: str, since_ms: int, to: Sequence[tuple[str, str]], link: str, now_ms: int) -> Operation[int]:
+    said = f"{text} {link}" if link else text
+    body: dict[str, str | int | bool] = {"subject": f"nowserving: {text}", "text": said, "alarm": name, "since_ms": since_ms}
+    deliveries = [Delivery(notifier, recipient, "alarm", body) for notifier, recipient in to]
+    return (yield from owe(OWNER, f"{name}-{now_ms}", deliveries, now_ms))

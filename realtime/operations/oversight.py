@@ -1,0 +1,252 @@
+"""The queues as an operator sees them: how much stands where, single jobs with their attempts, and what may be done to one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from realtime.operations import dead, queue
+from realtime.operations.changes import HELD_MS
+from realtime.storage.statement import Operation, Row, Statement
+
+
+class Standing(StrEnum):
+    """Where a job stands; `JobState`, told apart further."""
+
+    READY = "ready"
+    DEFERRED = "deferred"
+    """Not due yet."""
+    BEHIND = "behind"
+    """Not first in its lane."""
+    HELD = "held"
+    """Waits until its owner has confirmed their address."""
+    IN_FLIGHT = "in_flight"
+    DEAD = "dead"
+    ENDED = "ended"
+    """Done, expired or cancelled."""
+
+
+class Backlog(Struct, frozen=True, kw_only=True):
+    """One queue in figures."""
+
+    queue: str
+    ready: int = 0
+    deferred: int = 0
+    behind: int = 0
+    held: int = 0
+    in_flight: int = 0
+    dead: int = 0
+    oldest_ready_ms: int = 0
+    """Since when the longest waiting job could have been claimed; 0: none can."""
+    blocked_lanes: int = 0
+    paused_ms: int = 0
+    """Since when it is paused; 0: it is not."""
+
+
+HEADS = (
+    "select queue, count(case when ready_ms <= $1 then 1 end), count(case when ready_ms > $1 and ready_ms < $2 then 1 end),"
+    " count(case when ready_ms >= $2 then 1 end), min(case when ready_ms <= $1 then ready_ms end)"
+    " from jobs where state = 'waiting' and head = 1 group by queue"
+)
+BEHIND = (
+    "select queue, count(*) from jobs where lane <> '' and state in ('waiting', 'leased') and state = 'waiting' and head = 0 group by queue"
+)
+IN_FLIGHT = "select queue, count(*) from jobs where state = 'leased' group by queue"
+DEAD = "select queue, count(*) from dead_jobs group by queue"
+BLOCKED = "select queue, count(*) from (select distinct store_id, queue, lane from dead_jobs where blocks = 1) as lanes group by queue"
+# A report stays among the jobs of its store. SQLite takes the tables of a cross join in this order.
+REPORTS = (
+    "select j.queue, count(*) from stores s cross join jobs j where s.state <> 'purged' and s.closed_ms > 0 and j.store_id = s.id"
+    " and j.state = 'dead' and j.needs_report = 1 group by j.queue"
+)
+COUNTS = (HEADS, BEHIND, IN_FLIGHT, DEAD, BLOCKED, REPORTS)
+
+
+def backlogs(now_ms: int) -> Operation[list[Backlog]]:
+    """Every queue that holds anything pending or dead, or is paused, by name. Costs what is pending, not what has ended."""
+    found: dict[str, dict[str, int]] = {}
+    for name, ready, deferred, held, oldest in (yield Statement(HEADS, (now_ms, HELD_MS))):
+        found[name] = {"ready": ready, "deferred": deferred, "held": held, "oldest_ready_ms": oldest or 0}
+    for field, sql in (("behind", BEHIND), ("in_flight", IN_FLIGHT), ("dead", DEAD), ("blocked_lanes", BLOCKED), ("dead", REPORTS)):
+        for name, count in (yield Statement(sql)):
+            of_queue = found.setdefault(name, {})
+            of_queue[field] = of_queue.get(field, 0) + count
+    for name, since_ms in (yield Statement("select queue, since_ms from paused_queues")):
+        found.setdefault(name, {})["paused_ms"] = since_ms
+    return [Backlog(queue=name, **figures) for name, figures in sorted(found.items())]
+
+
+class Seen(Struct, frozen=True):
+    """A job as an operator sees it: never what it says, and nobody's address in full."""
+
+    owner: str
+    id: str
+    queue: str
+    lane: str
+    standing: Standing
+    state: str
+    attempts: int
+    due_ms: int
+    leased_until_ms: int
+    worker: str
+    outcome: str
+    created_ms: int
+    ended_ms: int
+    notifier: str
+    recipient: str
+    moment: str
+    needs_report: bool
+    bytes: int
+
+
+_LIVE = (
+    "select store_id, id, queue, lane, state, head, attempts, due_ms, leased_until_ms, worker, outcome, created_ms, ended_ms, notifier,"
+    " recipient, moment, needs_report, length(body) from jobs"
+)
+_BURIED = (
+    "select store_id, id, queue, lane, 'dead', 0, attempts, 0, 0, '', outcome, created_ms, died_ms, notifier,"
+    " recipient, moment, 0, length(body) from dead_jobs"
+)
+_ORDER = "order by queue, priority, ready_ms, id"
+# What each standing means, how its list is sorted, and which of the list's own parameters it uses.
+_WHERE = {
+    Standing.READY: ("state = 'waiting' and head = 1 and ready_ms <= {now}", _ORDER),
+    Standing.DEFERRED: ("state = 'waiting' and head = 1 and ready_ms > {now} and ready_ms < {held}", _ORDER),
+    Standing.HELD: ("state = 'waiting' and head = 1 and ready_ms >= {held}", _ORDER),
+    Standing.BEHIND: (
+        "lane <> '' and state in ('waiting', 'leased') and state = 'waiting' and head = 0",
+        "order by store_id, queue, lane, place",
+    ),
+    Standing.IN_FLIGHT: ("state = 'leased'", "order by queue, leased_until_ms"),
+    Standing.ENDED: ("ended_ms > 0", "order by ended_ms desc"),
+}
+
+
+def page(standing: Standing, queue_name: str, owner: str, limit: int, now_ms: int) -> Operation[list[Seen]]:
+    """Up to `limit` jobs of one standing, in the order in which their turn comes; what ended: the newest first.
+
+    Args:
+        queue_name, owner: only theirs; empty: everybody's.
+    """
+    more, args = "", [limit]
+    for column, value in (("queue", queue_name), ("store_id", owner)):
+        if value:
+            args.append(value)  # type: ignore[arg-type]  # texts and a number
+            more += f" and {column} = ${len(args)}"
+    if standing is Standing.DEAD:
+        rows = yield Statement(f"{_BURIED} where died_ms > 0{more} order by died_ms, id limit $1", tuple(args))
+        if len(rows) < limit:
+            reports = yield Statement(f"{_LIVE} where ended_ms > 0 and state = 'dead'{more} order by ended_ms desc limit $1", tuple(args))
+            rows = [*rows, *reports][:limit]
+    else:
+        where, order = _WHERE[standing]
+        rows = yield Statement(f"{_LIVE} where {where.format(now=int(now_ms), held=HELD_MS)}{more} {order} limit $1", tuple(args))
+    return [_seen(row, now_ms) for row in rows]
+
+
+class Tried(Struct, frozen=True):
+    number: int
+    worker: str
+    started_ms: int
+    ended_ms: int
+    outcome: str
+    detail: str
+
+
+def one(owner: str, id_: str, now_ms: int) -> Operation[tuple[Seen, list[Tried]] | None]:
+    """A job and its attempts, the first one first; None when there is none."""
+    found = yield from _find(owner, id_, now_ms)
+    if found is None:
+        return None
+    rows = yield Statement(
+        "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by number",
+        (owner, id_),
+    )
+    return found, [Tried(*row) for row in rows]
+
+
+def _find(owner: str, id_: str, now_ms: int) -> Operation[Seen | None]:
+    rows = yield Statement(f"{_LIVE} where store_id = $1 and id = $2 union all {_BURIED} where store_id = $1 and id = $2", (owner, id_))
+    return _seen(rows[0], now_ms) if rows else None
+
+
+def _seen(row: Row, now_ms: int) -> Seen:
+    owner, id_, queue_name, lane, state, head, attempts, due_ms, until_ms, worker, outcome, created_ms, ended_ms, *rest = row
+    notifier, recipient, moment, needs_report, size = rest
+    if recipient:
+        lane = lane.partition(":")[0]  # a delivery's lane is its recipient
+    standing = _standing(state, head, due_ms, now_ms)
+    return Seen(
+        owner, id_, queue_name, lane, standing, state, attempts, due_ms if standing in _DUE else 0, until_ms, worker, outcome, created_ms,
+        ended_ms, notifier, covered(recipient), moment, bool(needs_report), size,
+    )  # fmt: skip
+
+
+_DUE = (Standing.READY, Standing.DEFERRED, Standing.BEHIND)
+
+
+def _standing(state: str, head: int, due_ms: int, now_ms: int) -> Standing:
+    if state == "waiting":
+        if not head:
+            return Standing.BEHIND
+        return Standing.READY if due_ms <= now_ms else Standing.HELD if due_ms >= HELD_MS else Standing.DEFERRED
+    return {"leased": Standing.IN_FLIGHT, "dead": Standing.DEAD}.get(state, Standing.ENDED)
+
+
+def covered(recipient: str) -> str:
+    """An address or number of which enough is left to tell two apart."""
+    if len(recipient) < 8:
+        return "…" if recipient else ""
+    name, at, host = recipient.rpartition("@")
+    return f"{name[:1]}…{at}{host}" if at else f"{recipient[:3]}…{recipient[-2:]}"
+
+
+class Answer(StrEnum):
+    """What became of something that an operator asked for."""
+
+    DONE = "done"
+    NOT_FOUND = "not_found"
+    IN_FLIGHT = "in_flight"
+    """A worker holds it."""
+    ENDED = "ended"
+    HELD = "held"
+    """Its owner has to act first."""
+    REPORT = "report"
+    """It carries a store's report, about which only the store's owner may decide."""
+
+
+def retry(owner: str, id_: str, now_ms: int) -> Operation[tuple[Answer, str]]:
+    """Let a job be tried now: one that waits loses its delay, a dead letter goes back to its old place. Tells its queue as well."""
+    found = yield from _find(owner, id_, now_ms)
+    if found is None:
+        return Answer.NOT_FOUND, ""
+    if found.standing is Standing.DEAD and not found.needs_report:
+        again = yield from dead.put_back(owner, id_, now_ms)
+        return (Answer.DONE if again else Answer.NOT_FOUND), found.queue
+    refusal = {Standing.IN_FLIGHT: Answer.IN_FLIGHT, Standing.ENDED: Answer.ENDED, Standing.HELD: Answer.HELD}.get(found.standing)
+    if refusal:
+        return refusal, found.queue
+    rows = yield Statement(
+        "update jobs set state = 'waiting', due_ms = $3, ready_ms = $3, ended_ms = 0,"
+        " attempts = case when state = 'dead' then 0 else attempts end, head = case when state = 'dead' then 1 else head end"
+        " where store_id = $1 and id = $2 and (state = 'waiting' or (state = 'dead' and needs_report = 1)) returning id",
+        (owner, id_, now_ms),
+    )
+    return (Answer.DONE if rows else Answer.IN_FLIGHT), found.queue
+
+
+def cancel(owner: str, id_: str, now_ms: int) -> Operation[tuple[Answer, str]]:
+    """End a job that nobody holds, or delete a dead letter; its lane goes on. Tells its queue as well."""
+    found = yield from _find(owner, id_, now_ms)
+    if found is None:
+        return Answer.NOT_FOUND, ""
+    if found.needs_report:
+        return Answer.REPORT, found.queue
+    if found.standing is Standing.DEAD:
+        gone = yield from dead.let_go(owner, id_, now_ms)
+        return (Answer.DONE if gone else Answer.NOT_FOUND), found.queue
+    if found.standing is Standing.ENDED:
+        return Answer.ENDED, found.queue
+    ended = yield from queue.cancel(owner, id_, now_ms)
+    return (Answer.DONE if ended else Answer.IN_FLIGHT), found.queue

@@ -1,0 +1,132 @@
+"""What an operator asks of the queues and is answered, as types that check themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from realtime.messages import Request
+
+AnyQueue = Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{1,160}$", max_length=160, description="A queue, as the overview names it.")]
+Place = Literal["ready", "deferred", "behind", "held", "in_flight", "dead", "ended"]
+
+
+class ShowQueueJobs(Request, frozen=True):
+    state: Place = "ready"
+    queue: Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{0,160}$", max_length=160, description="Only this queue's.")] = ""
+    owner: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,80}$", max_length=80, description="Only those of this store or account.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+
+
+class PauseQueue(Request, frozen=True):
+    queue: AnyQueue
+
+
+class RedriveQueue(Request, frozen=True):
+    queue: AnyQueue
+    limit: Annotated[int, Meta(ge=1, le=1000, description="The oldest so many.")] = 100
+    reason: Annotated[str, Meta(max_length=500, description="Only those whose reason begins so.")] = ""
+
+
+class PurgeQueue(Request, frozen=True):
+    queue: AnyQueue
+    older_than: Annotated[int, Meta(ge=0, le=31_536_000, description="Only those that died more than so many seconds ago.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000, description="The oldest so many.")] = 100
+
+
+class QueueFigures(Struct, frozen=True, kw_only=True):
+    queue: str
+    ready: int
+    """Can be taken now."""
+    deferred: int
+    """Not due yet."""
+    behind: int
+    """Wait for others of their lane."""
+    held: int
+    """Wait until their owner has confirmed an address."""
+    in_flight: int
+    dead: int
+    oldest_ready_seconds: float
+    blocked_lanes: int
+    """Lanes that wait until somebody has decided about a dead letter."""
+    paused_ms: int
+    """Since when it is paused; 0: it is not."""
+
+
+class PluginStanding(Struct, frozen=True):
+    name: str
+    version: str
+    status: str
+    failures: int
+
+
+class AlarmView(Struct, frozen=True):
+    name: str
+    text: str
+    since_ms: int
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    at_ms: int
+    queues: list[QueueFigures]
+    plugins: list[PluginStanding]
+    alarms: list[AlarmView]
+
+
+class JobView(Struct, frozen=True, kw_only=True):
+    """Never what a job says, and nobody's address in full."""
+
+    owner: str
+    """The store or account it belongs to."""
+    id: str
+    queue: str
+    lane: str
+    state: Place
+    ended: str
+    """How it ended: "done", "expired", "cancelled" or "dead"; empty while it has not."""
+    attempts: int
+    due_ms: int
+    leased_until_ms: int
+    worker: str
+    outcome: str
+    """What became of it last."""
+    created_ms: int
+    ended_ms: int
+    notifier: str
+    """Who carries it, or does it."""
+    recipient: str
+    moment: str
+    report: bool
+    """Whether it carries a closed store's report."""
+    bytes: int
+
+
+class JobList(Struct, frozen=True):
+    jobs: list[JobView]
+    more: bool
+    """Whether there may be others behind these."""
+
+
+class AttemptView(Struct, frozen=True):
+    number: int
+    worker: str
+    started_ms: int
+    ended_ms: int
+    outcome: str
+    detail: str
+
+
+class JobWithAttempts(Struct, frozen=True):
+    job: JobView
+    attempts: list[AttemptView]
+
+
+class Count(Struct, frozen=True):
+    count: int
+    """How many it was done to."""
+
+
+class Changed(Struct, frozen=True):
+    changed: bool
+    """False when it was so already."""

@@ -1,0 +1,152 @@
+"""What the operator of this installation sees of the queues and may do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from realtime.errors import Conflict, NotFound
+from realtime.operations import alarms, dead, oversight, pauses
+from realtime.operations.oversight import Answer, Backlog, Seen, Standing
+from realtime.operator_messages import (
+    AlarmView,
+    AttemptView,
+    Changed,
+    Count,
+    JobList,
+    JobView,
+    JobWithAttempts,
+    Overview,
+    PauseQueue,
+    PluginStanding,
+    PurgeQueue,
+    QueueFigures,
+    RedriveQueue,
+    ShowQueueJobs,
+)
+from realtime.registry import Registry
+from realtime.storage.statement import Storage
+
+_REFUSALS = {
+    Answer.IN_FLIGHT: "A worker holds this job. Wait until it has answered, or until its lease has ended.",
+    Answer.ENDED: "This job has ended.",
+    Answer.HELD: "This report waits until the owner has confirmed their e-mail address, so that no stranger gets it.",
+    Answer.REPORT: "This carries a store's report. Only the store's owner may give it up, on the page of the closing.",
+}
+
+
+class Oversight:
+    """All queues of all accounts and stores.
+
+    Args:
+        clock_ms: the time of day.
+        wake: called with the name of a queue in which something can be taken now.
+    """
+
+    def __init__(self, storage: Storage, registry: Registry, clock_ms: Callable[[], int], wake: Callable[[str], None]) -> None:
+        self._storage = storage
+        self._registry = registry
+        self._now = clock_ms
+        self._wake = wake
+
+    async def overview(self) -> Overview:
+        """Every queue in figures, how the plugins are, and what the alarms say."""
+        now = self._now()
+        queues = [_figures(backlog, now) for backlog in await self._storage.read(oversight.backlogs, now)]
+        plugins = [PluginStanding(plugin.name, plugin.version, plugin.status, plugin.failures) for plugin in self._registry.plugins()]
+        raised = [AlarmView(each.name, each.text, each.since_ms) for each in await self._storage.read(alarms.raised)]
+        return Overview(at_ms=now, queues=queues, plugins=plugins, alarms=raised)
+
+    async def jobs(self, request: ShowQueueJobs) -> JobList:
+        """The jobs of one standing, in the order of their turn."""
+        standing = Standing(request.state)
+        found = await self._storage.read(oversight.page, standing, request.queue, request.owner, request.limit, self._now())
+        return JobList([_view(seen) for seen in found], len(found) == request.limit)
+
+    async def job(self, owner: str, id_: str) -> JobWithAttempts:
+        """Raises: NotFound."""
+        found = await self._storage.read(oversight.one, owner, id_, self._now())
+        if found is None:
+            raise NotFound("There is no such job. What ended is kept for a day, what failed for 14.")
+        seen, tries = found
+        return JobWithAttempts(_view(seen), [AttemptView(*msgspec.structs.astuple(each)) for each in tries])
+
+    async def retry(self, owner: str, id_: str) -> Changed:
+        """Let it be tried now; a dead letter goes back to its place. Raises: NotFound, Conflict."""
+        return self._told(await self._storage.write(oversight.retry, owner, id_, self._now()))
+
+    async def cancel(self, owner: str, id_: str) -> Changed:
+        """End it, or delete a dead letter; its lane goes on. Raises: NotFound, Conflict."""
+        return self._told(await self._storage.write(oversight.cancel, owner, id_, self._now()))
+
+    def _told(self, answer: tuple[Answer, str]) -> Changed:
+        what, queue = answer
+        if what is Answer.NOT_FOUND:
+            raise NotFound("There is no such job. What ended is kept for a day, what failed for 14.")
+        if what is not Answer.DONE:
+            raise Conflict(_REFUSALS[what])
+        self._wake(queue)
+        return Changed(True)
+
+    async def redrive(self, request: RedriveQueue) -> Count:
+        """Put dead letters back into their places."""
+        count = await self._storage.write(dead.redrive, request.queue, request.limit, self._now(), reason=request.reason)
+        self._wake(request.queue)
+        return Count(count)
+
+    async def purge(self, request: PurgeQueue) -> Count:
+        """Delete dead letters; lanes that waited for them go on."""
+        now = self._now()
+        before = now - request.older_than * 1000 + (1 if request.older_than == 0 else 0)
+        count = await self._storage.write(dead.purge, request.queue, before, request.limit, now)
+        self._wake(request.queue)
+        return Count(count)
+
+    async def pause(self, request: PauseQueue) -> Changed:
+        """Take nothing from a queue any more; what is under way goes on."""
+        return Changed(await self._storage.write(pauses.pause, request.queue, self._now()))
+
+    async def resume(self, request: PauseQueue) -> Changed:
+        """Take from it again."""
+        changed = await self._storage.write(pauses.resume, request.queue)
+        self._wake(request.queue)
+        return Changed(changed)
+
+
+def _figures(backlog: Backlog, now_ms: int) -> QueueFigures:
+    return QueueFigures(
+        queue=backlog.queue,
+        ready=backlog.ready,
+        deferred=backlog.deferred,
+        behind=backlog.behind,
+        held=backlog.held,
+        in_flight=backlog.in_flight,
+        dead=backlog.dead,
+        oldest_ready_seconds=max(now_ms - backlog.oldest_ready_ms, 0) / 1000 if backlog.oldest_ready_ms else 0.0,
+        blocked_lanes=backlog.blocked_lanes,
+        paused_ms=backlog.paused_ms,
+    )
+
+
+def _view(seen: Seen) -> JobView:
+    return JobView(
+        owner=seen.owner,
+        id=seen.id,
+        queue=seen.queue,
+        lane=seen.lane,
+        state=seen.standing.value,
+        ended=seen.state if seen.standing in (Standing.ENDED, Standing.DEAD) else "",
+        attempts=seen.attempts,
+        due_ms=seen.due_ms,
+        leased_until_ms=seen.leased_until_ms,
+        worker=seen.worker,
+        outcome=seen.outcome,
+        created_ms=seen.created_ms,
+        ended_ms=seen.ended_ms,
+        notifier=seen.notifier,
+        recipient=seen.recipient,
+        moment=seen.moment,
+        report=seen.needs_report,
+        bytes=seen.bytes,
+    )

@@ -1,0 +1,150 @@
+"""The operator over HTTP: who may ask, what is shown, and what is done at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from realtime.web.limits import Limits
+from tests.web.conftest import House, Open, Owner, new_owner
+
+TOKEN = "an operator's token of at least 32 characters"
+
+
+@pytest_asyncio.fixture
+async def installation(open_house: Open) -> House:
+    found: House = await open_house(operator_token=TOKEN, alarm_to=["log:ops"], alarm_dead_letters=1)
+    return found
+
+
+@pytest_asyncio.fixture
+async def operator(installation: House) -> httpx.AsyncClient:
+    return await installation.client(Authorization=f"Bearer {TOKEN}")
+
+
+async def _program(house: House, owner: Owner) -> httpx.AsyncClient:
+    made = (await owner.client.post("/v1/tokens", json={"name": "Till", "scopes": ["publish", "consume"]})).raise_for_status().json()
+    return await house.client(Authorization=f"Bearer {made['token']}")
+
+
+async def _queue(operator: httpx.AsyncClient, queue: str) -> dict[str, Any]:
+    found = (await operator.get("/v1/operator")).raise_for_status().json()["queues"]
+    return next((each for each in found if each["queue"] == queue), {})
+
+
+async def test_without_a_token_of_the_settings_there_is_no_operator(house: House) -> None:
+    anybody = await house.client(Authorization="Bearer ")
+    answer = await anybody.get("/v1/operator")
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
+    assert "operator_token" in answer.json()["detail"]
+
+
+async def test_only_the_operator_is_let_in_and_guesses_are_counted(installation: House) -> None:
+    owner = await new_owner(installation)
+    for client in (
+        await installation.client(),
+        owner.client,
+        await installation.client(Authorization=f"Bearer {TOKEN}+"),
+    ):
+        assert (await client.get("/v1/operator")).status_code == 401
+
+
+async def test_too_many_guesses_are_refused_and_the_right_token_is_not(open_house: Open) -> None:
+    house = await open_house(operator_token=TOKEN, limits=Limits(3, 100, lambda: 1.0))
+    guesser = await house.client(address="10.1.1.1", Authorization="Bearer guess")
+    assert [(await guesser.get("/v1/operator")).status_code for _ in range(4)] == [401, 401, 401, 429]
+    right = await house.client(address="10.1.1.1", Authorization=f"Bearer {TOKEN}")
+    assert (await right.get("/v1/operator")).status_code == 200
+
+
+async def test_a_dead_message_is_found_put_back_and_read(installation: House, operator: httpx.AsyncClient) -> None:
+    owner = await new_owner(installation)
+    program = await _program(installation, owner)
+    await program.post("/v1/publish", json={"message": "secret order"})
+    for _ in range(6):
+        for message in (await program.get("/v1/consumer?cid=1&limit=1")).json()["messages"]:
+            await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+
+    (job,) = (await operator.get("/v1/operator/jobs?state=dead")).raise_for_status().json()["jobs"]
+    assert "secret" not in str(job)
+    one = (await operator.get(f"/v1/operator/jobs/{job['owner']}/{job['id']}")).raise_for_status().json()
+    assert [each["number"] for each in one["attempts"]] == list(range(1, len(one["attempts"]) + 1))
+    assert (await _queue(operator, job["queue"]))["dead"] == 1
+
+    assert (await operator.post(f"/v1/operator/jobs/{job['owner']}/{job['id']}/retry")).json() == {"changed": True}
+
+    (message,) = (await program.get("/v1/consumer?cid=1&limit=1")).json()["messages"]
+    assert "secret order" in str(message)
+    held = await operator.post(f"/v1/operator/jobs/{job['owner']}/{job['id']}/cancel")
+    assert (held.status_code, held.json()["code"]) == (409, "conflict")
+    nobody = await operator.post("/v1/operator/jobs/nobody/nothing/retry")
+    assert nobody.status_code == 404
+
+
+async def test_a_paused_queue_gives_nothing_and_a_waiting_consumer_hears_of_its_end(
+    installation: House, operator: httpx.AsyncClient
+) -> None:
+    owner = await new_owner(installation)
+    program = await _program(installation, owner)
+    await program.post("/v1/publish", json={"message": 1})
+    name = (await operator.get("/v1/operator")).json()["queues"][0]["queue"]
+    assert (await operator.post("/v1/operator/pause", json={"queue": name})).json() == {"changed": True}
+    assert (await operator.post("/v1/operator/pause", json={"queue": name})).json() == {"changed": False}
+    assert (await program.get("/v1/consumer?cid=1&limit=1")).json() == {"messages": []}
+    assert (await _queue(operator, name))["paused_ms"] > 0
+
+    waiting = asyncio.create_task(program.get("/v1/consumer?cid=1&limit=1&wait=20"))
+    async with asyncio.timeout(10):
+        while not installation.parts.messaging._waiting:
+            await asyncio.sleep(0)
+    assert (await operator.post("/v1/operator/resume", json={"queue": name})).json() == {"changed": True}
+
+    async with asyncio.timeout(10):
+        assert len((await waiting).json()["messages"]) == 1
+    assert (await operator.post("/v1/operator/resume", json={"queue": name})).json() == {"changed": False}
+
+
+async def test_dead_letters_of_a_queue_are_put_back_and_deleted_together(installation: House, operator: httpx.AsyncClient) -> None:
+    owner = await new_owner(installation)
+    program = await _program(installation, owner)
+    await program.post("/v1/publish/batch", json={"messages": [{"message": each} for each in range(3)]})
+    for _ in range(6):
+        for message in (await program.get("/v1/consumer?cid=1&limit=10")).json()["messages"]:
+            await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+    queue = (await operator.get("/v1/operator")).json()["queues"][0]["queue"]
+
+    assert (await operator.post("/v1/operator/redrive", json={"queue": queue, "limit": 2})).json() == {"count": 2}
+    assert ((await _queue(operator, queue))["ready"], (await _queue(operator, queue))["dead"]) == (2, 1)
+    assert (await operator.post("/v1/operator/purge", json={"queue": queue, "older_than": 60})).json() == {"count": 0}
+    assert (await operator.post("/v1/operator/purge", json={"queue": queue})).json() == {"count": 1}
+    assert (await _queue(operator, queue))["dead"] == 0
+
+
+async def test_the_operator_is_told_of_an_alarm_once_and_when_it_is_over(
+    installation: House, operator: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = await new_owner(installation)
+    program = await _program(installation, owner)
+    await program.post("/v1/publish", json={"message": 1})
+    for _ in range(6):
+        for message in (await program.get("/v1/consumer?cid=1&limit=1")).json()["messages"]:
+            await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+    caplog.set_level("INFO")
+
+    assert await installation.parts.alarms.look() == {"dead_letters": 1}
+    await installation.parts.alarms.look()
+
+    (alarm,) = (await operator.get("/v1/operator")).json()["alarms"]
+    assert alarm["text"] == "1 job was given up and waits for a decision."
+    queue = next(each["queue"] for each in (await operator.get("/v1/operator")).json()["queues"] if each["dead"])
+    await operator.post("/v1/operator/purge", json={"queue": queue})
+    assert await installation.parts.alarms.look() == {}
+    assert (await operator.get("/v1/operator")).json()["alarms"] == []
+    async with asyncio.timeout(10):
+        while caplog.text.count("alarm=dead_letters") < 2:
+            await asyncio.sleep(0.01)
+    assert caplog.text.count("alarm=dead_letters") == 2
