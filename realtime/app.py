@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import secrets
 import time
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sized
+from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -42,9 +45,13 @@ from realtime.web.limits import Limits
 from realtime.web.sockets import Sockets
 from realtime.worker import Worker
 
+if TYPE_CHECKING:
+    from realtime.metrics import Metrics
+
 _log = logging.getLogger("nowserving")
 
 CODES_LOOKED_AT_S = 10.0
+SOCKETS_COUNTED_S = 5.0
 COURIER_STOP_SHARE = 0.2
 """How much of the drain the courier may take to finish what it carries."""
 WORKER_STOP_SHARE = 0.8
@@ -113,6 +120,22 @@ def make_broker(settings: Settings, reached: Reached, catch_up: Callable[[], Non
     return PostgresBroker(settings.database_url, reached, catch_up, work)
 
 
+def make_metrics(settings: Settings) -> Metrics | None:
+    """What keeps figures, where somebody may ask for them."""
+    if not (settings.metrics_token or settings.operator_token):
+        return None
+    from realtime.metrics import Metrics
+
+    return Metrics()
+
+
+async def count_sockets(metrics: Metrics, sessions: Sized) -> None:
+    """Note how many live sockets there are, for ever."""
+    while True:
+        metrics.sockets(len(sessions))
+        await asyncio.sleep(SOCKETS_COUNTED_S)
+
+
 class Parts:
     """Everything that runs in one process, joined."""
 
@@ -129,16 +152,17 @@ class Parts:
         house = House(registry, keys, settings.public_url, f"http://127.0.0.1:{settings.port}")
         self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
         self.broker = make_broker(settings, self.live.reached, self.live.catch_up, self._work)
-        self.courier = Courier(settings, storage, registry, now_ms, self._settled)
+        self.metrics = metrics = make_metrics(settings)
+        self.courier = Courier(settings, storage, registry, now_ms, self._settled, meter=metrics)
         listeners = (self.live, self.broker, _PluginEvents(registry, beside))
         clerk = Clerk(storage, listeners, self.courier.wake)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
-        self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work)
+        self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work, metrics)
         self.programs = Programs(storage, now_ms)
-        self.worker = Worker(settings, storage, registry, now_ms)
+        self.worker = Worker(settings, storage, registry, now_ms, meter=metrics)
         self.jobs = JobService(settings, storage, registry, now_ms, self._added)
-        self.oversight = Oversight(storage, registry, now_ms, self._free)
+        self.oversight = Oversight(storage, registry, now_ms, self._free, metrics)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
         self.hub = Hub(
@@ -270,6 +294,8 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
             )
             sockets = Sockets(context)
             parts.beside.keep("socket sweep", sockets.sweep)
+            if parts.metrics:
+                parts.beside.keep("figures", partial(count_sockets, parts.metrics, context.sessions))
             app.router.routes.extend(web.routes(context, sockets))
             lifecycle.ready = True
             yield

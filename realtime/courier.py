@@ -9,8 +9,10 @@ from functools import partial
 
 from realtime.crew import Crew
 from realtime.hookspecs import Accepted, Attachment, Outcome, OutgoingDelivery, Retry, Sent
+from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState
 from realtime.operations import accounts, answers, jobs, reports
+from realtime.operations.changes import DELIVERIES
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
@@ -37,6 +39,7 @@ class Courier:
     Args:
         settled: awaited with a store's id whenever a delivery of its report has ended.
         random_: for the jitter of retries.
+        meter: notes how it goes.
     """
 
     name = "delivery"
@@ -49,6 +52,7 @@ class Courier:
         clock_ms: Callable[[], int],
         settled: Settled,
         random_: Callable[[], float] = random.random,
+        meter: Meter | None = None,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -56,6 +60,7 @@ class Courier:
         self._now = clock_ms
         self._settled = settled
         self._random = random_
+        self._meter: Meter = meter or NoMeter()
         self._crew = Crew(self, clock_ms, random_)
         self._forget_ms = 0
 
@@ -101,13 +106,17 @@ class Courier:
 
     async def carry(self, job: Job) -> None:
         now = self._now()
+        if job.attempts == 1:
+            self._meter.began(DELIVERIES, (now - job.ready_ms) / 1000)
         late = job.delivery.not_after_ms
         if late and now > late:
+            self._meter.ended(DELIVERIES, job.delivery.notifier, "expired", 0.0)
             await self._settle(job, JobState.EXPIRED, "too late to be of use")
             return
         parcel = OutgoingDelivery(id=job.id, attempt=job.attempts, delivery=job.delivery, report=await self._report(job))
         outcome: Outcome = await self._registry.deliver(parcel)
         self._crew.answered()
+        self._meter.ended(DELIVERIES, job.delivery.notifier, type(outcome).__name__.lower(), (self._now() - now) / 1000)
         if isinstance(outcome, Sent | Accepted):
             await self._settle(job, JobState.DONE, "sent" if isinstance(outcome, Sent) else "accepted")
         elif isinstance(outcome, Retry):
@@ -125,14 +134,17 @@ class Courier:
         asked_s = min(outcome.after_s, LATEST_S) if outcome.after_s and outcome.after_s > 0 else 0.0
         wait_s = max(most * (0.5 + 0.5 * self._random()), asked_s)
         due_ms = self._now() + int(wait_s * 1000)
-        await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, due_ms, reason, self._now())
+        if not await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, due_ms, reason, self._now()):
+            self._meter.lost(DELIVERIES)
         _log.info("Delivery %s by %s is tried again in %.0f s: %s", job.id, job.delivery.notifier, wait_s, reason)
 
     async def _settle(self, job: Job, state: JobState, outcome: str) -> None:
         mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, state, outcome, self._now())
         level = logging.INFO if state is JobState.DONE else logging.WARNING
         _log.log(level, "Delivery %s by %s: %s, %s", job.id, job.delivery.notifier, state.value, outcome)
-        if mine and job.delivery.needs_report:
+        if not mine:
+            self._meter.lost(DELIVERIES)
+        elif job.delivery.needs_report:
             await self._settled(job.store_id)
 
     async def _report(self, job: Job) -> tuple[Attachment, ...]:

@@ -15,6 +15,7 @@ import msgspec
 from realtime import checks
 from realtime.errors import InvalidInput, NotFound
 from realtime.keys import digest
+from realtime.metering import Meter, NoMeter
 from realtime.model import JobState
 from realtime.operations import answers, dead, queue, receives
 from realtime.operations.dead import DeadJob
@@ -47,15 +48,22 @@ class Messaging:
     Args:
         clock_ms: the time of day.
         tell: called with the name of a queue that something was put into, for other processes.
+        meter: notes how long messages waited.
     """
 
     def __init__(
-        self, settings: Settings, storage: Storage, clock_ms: Callable[[], int], tell: Callable[[str], None] = lambda queue: None
+        self,
+        settings: Settings,
+        storage: Storage,
+        clock_ms: Callable[[], int],
+        tell: Callable[[str], None] = lambda queue: None,
+        meter: Meter | None = None,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._now = clock_ms
         self._tell = tell
+        self._meter: Meter = meter or NoMeter()
         self._last_id = 0
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
@@ -103,6 +111,7 @@ class Messaging:
                     self._settings.message_receives, self._now(), owner=owner, attempt=request.attempt_id,
                 )  # fmt: skip
                 left = until - loop.time()
+                self._noted(held)
                 if held or left <= 0 or request.attempt_id:
                     return [_message(each) for each in held]
                 with contextlib.suppress(TimeoutError):
@@ -112,6 +121,11 @@ class Messaging:
             self._waiting[name].discard(came)
             if not self._waiting[name]:
                 del self._waiting[name]
+
+    def _noted(self, held: Sequence[Leased]) -> None:
+        for each in held:
+            if each.attempts == 1 and each.ready_ms:
+                self._meter.began(each.queue, (self._now() - each.ready_ms) / 1000)
 
     async def _until_ready(self, name: str) -> float:
         ready_ms = await self._storage.read(queue.next_ready_ms, name)
@@ -127,6 +141,9 @@ class Messaging:
         self._check_receipts(requests)
         consumed = await self._storage.write(_acknowledge_all, _owner(account_id), requests, self._now())
         self._wake_all(account_id)  # the next of a lane may go
+        for each in consumed:
+            if not each:
+                self._meter.lost(_queue(account_id, ""))
         return consumed
 
     async def change(self, account_id: str, request: Change) -> bool:

@@ -235,6 +235,8 @@ class Job(Struct, frozen=True):
     """How often it was claimed, this time included."""
     lease: str
     created_ms: int
+    ready_ms: int = 0
+    """When it could first have been taken."""
 
 
 class MadeFile(Struct, frozen=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,6 +30,9 @@ from realtime.operator_messages import (
 from realtime.registry import Registry
 from realtime.storage.statement import Storage
 
+if TYPE_CHECKING:
+    from realtime.metrics import Metrics
+
 _REFUSALS = {
     Answer.IN_FLIGHT: "A worker holds this job. Wait until it has answered, or until its lease has ended.",
     Answer.ENDED: "This job has ended.",
@@ -42,13 +47,22 @@ class Oversight:
     Args:
         clock_ms: the time of day.
         wake: called with the name of a queue in which something can be taken now.
+        metrics: what was measured, where that is kept.
     """
 
-    def __init__(self, storage: Storage, registry: Registry, clock_ms: Callable[[], int], wake: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        registry: Registry,
+        clock_ms: Callable[[], int],
+        wake: Callable[[str], None],
+        metrics: Metrics | None = None,
+    ) -> None:
         self._storage = storage
         self._registry = registry
         self._now = clock_ms
         self._wake = wake
+        self._metrics = metrics
 
     async def overview(self) -> Overview:
         """Every queue in figures, how the plugins are, and what the alarms say."""
@@ -57,6 +71,15 @@ class Oversight:
         plugins = [PluginStanding(plugin.name, plugin.version, plugin.status, plugin.failures) for plugin in self._registry.plugins()]
         raised = [AlarmView(each.name, each.text, each.since_ms) for each in await self._storage.read(alarms.raised)]
         return Overview(at_ms=now, queues=queues, plugins=plugins, alarms=raised)
+
+    async def metrics(self) -> bytes:
+        """Everything that is measured, as Prometheus reads it. Raises: NotFound where nothing is."""
+        if self._metrics is None:
+            raise NotFound
+        now = self._now()
+        backlogs = await self._storage.read(oversight.backlogs, now)
+        raised = [each.name for each in await self._storage.read(alarms.raised)]
+        return await asyncio.to_thread(self._metrics.text, backlogs, raised, now)
 
     async def jobs(self, request: ShowQueueJobs) -> JobList:
         """The jobs of one standing, in the order of their turn."""

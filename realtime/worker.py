@@ -10,9 +10,10 @@ import msgspec
 
 from realtime.crew import Crew
 from realtime.hookspecs import Done, JobFacts, Retry
+from realtime.metering import Meter, NoMeter
 from realtime.model import JobState
 from realtime.operations import queue, services
-from realtime.operations.queue import Leased
+from realtime.operations.queue import Leased, Settled
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
@@ -29,6 +30,7 @@ class Worker:
 
     Args:
         random_: for the jitter of retries, 0 to 1.
+        meter: notes how it goes.
     """
 
     name = "job"
@@ -40,12 +42,14 @@ class Worker:
         registry: Registry,
         clock_ms: Callable[[], int],
         random_: Callable[[], float] = random.random,
+        meter: Meter | None = None,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._registry = registry
         self._now = clock_ms
         self._random = random_
+        self._meter: Meter = meter or NoMeter()
         self._crew = Crew(self, clock_ms, random_)
 
     def wake(self) -> None:
@@ -80,6 +84,9 @@ class Worker:
         """The courier forgets what ended, whatever it was."""
 
     async def carry(self, job: Leased) -> None:
+        began = self._now()
+        if job.attempts == 1:
+            self._meter.began(services.QUEUE, (began - job.ready_ms) / 1000)
         said = msgspec.json.decode(job.body)
         facts = JobFacts(
             id=job.id,
@@ -92,10 +99,10 @@ class Worker:
         )
         outcome = await self._registry.handle(job.notifier, facts)
         self._crew.answered()
+        self._meter.ended(services.QUEUE, job.notifier, type(outcome).__name__.lower(), (self._now() - began) / 1000)
         if isinstance(outcome, Done):
-            await self._storage.write(
-                queue.end, job.store_id, job.id, job.lease, JobState.DONE, _plain(outcome.detail) or "done", self._now()
-            )
+            detail = _plain(outcome.detail) or "done"
+            self._noted(await self._storage.write(queue.end, job.store_id, job.id, job.lease, JobState.DONE, detail, self._now()))
         elif isinstance(outcome, Retry):
             await self._again(job, outcome)
         else:
@@ -110,12 +117,16 @@ class Worker:
         asked_s = min(outcome.after_s, LATEST_S) if outcome.after_s and outcome.after_s > 0 else 0.0
         wait_s = max(most * self._random(), asked_s)  # full jitter
         now = self._now()
-        await self._storage.write(queue.retry, job.store_id, job.id, job.lease, now + int(wait_s * 1000), reason, now)
+        self._noted(await self._storage.write(queue.retry, job.store_id, job.id, job.lease, now + int(wait_s * 1000), reason, now))
         _log.info("Job %s is tried again in %.1f s: %s", job.id, wait_s, reason)
 
     async def _give_up(self, job: Leased, reason: str) -> None:
-        await self._storage.write(queue.bury, job.store_id, job.id, job.lease, reason, self._now())
+        self._noted(await self._storage.write(queue.bury, job.store_id, job.id, job.lease, reason, self._now()))
         _log.warning("Job %s failed: %s", job.id, reason)
+
+    def _noted(self, settled: Settled) -> None:
+        if settled is not Settled.DONE:
+            self._meter.lost(services.QUEUE)
 
 
 def _plain(reason: str) -> str:

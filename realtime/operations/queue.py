@@ -65,6 +65,8 @@ class Leased(Struct, frozen=True):
     moment: str = ""
     not_after_ms: int = 0
     needs_report: bool = False
+    ready_ms: int = 0
+    """When it could first have been taken."""
 
 
 class Settled(StrEnum):
@@ -171,6 +173,7 @@ def _leased(row: Row, lease: str) -> Leased:
         moment,
         not_after_ms,
         bool(needs_report),
+        row[15],
     )
 
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from realtime.server.run import make_server, serve_on
 from realtime.settings import Settings
 
 COULD_NOT_START = 3
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+"""Where processes share what they measure, as the Prometheus client reads it."""
 SPAWN_PAUSE_SECONDS = 1.0
 """Between two starts of the same worker, so that one that dies at once does not take the whole machine."""
 
@@ -52,6 +55,14 @@ def supervise(app: str, settings: Settings) -> int:
     A worker whose application cannot start ends all. On a second signal, or when the drain is over, workers are killed.
     """
     listener = listen(settings.host, settings.port)
+    if settings.metrics_token or settings.operator_token:
+        with tempfile.TemporaryDirectory(prefix="nowserving-figures-") as folder:
+            os.environ[FIGURES] = folder  # the workers inherit it
+            return _supervise(app, settings, listener)
+    return _supervise(app, settings, listener)
+
+
+def _supervise(app: str, settings: Settings, listener: socket.socket) -> int:
     signals: list[int] = []
     _on_signal(lambda sig, _frame: signals.append(sig))
     workers = [Worker(app, settings, listener) for _ in range(settings.web_concurrency)]
@@ -66,6 +77,7 @@ def supervise(app: str, settings: Settings) -> int:
                 log.error("A process could not start; ending all")
                 code = exit_code
             elif time.monotonic() - worker.began > SPAWN_PAUSE_SECONDS:
+                _forget(worker.process.pid)
                 log.warning("Process %s died (exit code %s); starting another", worker.process.pid, exit_code)
                 workers[place] = Worker(app, settings, listener)
     listener.close()
@@ -78,6 +90,14 @@ def supervise(app: str, settings: Settings) -> int:
         worker.kill()
         worker.process.join()
     return 128 + signals[1] if len(signals) > 1 else code
+
+
+def _forget(pid: int | None) -> None:
+    """What a dead process measured is kept, but for what was true only while it lived."""
+    if os.environ.get(FIGURES):
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]  # it comes without types
 
 
 def _sentinels(workers: list[Worker]) -> list[int]:

@@ -45,9 +45,15 @@ async def resume(call: Call[messages.PauseQueue]) -> Response:
     return call.answer(await call.context.oversight.resume(call.body))
 
 
+async def metrics(call: Call[None]) -> Response:
+    return Response(await call.context.oversight.metrics(), media_type=METRICS_TYPE)
+
+
+METRICS_TYPE = "text/plain; version=0.0.4"
 TAG = "Operator"
 _JOB = "/v1/operator/jobs/{owner}/{any_job}"
 ENDPOINTS = (
+    Endpoint("GET", "/metrics", "Figures for Prometheus", TAG, metrics, auth=Auth.METRICS, response=str, media_type="text/plain"),
     Endpoint("GET", "/v1/operator", "Every queue in figures, plugins, alarms", TAG, overview, auth=Auth.OPERATOR, response=messages.Overview),
     Endpoint(
         "GET", "/v1/operator/jobs", "The jobs of one standing", TAG, jobs,

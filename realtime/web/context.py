@@ -60,12 +60,14 @@ class Context:
     sessions: set[Any] = field(default_factory=set)
     """Every live socket of this process, as a `Session`."""
 
-    def operator(self, token: str, address: str) -> None:
-        """Whoever asks must be this installation's operator. Raises: NotSignedIn, TooMany."""
-        known = self.settings.operator_token
-        if not known:
-            raise NotSignedIn("This installation has no operator yet. Whoever runs it chooses the setting operator_token.")
-        if not compare_digest(known.encode(), token.encode("utf-8", "replace")):
+    def operator(self, token: str, address: str, *, metrics: bool = False) -> None:
+        """Whoever asks must be this installation's operator, or with `metrics` whoever collects its figures. Raises: NotSignedIn, TooMany."""
+        known = [self.settings.operator_token, *((self.settings.metrics_token,) if metrics else ())]
+        if not any(known):
+            name = "operator_token or metrics_token" if metrics else "operator_token"
+            raise NotSignedIn(f"Nobody may see this yet. Whoever runs this installation chooses the setting {name}.")
+        given = token.encode("utf-8", "replace")
+        if not any(each and compare_digest(each.encode(), given) for each in known):
             self.limits.operator(address)
             raise NotSignedIn("This is not the operator's token.")
 

@@ -47,6 +47,8 @@ class Auth(Enum):
     """Bearer token that an account made for a program; or the account's own access token."""
     OPERATOR = auto()
     """Bearer token of the settings: this installation's operator."""
+    METRICS = auto()
+    """The same, or the one for whoever collects figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +216,9 @@ class Resource:
         path = _path(scope)
         tickets: tuple[str, ...] = ()
         program = ""
-        if endpoint.auth is Auth.OPERATOR:
+        if endpoint.auth in {Auth.OPERATOR, Auth.METRICS}:
             account_id = ""
-            self.context.operator(bearer(scope) or "", addresses.client(scope))
+            self.context.operator(bearer(scope) or "", addresses.client(scope), metrics=endpoint.auth is Auth.METRICS)
         elif endpoint.auth is Auth.PROGRAM:
             account_id, program = await self._program(endpoint, bearer(scope) or "")
         else:

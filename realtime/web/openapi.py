@@ -109,6 +109,7 @@ def _schemes(cookies: Cookies) -> dict[str, Any]:
         "ticket": {"type": "http", "scheme": "bearer", "description": "The token that POST /v1/tickets answers with."},
         "program": {"type": "http", "scheme": "bearer", "description": "A token of POST /v1/tokens, or the owner's access token."},
         "operator": {"type": "http", "scheme": "bearer", "description": "The setting operator_token of this installation."},
+        "metrics": {"type": "http", "scheme": "bearer", "description": "The setting metrics_token of this installation."},
         "ticket_cookie": {"type": "apiKey", "in": "cookie", "name": cookies.tickets, "description": "Set by joining or trading."},
     }
 
@@ -122,6 +123,7 @@ _SECURITY: Mapping[Auth, list[dict[str, list[str]]]] = {
     Auth.TICKET: [{"ticket": []}, {"ticket_cookie": []}],
     Auth.PROGRAM: [{"program": []}],
     Auth.OPERATOR: [{"operator": []}],
+    Auth.METRICS: [{"operator": []}, {"metrics": []}],
 }
 
 
@@ -184,7 +186,7 @@ def errors_of(endpoint: Endpoint) -> list[type[NowServingError]]:
     """Everything that can go wrong at an endpoint."""
     found: list[type[NowServingError]] = [PARAMETERS[name].missing for name in endpoint.parameters]
     found += endpoint.errors
-    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET, Auth.PROGRAM, Auth.OPERATOR}:
+    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET, Auth.PROGRAM, Auth.OPERATOR, Auth.METRICS}:
         found.append(NotSignedIn)
     if endpoint.auth is Auth.PROGRAM or (endpoint.auth is Auth.OWNER and "store_id" in endpoint.parameters):
         found.append(NotAllowed)
@@ -194,7 +196,7 @@ def errors_of(endpoint: Endpoint) -> list[type[NowServingError]]:
         found += [BadMessage, TooLarge, WrongContentType, InvalidInput]
     if endpoint.idempotent or endpoint.query is not None:
         found.append(InvalidInput)
-    if endpoint.limited or endpoint.auth is Auth.OPERATOR:
+    if endpoint.limited or endpoint.auth in {Auth.OPERATOR, Auth.METRICS}:
         found.append(TooMany)
     return [*dict.fromkeys([*found, Unexpected, Unavailable])]
 

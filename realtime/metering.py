@@ -1,0 +1,39 @@
+"""What is measured while jobs are done: how long they waited and took, and how they went."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Meter(Protocol):
+    """Notes figures; never raises, never waits."""
+
+    def began(self, queue: str, waited_s: float) -> None:
+        """A job was taken for the first time, so long after it could have been."""
+        ...
+
+    def ended(self, queue: str, name: str, outcome: str, ran_s: float) -> None:
+        """An attempt is over.
+
+        Args:
+            name: the notifier or handler.
+            outcome: one of few words, "sent", "retry" ...
+        """
+        ...
+
+    def lost(self, queue: str) -> None:
+        """An outcome came too late: somebody else has the job."""
+        ...
+
+
+class NoMeter:
+    """Where nobody asks for figures."""
+
+    def began(self, queue: str, waited_s: float) -> None:
+        pass
+
+    def ended(self, queue: str, name: str, outcome: str, ran_s: float) -> None:
+        pass
+
+    def lost(self, queue: str) -> None:
+        pass

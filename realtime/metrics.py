@@ -1,0 +1,98 @@
+"""Figures for Prometheus. Imported only where somebody may ask for them.
+
+Several processes share theirs through files in PROMETHEUS_MULTIPROC_DIR, so that whichever is asked answers for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from realtime.operations.oversight import Backlog
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_WAITS = (0.005, 0.02, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
+_RUNS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_STANDINGS = ("ready", "deferred", "behind", "held", "in_flight", "dead")
+MESSAGES = "messages"
+"""All message queues of all accounts together: nobody should need a series for each."""
+
+
+def kind(queue: str) -> str:
+    """What a queue is called here."""
+    return MESSAGES if queue.startswith("messages/") else queue
+
+
+class Metrics:
+    """Implements Meter."""
+
+    def __init__(self) -> None:
+        own = self._own = CollectorRegistry()
+        self._wait = Histogram(
+            "nowserving_job_wait_seconds", "From when a job could be taken to when it was.", ["queue"], buckets=_WAITS, registry=own
+        )
+        self._run = Histogram("nowserving_job_run_seconds", "How long an attempt took.", ["queue", "name"], buckets=_RUNS, registry=own)
+        self._attempts = Counter("nowserving_job_attempts", "Attempts that ended, and how.", ["queue", "name", "outcome"], registry=own)
+        self._lost = Counter("nowserving_leases_lost", "Outcomes that came after the lease had ended.", ["queue"], registry=own)
+        self._sockets = Gauge("nowserving_sockets", "Live sockets.", registry=own, multiprocess_mode="livesum")
+
+    def began(self, queue: str, waited_s: float) -> None:
+        self._wait.labels(kind(queue)).observe(max(waited_s, 0.0))
+
+    def ended(self, queue: str, name: str, outcome: str, ran_s: float) -> None:
+        self._run.labels(kind(queue), name).observe(ran_s)
+        self._attempts.labels(kind(queue), name, outcome).inc()
+
+    def lost(self, queue: str) -> None:
+        self._lost.labels(kind(queue)).inc()
+
+    def sockets(self, count: int) -> None:
+        """So many are open in this process."""
+        self._sockets.set(count)
+
+    def text(self, backlogs: Sequence[Backlog], alarms: Sequence[str], now_ms: int) -> bytes:
+        """Everything, as Prometheus reads it. Reads files where there are several processes: not for the event loop."""
+        now = CollectorRegistry()
+        now.register(_Now(backlogs, alarms, now_ms))
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            shared = CollectorRegistry()
+            MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # it comes without types
+            return generate_latest(shared) + generate_latest(now)
+        ProcessCollector(registry=now)
+        return generate_latest(self._own) + generate_latest(now)
+
+
+class _Now(Collector):
+    """The queues as they stand in the database: the same whichever process is asked."""
+
+    def __init__(self, backlogs: Sequence[Backlog], alarms: Sequence[str], now_ms: int) -> None:
+        self._backlogs = backlogs
+        self._alarms = alarms
+        self._now = now_ms
+
+    def collect(self) -> Iterable[Metric]:
+        jobs = GaugeMetricFamily("nowserving_jobs", "Jobs by where they stand.", labels=["queue", "state"])
+        oldest = GaugeMetricFamily(
+            "nowserving_oldest_ready_seconds", "How long the job that could be taken has waited that waited longest.", labels=["queue"]
+        )
+        blocked = GaugeMetricFamily("nowserving_blocked_lanes", "Lanes that wait for a decision about a dead letter.", labels=["queue"])
+        paused = GaugeMetricFamily("nowserving_queues_paused", "Queues from which nothing is taken.", labels=["queue"])
+        by_kind: dict[str, list[Backlog]] = {"deliveries": [], "service": [], MESSAGES: []}
+        for backlog in self._backlogs:
+            by_kind.setdefault(kind(backlog.queue), []).append(backlog)
+        for name, group in by_kind.items():
+            for standing in _STANDINGS:
+                jobs.add_metric([name, standing], sum(getattr(each, standing) for each in group))
+            since = min((each.oldest_ready_ms for each in group if each.oldest_ready_ms), default=self._now)
+            oldest.add_metric([name], max(self._now - since, 0) / 1000)
+            blocked.add_metric([name], sum(each.blocked_lanes for each in group))
+            paused.add_metric([name], sum(1 for each in group if each.paused_ms))
+        raised = GaugeMetricFamily("nowserving_alarms", "Alarms that are raised.", labels=["name"])
+        for alarm in ("dead_letters", "backlog_age", "failed_reports", "missed_deletions"):
+            raised.add_metric([alarm], int(alarm in self._alarms))
+        return (jobs, oldest, blocked, paused, raised)
