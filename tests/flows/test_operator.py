@@ -1,0 +1,122 @@
+"""`nowserving jobs` and /metrics against a running server: on one process, and on two that are one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Serve
+from tests.flows.client import off_loop, open_store, visitor
+from tests.support.process import ServerProcess, clean_environment
+
+TOKEN = "an operator's token of at least 32 characters"
+
+
+def jobs(server: ServerProcess, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "realtime", "jobs", *arguments]
+    environment = clean_environment(PORT=str(server.port), NOWSERVING_OPERATOR_TOKEN=token)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=50)
+
+
+async def told(server: ServerProcess, *arguments: str) -> Any:
+    done = await off_loop(lambda: jobs(server, *arguments, "--json"))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+async def said(server: ServerProcess, *arguments: str, code: int = 0) -> str:
+    done = await off_loop(lambda: jobs(server, *arguments))
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+async def program_of(owner: Any) -> str:
+    made = await owner.http.post(
+        "/v1/tokens", json={"name": "Till", "scopes": ["publish", "consume", "jobs"]}, headers={"Authorization": f"Bearer {owner.token}"}
+    )
+    return str(made.raise_for_status().json()["token"])
+
+
+async def test_an_operator_looks_after_the_queues_from_a_shell(server: Serve) -> None:
+    process = await off_loop(lambda: server(operator_token=TOKEN, message_receives=1))
+    async with open_store(process) as owner, visitor(process, Authorization=f"Bearer {await program_of(owner)}") as program:
+        for text in ("one", "two"):
+            await program.post("/v1/publish", json={"message": text})
+        for _ in range(2):
+            for message in (await program.get("/v1/consumer?cid=1&limit=9")).json()["messages"]:
+                await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+
+        (queue,) = [each for each in (await told(process, "list"))["queues"] if each["dead"]]
+        assert queue["dead"] == 2
+        name = queue["queue"]
+        assert name in await said(process, "list")
+        first, second = (await told(process, "list", "--state", "dead"))["jobs"]
+        assert second["id"] in await said(process, "list", "--state", "dead", "--queue", name, "--limit", "5")
+        assert "No job is in flight." in await said(process, "list", "--state", "in_flight")
+        shown = await said(process, "show", first["owner"], first["id"])
+        assert "attempt 1 at " in shown
+        assert "state: dead" in shown
+        assert await said(process, "retry", first["owner"], first["id"]) == "It is tried now.\n"
+        assert await said(process, "cancel", second["owner"], second["id"]) == "It is over.\n"
+        assert "There is no such job" in await said(process, "cancel", second["owner"], second["id"], code=1)
+        assert await said(process, "pause", name) == f"{name} is paused.\n"
+        assert await said(process, "pause", name) == f"{name} is paused already.\n"
+        assert "paused" in await said(process, "list")
+        assert (await program.get("/v1/consumer?cid=1&limit=9")).json() == {"messages": []}
+        assert await said(process, "resume", name) == f"{name} is at work.\n"
+        assert await said(process, "redrive", name) == "0 dead letters put back.\n"
+        assert await said(process, "purge", name, "--older-than", "60") == "0 dead letters deleted.\n"
+        assert len((await program.get("/v1/consumer?cid=1&limit=9")).json()["messages"]) == 1
+
+
+async def test_a_wrong_token_and_a_server_that_is_not_there_are_told_in_a_sentence(server: Serve) -> None:
+    process = await off_loop(lambda: server(operator_token=TOKEN))
+
+    wrong = await off_loop(lambda: jobs(process, "list", token="x" * 32))
+    assert (wrong.returncode, wrong.stderr) == (1, "This is not the operator's token.\n")
+    none = await off_loop(lambda: jobs(process, "list", token=""))
+    assert none.returncode == 2
+    assert "operator_token is not set" in none.stderr
+    nobody = await off_loop(lambda: jobs(process, "list", "--url", "http://127.0.0.1:1"))
+    assert nobody.returncode == 2
+    assert "Nobody answers as nowserving at http://127.0.0.1:1" in nobody.stderr
+    unknown = await off_loop(lambda: jobs(process, "explode"))
+    assert unknown.returncode == 2
+
+
+async def _figure(client: httpx.AsyncClient, line: str) -> float:
+    text = (await client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})).raise_for_status().text
+    return sum(float(each.rpartition(" ")[2]) for each in text.splitlines() if each.startswith(line))
+
+
+@pytest.mark.postgres
+async def test_two_processes_answer_for_each_other_and_a_pause_holds_in_both(server: Serve, new_database: Callable[[], str]) -> None:
+    process = await off_loop(lambda: server(operator_token=TOKEN, database_url=new_database(), web_concurrency=2))
+    async with open_store(process) as owner, visitor(process, Authorization=f"Bearer {await program_of(owner)}") as program:
+        for _ in range(20):
+            (await program.post("/addJob", json={"handler": "echo", "lane": ""})).raise_for_status()
+        async with asyncio.timeout(30):
+            while await _figure(program, "nowserving_job_attempts_total{") != 20:
+                await asyncio.sleep(0.05)
+        # Each connection may end at either process, and each tells the same.
+        for _ in range(4):
+            async with visitor(process) as another:
+                assert await _figure(another, "nowserving_job_attempts_total{") == 20
+
+        await said(process, "pause", "service")
+        for _ in range(4):
+            (await program.post("/addJob", json={"handler": "echo", "lane": ""})).raise_for_status()
+        assert await _figure(program, 'nowserving_jobs{queue="service",state="ready"}') == 4
+        assert await _figure(program, 'nowserving_queues_paused{queue="service"}') == 1
+        await said(process, "resume", "service")
+        async with asyncio.timeout(30):
+            while await _figure(program, "nowserving_job_attempts_total{") != 24:
+                await asyncio.sleep(0.05)
