@@ -50,8 +50,8 @@ async def measure(url: str, count: int, another: bool = False) -> float:
     taken = []
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(opened(settings))
-        consuming = Messaging(storage, shop.now_ms)
-        publishing = Messaging(await stack.enter_async_context(opened(settings)), shop.now_ms) if another else consuming
+        consuming = Messaging(settings, storage, shop.now_ms)
+        publishing = Messaging(settings, await stack.enter_async_context(opened(settings)), shop.now_ms) if another else consuming
         for _ in range(count + 3):
             waiting = asyncio.create_task(consuming.consume(ACCOUNT, Consume("worker", 1, "work", wait=20)))
             await asyncio.sleep(0.03)

@@ -115,7 +115,7 @@ def _fill(insert: str, args: tuple[Any, ...], first: int, count: int) -> Operati
     yield Statement(
         f"{head} {numbers}select {select}",
         args,
-        f"{head} select {select.replace('from n', f'from generate_series({first}, {first + count - 1}) as n (i)')}",
+        f"{head} select {select.replace('from n', f'from generate_series({first}::bigint, {first + count - 1}) as n (i)')}",
     )
 
 

@@ -63,8 +63,8 @@ async def measure(folder: Path, count: int) -> tuple[float, float, float, float,
         single = await queue_load.consume(storage, count // 4, CONSUMERS, 1)
     _fresh(folder)
     async with opened(settings) as storage:
-        messages = await _messages(Messaging(storage, shop.now_ms), count // 2, 1)
-        hundreds = await _messages(Messaging(storage, shop.now_ms), count, 100)
+        messages = await _messages(Messaging(settings, storage, shop.now_ms), count // 2, 1)
+        hundreds = await _messages(Messaging(settings, storage, shop.now_ms), count, 100)
     return published, messages, hundreds, batches, single
 
 

@@ -27,6 +27,7 @@ SHELLS: Mapping[str, str] = {
     "/counter": "counter.html",
     "/t": "ticket_link.html",
     "/board": "board.html",
+    "/operator": "operator.html",
     "/docs": "docs.html",
 }
 """Pages that are the same for everybody; what is personal comes to them through the API."""
