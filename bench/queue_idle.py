@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from bench import shop
 from bench.queue_load import opened
 from bench.result import Result, line
+from realtime import app
+from realtime.broker import Broker
 from realtime.messaging import Messaging
 from realtime.queue_messages import Acknowledge, Consume, Publish
 from realtime.settings import Settings
@@ -36,6 +38,10 @@ def run(quick: bool) -> list[Result]:
     return results
 
 
+def _nothing(*_: object) -> None:
+    pass
+
+
 def _judged(name: str, value: float, most: float) -> Result:
     return Result(f"{name}, p50", value, "ms", None, "", f"<= {most} ms", value <= most)
 
@@ -44,14 +50,20 @@ async def measure(url: str, count: int, another: bool = False) -> float:
     """Milliseconds from the call of `publish` to the consumer that has the message.
 
     Args:
-        another: who publishes shares the database with the consumer, and nothing else.
+        another: who publishes has storage and a broker of its own, as another process has.
     """
     settings = Settings.defaults(database_url=url, secret_key=shop.new_secret())
     taken = []
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(opened(settings))
+        brokers: list[Broker] = []
         consuming = Messaging(settings, storage, shop.now_ms)
-        publishing = Messaging(settings, await stack.enter_async_context(opened(settings)), shop.now_ms) if another else consuming
+        publishing = consuming
+        if another:
+            brokers = [app.make_broker(settings, _nothing, _nothing, wake) for wake in (consuming.wake, _nothing)]
+            publishing = Messaging(settings, await stack.enter_async_context(opened(settings)), shop.now_ms, brokers[1].tell_work)
+        running = [asyncio.create_task(broker.run()) for broker in brokers]
+        await asyncio.sleep(1.0 if brokers else 0.0)  # until they listen
         for _ in range(count + 3):
             waiting = asyncio.create_task(consuming.consume(ACCOUNT, Consume("worker", 1, "work", wait=20)))
             await asyncio.sleep(0.03)
@@ -60,6 +72,9 @@ async def measure(url: str, count: int, another: bool = False) -> float:
             (message,) = await waiting
             taken.append((time.perf_counter() - began) * 1000)
             await consuming.acknowledge(ACCOUNT, [Acknowledge(message.messageId, "worker", message.receipt)])
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
     return statistics.median(taken[3:])
 
 

@@ -70,7 +70,7 @@ async def consume(storage: Storage, count: int, consumers: int, batch: int) -> f
         while held := await storage.write(
             receives.receive, QUEUE, "consumer", secrets.token_urlsafe(18), LEASE_MS, batch, 5, shop.now_ms()
         ):
-            settled = await storage.write(queue.end_all, [(job.store_id, job.id, job.lease) for job in held], "", shop.now_ms())
+            settled = await storage.write(queue.end_all, [queue.Done(job.store_id, job.id, job.lease) for job in held], shop.now_ms())
             done += settled.count(queue.Settled.DONE)
 
     seconds = await seconds_of(consumer, consumers)

@@ -39,6 +39,7 @@ NowServingError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -194,6 +195,8 @@ class LinkExpired(NowServingError):
 
 
 class TooMany(NowServingError):
+    headers: Mapping[str, str] = {}
+    """What else an answer says: the rule, and what it leaves."""
     code = "too_many"
     status = 429
     retry = True

@@ -16,7 +16,6 @@ from realtime import checks
 from realtime.errors import InvalidInput, NotFound
 from realtime.keys import digest
 from realtime.metering import Meter, NoMeter
-from realtime.model import JobState
 from realtime.operations import answers, dead, queue, receives
 from realtime.operations.dead import DeadJob
 from realtime.operations.queue import Leased, NewJob, Settled
@@ -250,12 +249,12 @@ def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[li
 
 
 def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int) -> Operation[list[bool]]:
-    consumed = []
+    ended = []
     for request in requests:
         lease = request.receipt or (yield from receives.lease_of(owner, request.id, request.cid))
-        settled = yield from queue.end(owner, request.id, lease, JobState.DONE, "", now_ms)
-        consumed.append(settled in (Settled.DONE, Settled.ALREADY_DONE))
-    return consumed
+        ended.append(queue.Done(owner, request.id, lease))
+    settled = yield from queue.end_all(ended, now_ms)
+    return [each in (Settled.DONE, Settled.ALREADY_DONE) for each in settled]
 
 
 def _change(owner: str, request: Change, now_ms: int) -> Operation[bool]:

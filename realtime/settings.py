@@ -94,6 +94,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry_most_seconds: Seconds
     plugins_off: list[str]
 
+    program_requests_per_minute: Count
     message_visibility_seconds: Annotated[int, Meta(ge=1, le=43_200)]
     message_receives: Annotated[int, Meta(ge=1, le=1000)]
     message_receipt_required: bool

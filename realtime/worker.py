@@ -11,11 +11,11 @@ import msgspec
 from realtime.crew import Crew
 from realtime.hookspecs import Done, JobFacts, Retry
 from realtime.metering import Meter, NoMeter
-from realtime.model import JobState
 from realtime.operations import queue, services
 from realtime.operations.queue import Leased, Settled
 from realtime.registry import Registry
 from realtime.settings import Settings
+from realtime.settling import Settling
 from realtime.storage.statement import Storage
 
 _log = logging.getLogger("nowserving.worker")
@@ -50,6 +50,7 @@ class Worker:
         self._now = clock_ms
         self._random = random_
         self._meter: Meter = meter or NoMeter()
+        self._settling = Settling(storage, clock_ms)
         self._crew = Crew(self, clock_ms, random_)
 
     def wake(self) -> None:
@@ -102,7 +103,7 @@ class Worker:
         self._meter.ended(services.QUEUE, job.notifier, type(outcome).__name__.lower(), (self._now() - began) / 1000)
         if isinstance(outcome, Done):
             detail = _plain(outcome.detail) or "done"
-            self._noted(await self._storage.write(queue.end, job.store_id, job.id, job.lease, JobState.DONE, detail, self._now()))
+            self._noted(await self._settling.done(queue.Done(job.store_id, job.id, job.lease, detail)))
         elif isinstance(outcome, Retry):
             await self._again(job, outcome)
         else:

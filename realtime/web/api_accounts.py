@@ -21,7 +21,7 @@ def session_cookies(call: Call[Any], signed_in: SignedIn) -> list[str]:
 
 async def login(call: Call[messages.Login]) -> Response:
     limits = call.context.limits
-    limits.sign_in(call.client, call.body.email)
+    call.quota = limits.sign_in(call.client, call.body.email)
     signed_in = await call.context.accounts.sign_in(call.body.email, call.body.password)
     limits.signed_in(call.client, call.body.email)
     return call.answer(signed_in.tokens, session_cookies(call, signed_in))
@@ -58,7 +58,7 @@ async def verify(call: Call[messages.CheckReceipt]) -> Response:
 async def forgot(call: Call[messages.ForgotPassword]) -> Response:
     """Answers the same for every address, known or not."""
     limits = call.context.limits
-    limits.ask_mail(call.client)
+    call.quota = limits.ask_mail(call.client)
     if limits.may_mail(call.body.email):
         # Nobody waits for it, so that the time of the answer tells nothing either.
         call.context.tasks.start("a forgotten password", call.context.accounts.forgot(call.body.email, base=call.public_base))
@@ -66,14 +66,14 @@ async def forgot(call: Call[messages.ForgotPassword]) -> Response:
 
 
 async def reset(call: Call[messages.ResetPassword]) -> Response:
-    call.context.limits.use_link(call.client)
+    call.quota = call.context.limits.use_link(call.client)
     account_id = await call.context.accounts.reset(call.body.token, call.body.password)
     call.context.end_sessions(account_id)
     return call.answer()
 
 
 async def change_password(call: Call[messages.ChangePassword]) -> Response:
-    call.context.limits.sign_in(call.client, call.account_id)
+    call.quota = call.context.limits.sign_in(call.client, call.account_id)
     held = call.cookies.read(call.scope, call.cookies.session)
     await call.context.accounts.change_password(call.account_id, call.body, held)
     call.context.end_sessions(call.account_id)
@@ -81,19 +81,19 @@ async def change_password(call: Call[messages.ChangePassword]) -> Response:
 
 
 async def change_email(call: Call[messages.ChangeEmail]) -> Response:
-    call.context.limits.sign_in(call.client, call.account_id)
+    call.quota = call.context.limits.sign_in(call.client, call.account_id)
     await call.context.accounts.change_email(call.account_id, call.body, base=call.public_base)
     return call.answer()
 
 
 async def confirm(call: Call[messages.ConfirmEmail]) -> Response:
-    call.context.limits.use_link(call.client)
+    call.quota = call.context.limits.use_link(call.client)
     await call.context.accounts.confirm(call.body.token)
     return call.answer()
 
 
 async def resend(call: Call[None]) -> Response:
-    call.context.limits.ask_mail(call.client)
+    call.quota = call.context.limits.ask_mail(call.client)
     await call.context.accounts.resend(call.account_id, base=call.public_base)
     return call.answer()
 

@@ -29,7 +29,7 @@ async def open_store(call: Call[messages.OpenStore]) -> Response:
     if call.account_id:
         store_id = await call.context.reception.open_store(call.account_id, call.body, base=call.public_base)
         return call.answer(messages.OpenedStore(store_id, None))
-    call.context.limits.sign_up(call.client)
+    call.quota = call.context.limits.sign_up(call.client)
     store_id, signed_in = await call.context.accounts.sign_up_and_open(call.body, base=call.public_base)
     return call.answer(messages.OpenedStore(store_id, signed_in.tokens), session_cookies(call, signed_in))
 

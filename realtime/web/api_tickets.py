@@ -31,13 +31,13 @@ class TicketLink(Struct, frozen=True):
 
 
 async def scan(call: Call[messages.ScanCode]) -> Response:
-    call.context.limits.join(call.client)
+    call.quota = call.context.limits.join(call.client)
     tickets = call.cookies.read_tickets(call.scope)
     return call.answer(await call.context.reception.scan(call.path["code"], call.body, tickets, base=call.public_base))
 
 
 async def join(call: Call[messages.Join]) -> Response:
-    call.context.limits.join(call.client)
+    call.quota = call.context.limits.join(call.client)
     joined = await call.context.reception.join(call.body, call.idempotency_key, base=call.public_base)
     cookies = call.cookies
     held = cookies.read_tickets(call.scope)
@@ -57,7 +57,7 @@ async def leave(call: Call[None]) -> Response:
 
 
 async def trade(call: Call[messages.TradeTicket]) -> Response:
-    call.context.limits.use_link(call.client)
+    call.quota = call.context.limits.use_link(call.client)
     tokens = call.cookies.read_tickets(call.scope)
     if call.body.label:
         token = await labelled(call.context.reception, tokens, call.body.label, call.public_base)

@@ -20,6 +20,7 @@ from realtime.reading import read, refusal
 from realtime.web import addresses, problems
 from realtime.web.context import Context
 from realtime.web.cookies import Cookies
+from realtime.web.limits import Quota
 from realtime.web.problems import MethodNotAllowed, WrongContentType
 from realtime.web.security import refuse_cross_site
 
@@ -79,7 +80,7 @@ _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETE
 class Call(Generic[B]):
     """One request to one endpoint, checked: who asks, for what, with which body."""
 
-    __slots__ = ("account_id", "body", "context", "path", "program", "query", "scope", "status", "tickets")
+    __slots__ = ("account_id", "body", "context", "path", "program", "query", "quota", "scope", "status", "tickets")
 
     def __init__(
         self,
@@ -103,6 +104,8 @@ class Call(Generic[B]):
         self.status = status
         self.program = program
         """The token's id, where a program asks with one."""
+        self.quota: Quota | None = None
+        """What a rule leaves the asker; told with the answer."""
         self.query: Any = None
         """What was asked for behind the question mark, of the endpoint's type."""
 
@@ -139,6 +142,8 @@ class Call(Generic[B]):
             response = Response(status_code=self.status)
         else:
             response = Response(msgspec.json.encode(value), self.status, media_type="application/json")
+        if self.quota is not None:
+            response.headers.update(self.quota.headers())
         response.raw_headers += [(b"set-cookie", cookie.encode("latin-1")) for cookie in cookies]
         return response
 
@@ -214,6 +219,7 @@ class Resource:
 
     async def _call(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Call[Any]:
         path = _path(scope)
+        quota: Quota | None = None
         tickets: tuple[str, ...] = ()
         program = ""
         if endpoint.auth in {Auth.OPERATOR, Auth.METRICS}:
@@ -221,10 +227,12 @@ class Resource:
             self.context.operator(bearer(scope) or "", addresses.client(scope), metrics=endpoint.auth is Auth.METRICS)
         elif endpoint.auth is Auth.PROGRAM:
             account_id, program = await self._program(endpoint, bearer(scope) or "")
+            quota = self.context.limits.program(program or account_id)
         else:
             account_id, tickets = self._who(endpoint, scope)
         body = await self._body(endpoint, scope, receive)
         call = Call(self.context, scope, path, body, account_id, tickets, endpoint.status, program)
+        call.quota = quota
         if endpoint.query is not None:
             call.query = _query(scope, endpoint.query)
         return call

@@ -7,34 +7,64 @@ from collections import OrderedDict
 from collections.abc import Callable
 from math import ceil
 
+from msgspec import Struct
+
 from realtime.errors import TooMany
 from realtime.settings import Settings
+
+
+class Quota(Struct, frozen=True):
+    """What one rule leaves a visitor, as the fields of draft-ietf-httpapi-ratelimit-headers say it."""
+
+    name: str
+    most: int
+    window_s: int
+    """In how long so many may come."""
+    left: int
+    reset_s: int
+    """Until all is there again."""
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Policy": f'"{self.name}";q={self.most};w={self.window_s}',
+            "RateLimit": f'"{self.name}";r={self.left};t={self.reset_s}',
+        }
 
 
 class Buckets:
     """One rule: `per_minute` on average, `burst` at once, for each key by itself.
 
     Args:
+        name: what it is called where it is told.
         size: how many keys are remembered. Whoever floods it with keys frees others early; it never locks anyone out.
         clock: seconds that only go forward.
     """
 
-    def __init__(self, per_minute: float, burst: float, clock: Callable[[], float], size: int = 20_000) -> None:
+    def __init__(self, per_minute: float, burst: float, clock: Callable[[], float], size: int = 20_000, name: str = "requests") -> None:
+        self._name = name
         self._rate = per_minute / 60
         self._burst = burst
         self._clock = clock
         self._size = size
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str) -> None:
-        """Counts one request.
+    def take(self, key: str) -> Quota:
+        """Counts one request; what is left.
 
         Raises:
             TooMany: the key has none left; says when to come back.
         """
         wait = self.wait(key)
         if wait > 0:
-            raise TooMany(f"That was too often. Try again in {_in_words(ceil(wait))}.", retry_after=ceil(wait))
+            refusal = TooMany(f"That was too often. Try again in {_in_words(ceil(wait))}.", retry_after=ceil(wait))
+            refusal.headers = self.quota(key).headers()
+            raise refusal
+        return self.quota(key)
+
+    def quota(self, key: str) -> Quota:
+        """What is left, counting nothing."""
+        left, _ = self._left.get(key, (self._burst, 0.0))
+        return Quota(self._name, int(self._burst), ceil(self._burst / self._rate), int(left), ceil((self._burst - left) / self._rate))
 
     def wait(self, key: str) -> float:
         """Counts one request if there is one left and returns 0; else the seconds until there is."""
@@ -61,36 +91,37 @@ class Limits:
     out by failing in the owner's name.
     """
 
-    def __init__(self, sign_ins: int, joins: int, clock: Callable[[], float]) -> None:
-        self._pairs = Buckets(sign_ins, sign_ins, clock)
-        self._sign_ins = Buckets(sign_ins * 5, sign_ins * 5, clock)
-        self._sign_ups = Buckets(sign_ins, sign_ins, clock)
-        self._mail_asks = Buckets(sign_ins, sign_ins, clock)
+    def __init__(self, sign_ins: int, joins: int, clock: Callable[[], float], programs: int = 1_000_000) -> None:
+        self._pairs = Buckets(sign_ins, sign_ins, clock, name="passwords")
+        self._sign_ins = Buckets(sign_ins * 5, sign_ins * 5, clock, name="sign-ins")
+        self._sign_ups = Buckets(sign_ins, sign_ins, clock, name="sign-ups")
+        self._mail_asks = Buckets(sign_ins, sign_ins, clock, name="mails")
         self._mails = Buckets(1 / 12, 5, clock)
-        self._joins = Buckets(joins, joins, clock)
-        self._operators = Buckets(sign_ins, sign_ins, clock)
-        self._links = Buckets(sign_ins * 3, sign_ins * 3, clock)
+        self._joins = Buckets(joins, joins, clock, name="joins")
+        self._operators = Buckets(sign_ins, sign_ins, clock, name="operators")
+        self._programs = Buckets(programs, programs, clock, name="programs")
+        self._links = Buckets(sign_ins * 3, sign_ins * 3, clock, name="links")
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Callable[[], float] = time.monotonic) -> Limits:
-        return cls(settings.sign_in_tries_per_minute, settings.joins_per_minute, clock)
+        return cls(settings.sign_in_tries_per_minute, settings.joins_per_minute, clock, settings.program_requests_per_minute)
 
-    def sign_in(self, address: str, email: str) -> None:
-        """One try at a password. Raises: TooMany."""
+    def sign_in(self, address: str, email: str) -> Quota:
+        """One try at a password; the rule that is nearest. Raises: TooMany."""
         self._sign_ins.take(address)
-        self._pairs.take(_pair(address, email))
+        return self._pairs.take(_pair(address, email))
 
     def signed_in(self, address: str, email: str) -> None:
         """The try was right: earlier wrong ones from there no longer count."""
         self._pairs.forget(_pair(address, email))
 
-    def sign_up(self, address: str) -> None:
+    def sign_up(self, address: str) -> Quota:
         """A new account. Raises: TooMany."""
-        self._sign_ups.take(address)
+        return self._sign_ups.take(address)
 
-    def ask_mail(self, address: str) -> None:
+    def ask_mail(self, address: str) -> Quota:
         """A request that makes us send a mail. Raises: TooMany."""
-        self._mail_asks.take(address)
+        return self._mail_asks.take(address)
 
     def may_mail(self, email: str) -> bool:
         """Whether one more mail may go there: five at once, then five an hour. The asker is not told, so nobody learns who has an account."""
@@ -100,13 +131,17 @@ class Limits:
         """A wrong operator's token. Raises: TooMany."""
         self._operators.take(address)
 
-    def use_link(self, address: str) -> None:
-        """A secret out of a mail is tried. Raises: TooMany."""
-        self._links.take(address)
+    def program(self, key: str) -> Quota:
+        """A request of a program, by its token. Raises: TooMany."""
+        return self._programs.take(key)
 
-    def join(self, address: str) -> None:
+    def use_link(self, address: str) -> Quota:
+        """A secret out of a mail is tried. Raises: TooMany."""
+        return self._links.take(address)
+
+    def join(self, address: str) -> Quota:
         """A scan or a join; a whole shop may share one address. Raises: TooMany."""
-        self._joins.take(address)
+        return self._joins.take(address)
 
 
 def _pair(address: str, email: str) -> str:

@@ -196,9 +196,15 @@ def errors_of(endpoint: Endpoint) -> list[type[NowServingError]]:
         found += [BadMessage, TooLarge, WrongContentType, InvalidInput]
     if endpoint.idempotent or endpoint.query is not None:
         found.append(InvalidInput)
-    if endpoint.limited or endpoint.auth in {Auth.OPERATOR, Auth.METRICS}:
+    if endpoint.limited or endpoint.auth in {Auth.OPERATOR, Auth.METRICS, Auth.PROGRAM}:
         found.append(TooMany)
     return [*dict.fromkeys([*found, Unexpected, Unavailable])]
+
+
+_QUOTA = {
+    "RateLimit-Policy": {"description": "The rule: its name, how many requests (q) in how many seconds (w).", "schema": {"type": "string"}},
+    "RateLimit": {"description": "What it leaves: requests (r), and seconds until all are there again (t).", "schema": {"type": "string"}},
+}
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
@@ -207,6 +213,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         good["content"] = {endpoint.media_type: {"schema": _schema(endpoint.response)}}
     if endpoint.sets_cookie:
         good["headers"] = {"Set-Cookie": {"description": "HttpOnly, SameSite, Path=/.", "schema": {"type": "string"}}}
+    if endpoint.limited or endpoint.auth is Auth.PROGRAM:
+        good["headers"] = good.get("headers", {}) | _QUOTA
     return {str(endpoint.status): good, **_problems(errors_of(endpoint))}
 
 

@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment
 from starlette.responses import HTMLResponse, Response
 
-from realtime.errors import NotSignedIn, NowServingError
+from realtime.errors import NotSignedIn, NowServingError, TooMany
 from realtime.messages import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -59,6 +59,8 @@ def headers(error: NowServingError) -> dict[str, str]:
     found = {"Cache-Control": "no-store"}
     if error.status in {429, 503}:
         found["Retry-After"] = str(error.retry_after or RETRY_SECONDS)
+    if isinstance(error, TooMany):
+        found |= error.headers
     if isinstance(error, NotSignedIn):
         found["WWW-Authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):

@@ -319,3 +319,46 @@ async def faults(page: Page) -> list[tuple[str, list[str]]]:
     await page.evaluate(AXE_SCRIPT)
     found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
     return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]]
+
+
+# ---- the operator -------------------------------------------------------------------------------------------------
+
+
+async def test_an_operator_enters_finds_a_dead_letter_and_puts_it_back(server: Serve, page: Page) -> None:
+    token = "an operator's token of at least 32 characters"
+    url = server(operator_token=token, message_receives=1).url
+    async with httpx.AsyncClient(base_url=url) as owner:
+        opened = await owner.post(
+            "/v1/stores",
+            json={"name": "Luigi's", "queues": [{"name": "Table"}], "timezone": "Europe/Rome", "email": EMAIL, "password": PASSWORD},
+        )
+        owner.headers["Authorization"] = f"Bearer {opened.raise_for_status().json()['tokens']['access_token']}"
+        made = await owner.post("/v1/tokens", json={"name": "Till", "scopes": ["publish", "consume"]})
+        owner.headers["Authorization"] = f"Bearer {made.raise_for_status().json()['token']}"
+        await owner.post("/v1/publish", json={"message": 1, "queue": "orders"})
+        for _ in range(2):
+            for message in (await owner.get("/v1/consumer?cid=1&limit=1&queue=orders")).json()["messages"]:
+                await owner.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+
+    await page.goto(f"{url}/operator")
+    await page.get_by_label("Operator's token").fill(token)
+    await page.get_by_role("button", name="Enter").click()
+    dead = page.get_by_role("button", name="1 dead")
+    await dead.click()
+    await expect(page.get_by_role("heading", name="Messages: orders, dead")).to_be_visible()
+    await page.get_by_role("button", name="Attempts").click()
+    await expect(page.locator(".attempts")).to_contain_text("retry, released")
+    await page.evaluate(AXE_SCRIPT)
+    faults = await page.evaluate("rules => axe.run(document, {runOnly: rules}).then(done => done.violations.map(each => each.id))", RULES)
+    assert faults == []
+
+    await page.get_by_role("button", name="Put back").click()
+    await expect(page.get_by_role("button", name="1 ready")).to_be_visible()
+    await expect(page.get_by_text("There is none.")).to_be_visible()
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.get_by_text("Paused since")).to_be_visible()
+    await page.reload()
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    await page.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_label("Operator's token")).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 
 from realtime.errors import TooMany
 from realtime.web.limits import Buckets, Limits
-from tests.web.conftest import HOST, PASSWORD, Clock, Open, new_owner
+from tests.web.conftest import HOST, PASSWORD, Clock, House, Open, new_owner
 
 
 def test_so_many_at_once_and_then_so_many_a_minute() -> None:
@@ -115,3 +115,35 @@ async def test_nobody_is_told_that_no_more_mail_goes_to_an_address(open_house: O
     answers = [await client.post("/v1/password/forgot", json={"email": "luigi@example.com"}) for _ in range(8)]
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(202, b"")}
+
+
+async def test_what_is_left_is_told_with_the_refusal(open_house: Open) -> None:
+    clock = Clock()
+    house: House = await open_house(limits=Limits(2, 100, clock.seconds))
+    visitor = await house.client()
+    body = {"email": "nobody@example.org", "password": "four red lanterns"}
+
+    first, second, third = [await visitor.post("/v1/login", json=body) for _ in range(3)]
+
+    assert [answer.status_code for answer in (first, second, third)] == [401, 401, 429]
+    assert third.headers["RateLimit-Policy"] == '"passwords";q=2;w=60'
+    assert third.headers["RateLimit"] == '"passwords";r=0;t=60'
+    assert third.headers["Retry-After"] == "30"
+
+
+async def test_a_program_is_told_what_is_left_of_its_requests(open_house: Open) -> None:
+    clock = Clock()
+    house: House = await open_house(limits=Limits(100, 100, clock.seconds, programs=3))
+    owner = await new_owner(house)
+    made = (await owner.client.post("/v1/tokens", json={"name": "Till", "scopes": ["jobs"]})).json()
+    program = await house.client(Authorization=f"Bearer {made['token']}")
+
+    answers = [await program.get("/status") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [answer.headers["RateLimit"] for answer in answers] == [
+        '"programs";r=2;t=20', '"programs";r=1;t=40', '"programs";r=0;t=60', '"programs";r=0;t=60'
+    ]  # fmt: skip
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"programs";q=3;w=60'}
+    clock.ahead += 20
+    assert (await program.get("/status")).status_code == 200

@@ -108,9 +108,9 @@ function card(queue) {
   const age = queue.ready ? `Oldest ready for ${long(queue.oldest_ready_seconds)}` : "Nothing is waiting to be taken";
   const foot = paused ? `Paused since ${clock.format(queue.paused_ms)}` : queue.blocked_lanes ? `${queue.blocked_lanes} ${queue.blocked_lanes === 1 ? "lane waits" : "lanes wait"} for a decision` : age;
   return h("section", { class: "card queue-card", "data-paused": paused ? "" : null },
-    h("h3", { class: "queue-name" }, name(queue.queue)),
+    h("h3", { class: "queue-name", title: queue.queue }, name(queue.queue)),
     h("div", { class: "figures" }, ...Object.entries(FIGURES).map(([state, word]) => figure(queue, /** @type {keyof typeof FIGURES} */ (state), word))),
-    h("div", { class: "queue-foot" }, h("span", { class: "small muted" }, foot), toggle));
+    h("div", { class: "queue-line" }, h("span", { class: "small muted" }, foot), toggle));
 }
 
 /** @param {Queue} queue @param {keyof typeof FIGURES} state @param {string} word */
