@@ -94,7 +94,7 @@ create table if not exists queues (
     primary key (store_id, id)
 );
 
--- One party's place in a queue. "id" is the store's seq at which it joined, "place" its order in the line.
+-- One party's place in a queue. "id" is the store's seq at which it joined, "place" its order in the line, "notices" how its notifications went (JSON).
 create table if not exists tickets (
     store_id text not null,
     id bigint not null,
@@ -114,6 +114,7 @@ create table if not exists tickets (
     called_ms bigint not null default 0,
     served_ms bigint not null default 0,
     ended_ms bigint not null default 0,
+    notices text not null default '',
     primary key (store_id, id),
     foreign key (store_id, queue_id) references queues (store_id, id)
 );
@@ -159,7 +160,7 @@ create table if not exists answers (
 
 -- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id.
 -- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
--- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" are for deliveries: one notification to one recipient.
+-- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" and "ticket_id" are for deliveries: one notification to one recipient.
 create table if not exists jobs (
     store_id text not null,
     id text not null,
@@ -186,6 +187,7 @@ create table if not exists jobs (
     moment text not null default '',
     needs_report bigint not null default 0 check (needs_report in (0, 1)),
     blocks bigint not null default 0 check (blocks in (0, 1)),
+    ticket_id bigint not null default 0,
     primary key (store_id, id)
 );
 create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) where state = 'waiting' and head = 1;
@@ -226,6 +228,7 @@ create table if not exists dead_jobs (
     notifier text not null,
     recipient text not null,
     moment text not null,
+    ticket_id bigint not null default 0,
     primary key (store_id, id)
 );
 create index if not exists dead_jobs_of_queue on dead_jobs (queue, died_ms);

@@ -153,7 +153,7 @@ class Parts:
         self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
         self.broker = make_broker(settings, self.live.reached, self.live.catch_up, self._work)
         self.metrics = metrics = make_metrics(settings)
-        self.courier = Courier(settings, storage, registry, now_ms, self._settled, meter=metrics)
+        self.courier = Courier(settings, storage, registry, now_ms, self._settled, meter=metrics, told=lambda change: clerk.tell(change))
         listeners = (self.live, self.broker, _PluginEvents(registry, beside))
         clerk = Clerk(storage, listeners, self.courier.wake)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)

@@ -111,10 +111,11 @@ class Clerk:
 
     async def change(self, make: Callable[P, Operation[Change]], *args: P.args, **kwargs: P.kwargs) -> Any:
         """Commit, then tell; returns the change's value."""
-        change = await self._storage.write_and_tell(self._tell, make, *args, **kwargs)
+        change = await self._storage.write_and_tell(self.tell, make, *args, **kwargs)
         return change.value
 
-    def _tell(self, change: Change) -> None:
+    def tell(self, change: Change) -> None:
+        """What was committed goes to everybody whom it concerns."""
         try:
             for listener in self._listeners:
                 listener.tell(change.events)

@@ -6,16 +6,17 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import ParamSpec
 
 from realtime.crew import Crew
 from realtime.hookspecs import Accepted, Attachment, Outcome, OutgoingDelivery, Retry, Sent
 from realtime.metering import Meter, NoMeter
-from realtime.model import Job, JobState
-from realtime.operations import accounts, answers, jobs, reports
-from realtime.operations.changes import DELIVERIES
+from realtime.model import Job, JobState, Notice
+from realtime.operations import accounts, answers, jobs, notices, reports
+from realtime.operations.changes import DELIVERIES, Change
 from realtime.registry import Registry
 from realtime.settings import Settings
-from realtime.storage.statement import Storage
+from realtime.storage.statement import Operation, Storage
 
 _log = logging.getLogger("nowserving.courier")
 
@@ -30,6 +31,7 @@ LATEST_S = 24 * 3600.0
 """However late a provider wants to be asked again, it is asked after so long."""
 LONGEST_REASON = 500
 
+P = ParamSpec("P")
 Settled = Callable[[str], Awaitable[None]]
 
 
@@ -40,6 +42,7 @@ class Courier:
         settled: awaited with a store's id whenever a delivery of its report has ended.
         random_: for the jitter of retries.
         meter: notes how it goes.
+        told: called with what the owner is to be told, once it is committed.
     """
 
     name = "delivery"
@@ -53,6 +56,7 @@ class Courier:
         settled: Settled,
         random_: Callable[[], float] = random.random,
         meter: Meter | None = None,
+        told: Callable[[Change], None] = lambda change: None,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -61,6 +65,7 @@ class Courier:
         self._settled = settled
         self._random = random_
         self._meter: Meter = meter or NoMeter()
+        self._told = told
         self._crew = Crew(self, clock_ms, random_)
         self._forget_ms = 0
 
@@ -111,41 +116,60 @@ class Courier:
         late = job.delivery.not_after_ms
         if late and now > late:
             self._meter.ended(DELIVERIES, job.delivery.notifier, "expired", 0.0)
-            await self._settle(job, JobState.EXPIRED, "too late to be of use")
+            await self._settle(job, JobState.EXPIRED, "too late to be of use", "late")
             return
         parcel = OutgoingDelivery(id=job.id, attempt=job.attempts, delivery=job.delivery, report=await self._report(job))
         outcome: Outcome = await self._registry.deliver(parcel)
         self._crew.answered()
         self._meter.ended(DELIVERIES, job.delivery.notifier, type(outcome).__name__.lower(), (self._now() - now) / 1000)
         if isinstance(outcome, Sent | Accepted):
-            await self._settle(job, JobState.DONE, "sent" if isinstance(outcome, Sent) else "accepted")
+            said = "sent" if isinstance(outcome, Sent) else "accepted"
+            await self._settle(job, JobState.DONE, said, said)
         elif isinstance(outcome, Retry):
             await self._again(job, outcome)
         else:
-            await self._settle(job, JobState.DEAD, _plain(outcome.reason))
+            await self._settle(job, JobState.DEAD, _plain(outcome.reason), "failed")
 
     async def _again(self, job: Job, outcome: Retry) -> None:
         reason = _plain(outcome.reason)
         # The report is never given up: only time or a person ends it.
         if job.attempts >= self._settings.job_max_attempts and not job.delivery.needs_report:
-            await self._settle(job, JobState.DEAD, f"given up after {job.attempts} attempts: {reason}")
+            await self._settle(job, JobState.DEAD, f"given up after {job.attempts} attempts: {reason}", "failed")
             return
         most = min(self._settings.retry_first_seconds * 2 ** min(job.attempts - 1, 30), self._settings.retry_most_seconds)
         asked_s = min(outcome.after_s, LATEST_S) if outcome.after_s and outcome.after_s > 0 else 0.0
         wait_s = max(most * (0.5 + 0.5 * self._random()), asked_s)
         due_ms = self._now() + int(wait_s * 1000)
-        if not await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, due_ms, reason, self._now()):
+        now = self._now()
+        if job.ticket_id and job.attempts == 1:
+            notice = Notice(job.delivery.notifier, job.delivery.moment, "retrying", now, reason)
+            mine = await self._noted(notices.retry, job, due_ms, reason, notice, now)
+        else:
+            mine = await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, due_ms, reason, now)
+        if not mine:
             self._meter.lost(DELIVERIES)
         _log.info("Delivery %s by %s is tried again in %.0f s: %s", job.id, job.delivery.notifier, wait_s, reason)
 
-    async def _settle(self, job: Job, state: JobState, outcome: str) -> None:
-        mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, state, outcome, self._now())
+    async def _settle(self, job: Job, state: JobState, outcome: str, said: str) -> None:
+        now = self._now()
+        if job.ticket_id:
+            notice = Notice(job.delivery.notifier, job.delivery.moment, said, now, "" if state is JobState.DONE else outcome)
+            mine = await self._noted(notices.settle, job, state, outcome, notice, now)
+        else:
+            mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, state, outcome, now)
         level = logging.INFO if state is JobState.DONE else logging.WARNING
         _log.log(level, "Delivery %s by %s: %s, %s", job.id, job.delivery.notifier, state.value, outcome)
         if not mine:
             self._meter.lost(DELIVERIES)
         elif job.delivery.needs_report:
             await self._settled(job.store_id)
+
+    async def _noted(self, make: Callable[P, Operation[Change]], *args: P.args, **kwargs: P.kwargs) -> bool:
+        try:
+            await self._storage.write_and_tell(self._told, make, *args, **kwargs)
+        except notices.LeaseLost:
+            return False
+        return True
 
     async def _report(self, job: Job) -> tuple[Attachment, ...]:
         if not job.delivery.needs_report:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from realtime.messages import OwnerTicket, PublicTicket, QueueView
-from realtime.model import Event, Queue, Store, Ticket
+from realtime.model import Event, Notice, Queue, Store, Ticket
 
+_decode_notices = msgspec.json.Decoder(list[Notice]).decode
 _encode = msgspec.json.Encoder().encode
 
 TICK = "{}"
@@ -51,6 +52,7 @@ def owner_ticket(ticket: Ticket, label: str = "") -> OwnerTicket:
         ticket.called_ms,
         ticket.served_ms,
         ticket.ended_ms,
+        _decode_notices(ticket.notices) if ticket.notices else [],
     )
 
 
@@ -71,6 +73,12 @@ def ticket_event(store_id: str, seq: int, at_ms: int, change: str, ticket: Ticke
     owner = head + _encode(owner_ticket(ticket, label)) + b"}"
     public = head + _encode(public_ticket(ticket, label)) + b"}"
     return Event(store_id, seq, at_ms, "ticket", owner.decode(), public.decode())
+
+
+def notice_event(store_id: str, seq: int, at_ms: int, ticket: Ticket) -> Event:
+    """A notification to a ticket's party went some way, which only the owner sees."""
+    owner = b'{"change":"notified","ticket":' + _encode(owner_ticket(ticket)) + b"}"
+    return Event(store_id, seq, at_ms, "ticket", owner.decode(), TICK)
 
 
 def queue_event(store_id: str, seq: int, at_ms: int, change: str, queue: Queue) -> Event:

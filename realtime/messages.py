@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from realtime.model import Receipt
+from realtime.model import Notice, Receipt
 
 Name = Annotated[str, Meta(min_length=1, max_length=80, description="A name as people write it; no control characters.")]
 Line = Annotated[str, Meta(max_length=120)]
@@ -259,6 +259,8 @@ class OwnerTicket(Struct, frozen=True):
     called_ms: int
     served_ms: int
     ended_ms: int
+    notices: list[Notice] = []
+    """How its notifications went, the latest last."""
 
 
 class CodeView(Struct, frozen=True):

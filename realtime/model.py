@@ -184,10 +184,26 @@ class Ticket(Struct, frozen=True):
     called_ms: int
     served_ms: int
     ended_ms: int
+    notices: str = ""
+    """How its notifications went, as a JSON list; empty while there is none."""
 
     @property
     def label(self) -> str:
         return label(self.queue, self.number)
+
+
+class Notice(Struct, frozen=True):
+    """How a notification to a party went."""
+
+    by: str
+    """The notifier: "sms", "email" ..."""
+    moment: str
+    """"joined", "almost" or "called"."""
+    state: str
+    """"sent", "accepted" (a provider has it), "retrying", "failed" or "late"."""
+    at_ms: int
+    why: str
+    """Why it was not sent, or not yet; names nobody."""
 
 
 class Code(Struct, frozen=True):
@@ -237,6 +253,8 @@ class Job(Struct, frozen=True):
     created_ms: int
     ready_ms: int = 0
     """When it could first have been taken."""
+    ticket_id: int = 0
+    """The ticket that it is about; 0 when it is about none."""
 
 
 class MadeFile(Struct, frozen=True):

@@ -85,11 +85,20 @@ def append(event: Event) -> Operation[None]:
     )
 
 
-def owe(store_id: str, cause: int | str, deliveries: Sequence[Delivery], now_ms: int, *, hold_report: bool = False) -> Operation[int]:
+def owe(
+    store_id: str,
+    cause: int | str,
+    deliveries: Sequence[Delivery],
+    now_ms: int,
+    *,
+    hold_report: bool = False,
+    tickets: Sequence[int] = (),
+) -> Operation[int]:
     """Write the deliveries that an event owes. Their ids come from what caused them (an event's number), so that nothing owes one twice.
 
     Args:
         hold_report: keep those that carry the report until they are released.
+        tickets: the ticket that each is about, where they are about tickets.
     """
     for index, delivery in enumerate(deliveries):
         held = hold_report and delivery.needs_report
@@ -106,6 +115,7 @@ def owe(store_id: str, cause: int | str, deliveries: Sequence[Delivery], now_ms:
                 recipient=delivery.recipient,
                 moment=delivery.moment,
                 needs_report=delivery.needs_report,
+                ticket_id=tickets[index] if tickets else 0,
             ),
             now_ms,
         )

@@ -19,7 +19,7 @@ def claim(lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "
 def _job(held: queue.Leased) -> Job:
     body = msgspec.json.decode(held.body)
     delivery = Delivery(held.notifier, held.recipient, held.moment, body, held.not_after_ms, held.needs_report)
-    return Job(held.store_id, held.id, delivery, held.attempts, held.lease, held.created_ms, held.ready_ms)
+    return Job(held.store_id, held.id, delivery, held.attempts, held.lease, held.created_ms, held.ready_ms, held.ticket_id)
 
 
 def settle(store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int) -> Operation[bool]:

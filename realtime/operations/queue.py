@@ -43,6 +43,8 @@ class NewJob(Struct, frozen=True):
     recipient: str = ""
     moment: str = ""
     needs_report: bool = False
+    ticket_id: int = 0
+    """The ticket that a delivery is about."""
     blocks: bool = False
     """What happens when it is given up: its lane waits until somebody has decided, or else the next may go."""
 
@@ -67,6 +69,7 @@ class Leased(Struct, frozen=True):
     needs_report: bool = False
     ready_ms: int = 0
     """When it could first have been taken."""
+    ticket_id: int = 0
 
 
 class Settled(StrEnum):
@@ -85,11 +88,12 @@ def enqueue(job: NewJob, now_ms: int) -> Operation[None]:
     due_ms = job.due_ms or now_ms
     yield Statement(
         "insert into jobs (store_id, id, queue, lane, place, head, priority, state, max_attempts, due_ms, ready_ms, not_after_ms,"
-        " created_ms, body, notifier, recipient, moment, needs_report, blocks)"
-        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        " created_ms, body, notifier, recipient, moment, needs_report, blocks, ticket_id)"
+        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         (
             job.store_id, job.id, job.queue, job.lane, place, head, job.priority, job.max_attempts, due_ms, job.not_after_ms, now_ms,
             job.body, job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks),
+            job.ticket_id,
         ),
     )  # fmt: skip
 
@@ -118,7 +122,7 @@ _CLAIM = (
     f"with picked as materialized (select * from ({_CANDIDATES}) as c where {pauses.NOT_PAUSED} limit $4)"
     " update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
     " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
-    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms"
+    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id"
 )
 CLAIM_SQLITE = _CLAIM.format(now="$5", lock="")
 CLAIM_POSTGRES = _CLAIM.format(now=NOW, lock="for update skip locked")
@@ -174,6 +178,7 @@ def _leased(row: Row, lease: str) -> Leased:
         not_after_ms,
         bool(needs_report),
         row[15],
+        row[16],
     )
 
 
@@ -323,8 +328,8 @@ def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just
         return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms, just_claimed=just_claimed))
     yield Statement(
         "insert into dead_jobs (store_id, id, queue, lane, place, priority, attempts, max_attempts, not_after_ms, outcome, created_ms,"
-        " died_ms, blocks, body, notifier, recipient, moment) select store_id, id, queue, lane, place, priority, attempts, max_attempts,"
-        " not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment from jobs where store_id = $1 and id = $2",
+        " died_ms, blocks, body, notifier, recipient, moment, ticket_id) select store_id, id, queue, lane, place, priority, attempts,"
+        " max_attempts, not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment, ticket_id from jobs where store_id = $1 and id = $2",
         (store_id, id_, outcome, now_ms, int(blocks and lane != "")),
     )
     yield Statement("delete from jobs where store_id = $1 and id = $2", (store_id, id_))

@@ -123,7 +123,7 @@ def _join_one(
         if sentence := rules.check(moment):
             raise Refused(sentence)
         if deliveries := rules.compose(moment):
-            owed = yield from owe(store_id, seq, deliveries, now_ms)
+            owed = yield from owe(store_id, seq, deliveries, now_ms, tickets=[seq] * len(deliveries))
     return ticket, event, owed
 
 
@@ -261,8 +261,10 @@ def _moved(
     if not rules:
         return Change(ticket, (event,))
     owed: list[Delivery] = []
+    about: list[int] = []
     if action in (Action.CALL, Action.RECALL):
         owed += rules.compose(Moment("called", store_id, taken.name, taken.timezone, queue, ticket, 0, now_ms))
+        about += [ticket.id] * len(owed)
     if waiting < 0 and taken.almost_at:
         near = yield Statement(
             "update tickets set almost_ms = $4 where store_id = $1 and almost_ms = 0 and id in (select id from tickets"
@@ -276,7 +278,8 @@ def _moved(
                 (store_id, ticket.queue, next_one.place),
             )
             owed += rules.compose(Moment("almost", store_id, taken.name, taken.timezone, queue, next_one, before[0][0], now_ms))
-    count = yield from owe(store_id, seq, owed, now_ms)
+            about += [next_one.id] * (len(owed) - len(about))
+    count = yield from owe(store_id, seq, owed, now_ms, tickets=about)
     return Change(ticket, (event,), count)
 
 

@@ -49,6 +49,7 @@ export function openSheet(id, store, commands, now) {
       h("div", { class: "row" }, h("span", { class: "pill", "data-state": ticket.state }, STATE_WORDS[state]), ["waiting", "called", "serving"].includes(state) ? runningSince(ticket, now) : null),
       h("p", { class: "lead sheet-who" }, h("bdi", { class: "one-line" }, ticket.name || "No name"), h("span", { class: "muted" }, ` · ${people(ticket.party ?? 1)}`)),
       contact(ticket),
+      notices(ticket, live),
       h("div", { class: "sheet-actions" }, ...order.map((action, at) =>
         h("button", {
           type: "button",
@@ -70,6 +71,23 @@ function contact(ticket) {
     ticket.phone ? h("a", { class: "button", href: `tel:${ticket.phone}` }, icon("phone"), ticket.phone) : null,
     ticket.email ? h("a", { class: "button", href: `mailto:${ticket.email}` }, ticket.email) : null,
   );
+}
+
+const MEANS = { sms: "SMS", email: "E-mail", web_push: "Notification" };
+const MOMENTS = { joined: "about the place in line", almost: "that it is almost their turn", called: "that it is their turn" };
+const WENT = { sent: "sent", accepted: "on its way", retrying: "not sent yet", failed: "not reached", late: "not sent, it was too late" };
+
+/** How the notifications to the guest went, the latest first. @param {Ticket} ticket @param {import("../live/reducer.js").State} live */
+function notices(ticket, live) {
+  const all = [...(ticket.notices ?? [])].reverse();
+  if (!all.length) return null;
+  return h("ul", { class: "notices", "aria-label": "Notifications" }, ...all.map((notice) => {
+    const means = MEANS[/** @type {keyof typeof MEANS} */ (notice.by)] ?? notice.by;
+    const moment = MOMENTS[/** @type {keyof typeof MOMENTS} */ (notice.moment)] ?? notice.moment;
+    const went = WENT[/** @type {keyof typeof WENT} */ (notice.state)] ?? notice.state;
+    return h("li", { "data-went": notice.state }, h("span", { class: "strong" }, `${means} ${went}`), ` ${clockTime(notice.at_ms, live.store?.timezone)}`,
+      h("span", { class: "small muted notice-about" }, [moment, notice.why].filter(Boolean).join(": ")));
+  }));
 }
 
 /** @param {Ticket} ticket @param {import("../live/reducer.js").State} live */

@@ -72,11 +72,18 @@ function opener(ticket, context) {
         h("span", { class: "ticket-party" }, icon("people"), h("span", { class: "sr-only" }, ", "), ticket.party ?? 1, h("span", { class: "sr-only" }, ticket.party === 1 ? " person, " : " people, ")),
         desk ? h("span", { class: "ticket-desk" }, desk) : null,
         again ? h("span", { class: "ticket-again" }, h("span", { class: "sr-only" }, "called "), `×${again}`) : null,
+        unreached(ticket) ? h("span", { class: "ticket-unreached" }, "not reached") : null,
         ticket.phone ? h("span", { class: "ticket-phone" }, icon("phone"), h("span", { class: "sr-only" }, "has a phone, ")) : null,
       ),
     ),
     isLive(ticket.state) ? runningSince(ticket, context.now) : h("span", { class: "ticket-time" }, h("span", { class: "sr-only" }, "at "), context.timeOfDay(ticket.ended_ms ?? 0)),
   );
+}
+
+/** Whether the guest was called and no notification of it went out. @param {Ticket} ticket */
+function unreached(ticket) {
+  const calls = (ticket.notices ?? []).filter((notice) => notice.moment === "called");
+  return ticket.state === "called" && calls.length > 0 && calls.every((notice) => notice.state === "failed" || notice.state === "late");
 }
 
 /** @param {Ticket} ticket @param {boolean} busy @param {RowContext} context */
