@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
@@ -81,9 +82,42 @@ class ClientFaults(logging.Filter):
         return True
 
 
+class Together(logging.StreamHandler[TextIO]):
+    """What is logged in one turn of an event loop is written with one system call; a warning or worse, and whatever is logged elsewhere, at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._asked: asyncio.AbstractEventLoop | None = None
+        """The loop that will write, should its next turn come."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(f"{self.format(record)}\n")
+            loop = asyncio._get_running_loop()
+            if loop is None or record.levelno >= logging.WARNING:
+                self.flush()
+            elif loop is not self._asked:
+                self._asked = loop
+                loop.call_soon(self.flush)
+        except Exception:  # noqa: BLE001 - as in logging: a line that cannot be written ends nothing
+            self.handleError(record)
+
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            self._asked = None
+            if self._lines:
+                lines, self._lines = self._lines, []
+                self.stream.write("".join(lines))
+            super().flush()
+        finally:
+            self.release()
+
+
 def configure(level: str, stream: TextIO | None = None) -> None:
     """Sends every logger's records to `stream` (standard error), from `level` on. Replaces what was configured before."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = Together(stream or sys.stderr)
     handler.setFormatter(LineFormatter())
     handler.addFilter(ClientFaults())
     root = logging.getLogger()
