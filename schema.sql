@@ -54,7 +54,25 @@ create table if not exists api_tokens (
 );
 create index if not exists api_tokens_account on api_tokens (account_id);
 
--- One opening of one shop. "seq" numbers its events; whoever changes the store takes this row first.
+-- An address that an account's events are posted to. "secret" signs them, "old_secret" too until "old_until_ms"; "events" are words with spaces between them, none: all.
+-- "failing_ms" is since when nothing has arrived there, "off_ms" since when it is turned off.
+create table if not exists webhooks (
+    id text primary key,
+    account_id text not null references accounts (id),
+    name text not null,
+    url text not null,
+    events text not null,
+    secret text not null,
+    old_secret text not null default '',
+    old_until_ms bigint not null default 0,
+    created_ms bigint not null,
+    failing_ms bigint not null default 0,
+    off_ms bigint not null default 0,
+    off_why text not null default ''
+);
+create index if not exists webhooks_account on webhooks (account_id);
+
+-- One opening of one shop. "seq" numbers its events; whoever changes the store takes this row first. "webhooks": who is told of its events (JSON).
 create table if not exists stores (
     id text primary key,
     account_id text not null references accounts (id),
@@ -71,6 +89,7 @@ create table if not exists stores (
     opened_ms bigint not null,
     closes_ms bigint not null,
     closed_ms bigint not null default 0,
+    webhooks text not null default '',
     report_tickets bigint not null default 0,
     delivered bigint not null default 0 check (delivered in (0, 1))
 );
@@ -158,7 +177,7 @@ create table if not exists answers (
     primary key (store_id, key)
 );
 
--- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id.
+-- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id, for its webhooks "webhooks-" and its id.
 -- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
 -- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" and "ticket_id" are for deliveries: one notification to one recipient.
 create table if not exists jobs (

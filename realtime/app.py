@@ -29,10 +29,11 @@ from realtime.keys import Keys
 from realtime.live import Live
 from realtime.messaging import Messaging
 from realtime.model import Event
-from realtime.operations import installation, services
+from realtime.operations import installation, posts, services
 from realtime.operations.changes import DELIVERIES
 from realtime.oversight import Oversight
 from realtime.passwords import Passwords
+from realtime.postman import Postman
 from realtime.programs import Programs
 from realtime.reception import Reception
 from realtime.registry import Registry
@@ -43,6 +44,7 @@ from realtime.storage.statement import Storage
 from realtime.web.context import Context
 from realtime.web.limits import Limits
 from realtime.web.sockets import Sockets
+from realtime.webhooks import Webhooks
 from realtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -155,13 +157,15 @@ class Parts:
         self.metrics = metrics = make_metrics(settings)
         self.courier = Courier(settings, storage, registry, now_ms, self._settled, meter=metrics, told=lambda change: clerk.tell(change))
         listeners = (self.live, self.broker, _PluginEvents(registry, beside))
-        clerk = Clerk(storage, listeners, self.courier.wake)
+        self.postman = Postman(settings, storage, registry, now_ms, self.courier.wake, meter=metrics)
+        clerk = Clerk(storage, listeners, self.courier.wake, self.postman.wake)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
         self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work, metrics)
         self.programs = Programs(storage, now_ms)
         self.worker = Worker(settings, storage, registry, now_ms, meter=metrics)
         self.jobs = JobService(settings, storage, registry, now_ms, self._added)
+        self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
         self.oversight = Oversight(storage, registry, now_ms, self._free, metrics)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
@@ -184,6 +188,8 @@ class Parts:
             self.worker.wake()
         elif queue == DELIVERIES:
             self.courier.wake()
+        elif queue == posts.QUEUE:
+            self.postman.wake()
         else:
             self.messaging.wake(queue)
 
@@ -198,6 +204,7 @@ class Parts:
     def begin(self) -> None:
         """Start what runs as long as the process does."""
         self.beside.keep("courier", self.courier.run)
+        self.beside.keep("postman", self.postman.run)
         if self.settings.run_jobs:
             self.beside.keep("worker", self.worker.run)
         self.beside.keep("closing", self.closing.run)
@@ -211,6 +218,7 @@ class Parts:
         budget_s = self.settings.drain_seconds * COURIER_STOP_SHARE
         async with TaskGroup() as ends:
             ends.create_task(self.courier.stop(budget_s))
+            ends.create_task(self.postman.stop(budget_s))
             ends.create_task(self.worker.stop(budget_s))
         self.beside.end()
 
@@ -281,6 +289,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 messaging=parts.messaging,
                 programs=parts.programs,
                 jobs=parts.jobs,
+                webhooks=parts.webhooks,
                 oversight=parts.oversight,
                 live=parts.live,
                 storage=storage,

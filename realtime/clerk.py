@@ -104,10 +104,17 @@ class Clerk:
     A caller that goes away leaves a change that is committed and told, or neither.
     """
 
-    def __init__(self, storage: Storage, listeners: tuple[Tells, ...], wake_courier: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        listeners: tuple[Tells, ...],
+        wake_courier: Callable[[], None],
+        wake_postman: Callable[[], None] = lambda: None,
+    ) -> None:
         self._storage = storage
         self._listeners = listeners
         self._wake_courier = wake_courier
+        self._wake_postman = wake_postman
 
     async def change(self, make: Callable[P, Operation[Change]], *args: P.args, **kwargs: P.kwargs) -> Any:
         """Commit, then tell; returns the change's value."""
@@ -121,5 +128,7 @@ class Clerk:
                 listener.tell(change.events)
             if change.owed:
                 self._wake_courier()
+            if change.posted:
+                self._wake_postman()
         except Exception:  # noqa: BLE001 - others wait behind this one, and what was committed stays so
             _log.exception("A committed change could not be told")

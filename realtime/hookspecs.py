@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pluggy
 from msgspec import Struct
 
-from realtime.model import Delivery, Ticket
+from realtime.model import Delivery, Endpoint, Ticket
+from realtime.outcomes import Accepted as Accepted
+from realtime.outcomes import Done as Done
+from realtime.outcomes import Gone as Gone
+from realtime.outcomes import JobOutcome as JobOutcome
+from realtime.outcomes import Outcome as Outcome
+from realtime.outcomes import Permanent as Permanent
+from realtime.outcomes import Retry as Retry
+from realtime.outcomes import Sent as Sent
+from realtime.outcomes import Suppressed as Suppressed
 
 if TYPE_CHECKING:
     from realtime.settings import Settings
@@ -140,10 +149,14 @@ class AccountNotice(Facts, frozen=True, kw_only=True):
     """Something that an owner must be told about their account."""
 
     moment: str
-    """"confirm_email", "reset_password" or "email_changed"."""
+    """"confirm_email", "reset_password", "email_changed" or "webhook_disabled"."""
     email: str
     link: str = ""
     """Secret: only for the owner."""
+    about: str = ""
+    """What it is about, in the owner's own words: the name of a webhook."""
+    why: str = ""
+    """A sentence."""
     expires_ms: int = 0
     """When the link ends; 0: never."""
 
@@ -204,53 +217,8 @@ class OutgoingDelivery(Facts, frozen=True, kw_only=True):
     delivery: Delivery
     report: tuple[Attachment, ...] = ()
     """The store's report files, if the delivery needs them."""
-
-
-class Sent(Struct, frozen=True):
-    """It was handed to the recipient's side."""
-
-    provider_id: str = ""
-
-
-class Accepted(Struct, frozen=True):
-    """A provider took it and will go on with it; whether it arrived is not known yet."""
-
-    provider_id: str = ""
-
-
-class Retry(Struct, frozen=True):
-    """Not this time. `after_s`: seconds to wait at least; None leaves it to the courier. Reasons name no recipient."""
-
-    reason: str
-    after_s: float | None = None
-
-
-class Permanent(Struct, frozen=True):
-    """Never: trying again cannot help."""
-
-    reason: str
-
-
-class Gone(Struct, frozen=True):
-    """The recipient does not exist any more; nothing should be sent there again."""
-
-    reason: str
-
-
-class Suppressed(Struct, frozen=True):
-    """The recipient does not want it, or something between says so."""
-
-    reason: str
-
-
-class Done(Struct, frozen=True):
-    """A job is done. `detail`: a sentence for whoever asks how it went."""
-
-    detail: str = ""
-
-
-JobOutcome = Done | Retry | Permanent
-Outcome = Sent | Accepted | Retry | Permanent | Gone | Suppressed
+    endpoint: Endpoint | None = None
+    """Where an account's webhook is, and what signs for it; None for every other delivery, and when it was turned off."""
 
 
 class Notifier(Protocol):

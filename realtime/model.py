@@ -257,6 +257,14 @@ class Job(Struct, frozen=True):
     """The ticket that it is about; 0 when it is about none."""
 
 
+class Endpoint(Struct, frozen=True):
+    """Where a webhook's events go, and what signs them."""
+
+    url: str
+    secrets: tuple[str, ...]
+    """"whsec_" and base64; the newest first, with the one before it while that is still good."""
+
+
 class MadeFile(Struct, frozen=True):
     """A report file, as it was made."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpcore
 from msgspec import Struct
 
+from realtime.targets import Forbidden as Forbidden
+from realtime.targets import check as check
+from realtime.targets import is_public as is_public
+
 ANSWER_BYTES = 65_536
-_EMBEDDED = ip_network("64:ff9b::/96")
-"""NAT64 (RFC 6052): the last four bytes are an IPv4 address."""
 
 
 class Answer(Struct, frozen=True):
@@ -27,22 +27,6 @@ class Answer(Struct, frozen=True):
 
 class NotReachable(Exception):
     """The other side could not be spoken to; the text says how, without its answer."""
-
-
-class Forbidden(Exception):
-    """The address is none that may be called."""
-
-
-def is_public(address: str, allowed: Iterable[str] = ()) -> bool:
-    """Whether an IP address is on the public internet, or in one of the networks that are allowed all the same."""
-    ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
-    if any(ip in ip_network(network, strict=False) for network in allowed):
-        return True
-    if isinstance(ip, IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _EMBEDDED else None)
-        if inner is not None:
-            return is_public(str(inner), allowed)
-    return ip.is_global and not ip.is_multicast
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
@@ -124,22 +108,3 @@ class Outbound:
 
     async def close(self) -> None:
         await self._pool.aclose()
-
-
-def check(url: str) -> str:
-    """The host and port that an address names, "example.org" or "example.org:8080". Raises: Forbidden."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    if (
-        parts.scheme not in ("http", "https")
-        or not host
-        or parts.username is not None
-        or not url.isascii()
-        or not url.isprintable()
-        or " " in url
-    ):
-        raise Forbidden("This is no http:// or https:// address without a user name.")
-    return f"{host}:{port}" if port else host

@@ -83,6 +83,7 @@ def compose_store_closed(closed: StoreClosed) -> Delivery:
 def compose_account_notice(notice: AccountNotice) -> Delivery | None:
     if notice.moment not in MOMENTS:
         return None
-    return Delivery(
-        notifier="email", recipient=notice.email, moment=notice.moment, body={"link": notice.link}, not_after_ms=notice.expires_ms
-    )
+    body: dict[str, str | int | bool] = {"link": notice.link}
+    if notice.about:
+        body |= {"about": notice.about, "why": notice.why}
+    return Delivery(notifier="email", recipient=notice.email, moment=notice.moment, body=body, not_after_ms=notice.expires_ms)

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, Undefi
 
 from realtime.hookspecs import OutgoingDelivery
 
-MOMENTS = ("joined", "almost", "called", "store_closed", "confirm_email", "reset_password", "email_changed")
+MOMENTS = ("joined", "almost", "called", "store_closed", "confirm_email", "reset_password", "email_changed", "webhook_disabled")
 """There is a text and a page for each, and one for whatever else a plugin sends: its body has a `subject` and a `text`."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

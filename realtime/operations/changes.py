@@ -39,11 +39,12 @@ class Rules(Protocol):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What a committed operation did: its answer, the events to tell, and how many deliveries it owes now."""
+    """What a committed operation did: its answer, the events to tell, and how many deliveries and posts to webhooks it owes now."""
 
     value: Any
     events: tuple[Event, ...] = ()
     owed: int = 0
+    posted: int = 0
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -53,6 +54,8 @@ class Taken(msgspec.Struct, frozen=True):
     name: str
     timezone: str
     almost_at: int
+    webhooks: str = ""
+    """Who is told of its events, see `webhooks.Listeners`; empty: nobody."""
 
 
 def take(store_id: str, events: int, now_ms: int = 0) -> Operation[Taken]:
@@ -68,14 +71,14 @@ def take(store_id: str, events: int, now_ms: int = 0) -> Operation[Taken]:
     if not rows:
         rows = yield Statement("select 1 from stores where id = $1", (store_id,))
         raise StoreClosed if rows else StoreNotFound
-    seq, name, timezone, almost_at = rows[0]
+    seq, name, timezone, almost_at, listening = rows[0]
     yield Statement("update stores set seq = $2 where id = $1", (store_id, seq), NOTHING)
-    return Taken(seq - events + 1, name, timezone, almost_at)
+    return Taken(seq - events + 1, name, timezone, almost_at, listening)
 
 
 # SQLite has one writer at a time, so there a look and a write are as good as one guarded write, and cost half of `returning`.
-_LOOK = "select seq + $2, name, timezone, almost_at from stores where id = $1 and state = 'open' and closes_ms > $3"
-_TAKE = "update stores set seq = seq + $2 where id = $1 and state = 'open' and closes_ms > $3 returning seq, name, timezone, almost_at"
+_LOOK = "select seq + $2, name, timezone, almost_at, webhooks from stores where id = $1 and state = 'open' and closes_ms > $3"
+_TAKE = "update stores set seq = seq + $2 where id = $1 and state = 'open' and closes_ms > $3 returning seq, name, timezone, almost_at, webhooks"
 
 
 def append(event: Event) -> Operation[None]:

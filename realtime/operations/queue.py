@@ -220,17 +220,17 @@ def _attempted(store_id: str, id_: str, number: int, outcome: str, detail: str, 
 
 
 def end(
-    store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int, *, just_claimed: bool = False
+    store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int, *, just_claimed: bool = False, keep: bool = False
 ) -> Operation[Settled]:
-    """End a job under its lease; the next of its lane may go. What it said is forgotten, unless it is a report's and somebody may send it again."""
+    """End a job under its lease; the next of its lane may go. What it said is forgotten, unless `keep`, or it is a report's: somebody may send it again."""
     row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
     if row is None:
         return (yield from _why_not(store_id, id_))
     queue, lane, attempts = row[:3]
     yield Statement(
         "update jobs set state = $3, outcome = $4, ended_ms = $5, lease = '', leased_until_ms = 0, head = 0,"
-        " body = case when $3 = 'dead' then body else '{}' end where store_id = $1 and id = $2",
-        (store_id, id_, state.value, outcome, now_ms),
+        " body = case when $3 = 'dead' or $6 = 1 then body else '{}' end where store_id = $1 and id = $2",
+        (store_id, id_, state.value, outcome, now_ms, int(keep)),
     )
     yield from _attempted(store_id, id_, attempts, state.value, outcome, now_ms)
     yield from lanes.promote(store_id, queue, lane, now_ms)

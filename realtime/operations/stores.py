@@ -9,7 +9,7 @@ import msgspec
 from realtime.errors import Conflict, NotAllowed, QueueNotFound, StoreNotFound, StoreOpen
 from realtime.events import queue_event, store_event
 from realtime.model import Event, Queue, Store, StoreState
-from realtime.operations import codes, rows
+from realtime.operations import codes, posts, rows, webhooks
 from realtime.operations.changes import Change, append, take
 from realtime.storage.statement import Operation, Row, Statement
 
@@ -95,8 +95,12 @@ def open_store(
     store = rows.store(made[0])
     opened = store_event(1, now_ms, "opened", store)
     yield from append(opened)
+    posted = 0
+    if listening := (yield from webhooks.listeners(account_id)):
+        yield Statement("update stores set webhooks = $2 where id = $1", (store_id, listening))
+        posted = yield from posts.tell(listening, opened, "opened")
     shown = yield from codes.show(store_id, 2, hash_of, now_ms, code_until_ms)
-    return Change(store, (opened, *shown.events))
+    return Change(store, (opened, *shown.events), 0, posted)
 
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -244,7 +248,9 @@ def close(store_id: str, now_ms: int) -> Operation[Change]:
     found = yield Statement(
         f"update stores set state = 'closing', closed_ms = $2 where id = $1 and state = 'open' returning {rows.STORE}", (store_id, now_ms)
     )
-    return (yield from moved(found, taken.first_seq, now_ms))
+    change = yield from moved(found, taken.first_seq, now_ms)
+    posted = (yield from posts.tell(taken.webhooks, change.events[0], "closed")) if taken.webhooks else 0
+    return Change(change.value, change.events, 0, posted)
 
 
 def step(store_id: str, before: StoreState, after: StoreState, now_ms: int) -> Operation[Change]:

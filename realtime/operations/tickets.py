@@ -9,7 +9,7 @@ import msgspec
 from realtime.errors import CodeExpired, CodeUsed, NobodyWaiting, QueueNotFound, QueuePaused, Refused, TicketNotFound, WrongState
 from realtime.events import ticket_event
 from realtime.model import CHANGES, MOVES, Action, Delivery, Event, Queue, Ticket, TicketState, came_from
-from realtime.operations import rows
+from realtime.operations import posts, rows
 from realtime.operations.changes import Change, Moment, Rules, Taken, append, owe, take
 from realtime.storage.statement import NOTHING, Operation, Statement, changed
 
@@ -53,13 +53,15 @@ def join(store_id: str, guests: Sequence[Guest], proof: Proof | None, rules: Rul
         if not used:
             found = yield Statement("select state, pass_hash from codes where store_id = $1 and hash = $2", (store_id, proof.code_hash))
             raise CodeUsed if found and (found[0][0] == "used" or found[0][1] != proof.pass_hash) else CodeExpired
-    tickets, events, owed = [], [], 0
+    tickets, events, owed, posted = [], [], 0, 0
     for seq, guest in enumerate(guests, taken.first_seq):
         ticket, event, more = yield from _join_one(store_id, taken, seq, guest, proof is None, rules, now_ms)
         tickets.append(ticket)
         events.append(event)
         owed += more
-    return Change(tuple(tickets), tuple(events), owed)
+        if taken.webhooks:
+            posted += yield from posts.tell(taken.webhooks, event, "joined")
+    return Change(tuple(tickets), tuple(events), owed, posted)
 
 
 def _join_one(
@@ -234,7 +236,8 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
     yield Statement(_COUNT, (store_id, now.queue, waiting))
     event = ticket_event(store_id, taken.first_seq, now_ms, "undone", rows.ticket(found[0]))
     yield from append(event)
-    return Change(rows.ticket(found[0]), (event,))
+    posted = (yield from posts.tell(taken.webhooks, event, "undone")) if taken.webhooks else 0
+    return Change(rows.ticket(found[0]), (event,), 0, posted)
 
 
 _SAID = {
@@ -258,8 +261,9 @@ def _moved(
     seq = taken.first_seq
     event = ticket_event(store_id, seq, now_ms, CHANGES[action], ticket, queue.pace_ms if calls else None)
     yield from append(event)
+    posted = (yield from posts.tell(taken.webhooks, event, CHANGES[action])) if taken.webhooks else 0
     if not rules:
-        return Change(ticket, (event,))
+        return Change(ticket, (event,), 0, posted)
     owed: list[Delivery] = []
     about: list[int] = []
     if action in (Action.CALL, Action.RECALL):
@@ -280,7 +284,7 @@ def _moved(
             owed += rules.compose(Moment("almost", store_id, taken.name, taken.timezone, queue, next_one, before[0][0], now_ms))
             about += [next_one.id] * (len(owed) - len(about))
     count = yield from owe(store_id, seq, owed, now_ms, tickets=about)
-    return Change(ticket, (event,), count)
+    return Change(ticket, (event,), count, posted)
 
 
 _COUNT = f"update queues set waiting = waiting + $3 where store_id = $1 and id = $2 returning {rows.QUEUE}"

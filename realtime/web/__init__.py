@@ -17,6 +17,7 @@ from realtime.web import (
     api_operator,
     api_stores,
     api_tickets,
+    api_webhooks,
     endpoint,
     health,
     join_page,
@@ -41,6 +42,7 @@ _DESCRIBED = (
     *api_accounts.ENDPOINTS,
     *api_messages.ENDPOINTS,
     *api_jobs.ENDPOINTS,
+    *api_webhooks.ENDPOINTS,
     *api_operator.ENDPOINTS,
     *health.ENDPOINTS,
 )

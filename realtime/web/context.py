@@ -26,6 +26,7 @@ from realtime.web.cases import (
     Reception,
     Storage,
     Tasks,
+    Webhooks,
 )
 from realtime.web.cookies import Cookies
 from realtime.web.limits import Limits
@@ -43,6 +44,7 @@ class Context:
     messaging: Messaging
     programs: Programs
     jobs: JobService
+    webhooks: Webhooks
     oversight: Oversight
     live: Live
     storage: Storage

@@ -9,13 +9,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from io import StringIO
 
+import msgspec
 import pytest
 
 from notifiers.email.smtp import EmailNotifier
 from notifiers.log import LogNotifier
 from notifiers.sms import SmsNotifier
-from realtime.hookspecs import Accepted, Notifier, Outcome, Permanent, Retry, Sent
-from realtime.model import Delivery
+from notifiers.webhook import WebhookNotifier
+from realtime.hookspecs import Accepted, Gone, Notifier, Outcome, OutgoingDelivery, Permanent, Retry, Sent
+from realtime.model import Delivery, Endpoint
 from tests.notifiers.post import PostServer, deaf_server
 from tests.plugins.facts import LINK, outgoing
 from tests.plugins.office import Brings, load_async
@@ -34,6 +36,7 @@ BODY: dict[str, str | int | bool] = {
     "ahead": 3,
     "text": "",
     "link": LINK,
+    "payload": '{"type":"ticket.called"}',
 }
 
 
@@ -45,6 +48,8 @@ class Rig:
     recipient: str
     arrived: Callable[[], list[str]]
     """Something of each message that stays the same when it is sent again."""
+    endpoint: Endpoint | None = None
+    """Where a webhook is; its recipient is only its id."""
 
 
 Build = Callable[[str], AbstractAsyncContextManager[Rig]]
@@ -57,6 +62,7 @@ SMTP_REPLIES = {
     "drops": {"DATA": "drop"},
 }
 HTTP_ANSWERS = {"takes": [], "busy": [Answer(503)], "refuses": [Answer(400)]}
+WEBHOOK_ANSWERS = {"takes": [], "busy": [Answer(503)], "refuses": [Answer(410)]}
 
 
 @asynccontextmanager
@@ -98,15 +104,37 @@ async def log_rig(behaviour: str) -> AsyncIterator[Rig]:
     yield Rig(LogNotifier(), "log", list)
 
 
-EVERY = pytest.mark.parametrize("build", [email_rig, sms_rig, log_rig])
-NETWORKED = pytest.mark.parametrize("build", [email_rig, sms_rig])
+@asynccontextmanager
+async def webhook_rig(behaviour: str) -> AsyncIterator[Rig]:
+    def rig(port: str | int, arrived: Callable[[], list[str]] = list, deadline_s: float = 20) -> Rig:
+        secrets = ("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",)
+        notifier = WebhookNotifier(("127.0.0.0/8",), deadline_s)
+        return Rig(notifier, "0d6c1f4be2a90c11", arrived, Endpoint(f"http://127.0.0.1:{port}/{LINK.rpartition('/')[2]}", secrets))
+
+    if behaviour == "unreachable":
+        yield rig(free_port())
+    elif behaviour in ("hangs", "drops"):
+        async with deaf_server(hangs=behaviour == "hangs") as port:
+            yield rig(port, deadline_s=0.3 if behaviour == "hangs" else 20)
+    else:
+        with HttpSink() as sink:
+            sink.answers = list(WEBHOOK_ANSWERS[behaviour])
+            yield rig(sink.url.rpartition(":")[2], lambda: [request.headers["webhook-id"] for request in sink.requests])
+
+
+EVERY = pytest.mark.parametrize("build", [email_rig, sms_rig, log_rig, webhook_rig])
+NETWORKED = pytest.mark.parametrize("build", [email_rig, sms_rig, webhook_rig])
 
 
 async def deliver(rig: Rig, attempt: int = 1) -> Outcome:
     """As the courier does, but straight: what the notifier itself says, not what its wall makes of it."""
     moment = "store_closed" if rig.recipient == "log" else "called"
-    delivery = Delivery(rig.notifier.name, rig.recipient, moment, BODY)
-    return await rig.notifier.deliver(outgoing(delivery, attempt=attempt))
+    return await rig.notifier.deliver(parcel(rig, moment, attempt))
+
+
+def parcel(rig: Rig, moment: str, attempt: int = 1) -> OutgoingDelivery:
+    made = outgoing(Delivery(rig.notifier.name, rig.recipient, moment, BODY), attempt=attempt)
+    return msgspec.structs.replace(made, endpoint=rig.endpoint)
 
 
 @pytest.fixture
@@ -152,7 +180,7 @@ async def test_what_may_work_later_is_tried_again(build: Build, behaviour: str) 
 @NETWORKED
 async def test_what_can_never_work_is_not_tried_again(build: Build) -> None:
     async with build("refuses") as rig:
-        assert isinstance(await deliver(rig), Permanent)
+        assert isinstance(await deliver(rig), Permanent | Gone)
 
 
 @NETWORKED
@@ -166,7 +194,7 @@ async def test_a_recipient_that_is_none_is_refused_before_anything_is_sent(build
             "+49151/../x",
             "+49 151 1\n",
         ):
-            rig.recipient = recipient
+            rig.recipient, rig.endpoint = recipient, None
             assert isinstance(await deliver(rig), Permanent)
 
         assert rig.arrived() == []
@@ -221,7 +249,7 @@ async def test_the_registry_takes_it_and_lets_it_close(build: Build) -> None:
         assert registry.notifiers() == {rig.notifier.name}
         moment = "store_closed" if rig.recipient == "log" else "called"
 
-        outcome = await registry.deliver(outgoing(Delivery(rig.notifier.name, rig.recipient, moment, BODY)))
+        outcome = await registry.deliver(parcel(rig, moment))
         await registry.close()
 
         assert isinstance(outcome, Sent | Accepted)

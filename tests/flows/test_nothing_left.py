@@ -95,6 +95,8 @@ class Evening:
         self.secrets += [value for _, value in owner.http.cookies.items()]
         self.secrets.append(await owner.board_token())
         await self._reset_password()
+        # What is owed to it outlives the store: nobody ever takes it.
+        (await owner.http.post("/v1/webhooks", json={"url": "https://receiver.invalid/"})).raise_for_status()
         async with contextlib.AsyncExitStack() as stack:
             screen = await stack.enter_async_context(Screen(server, owner.token, owner.topic))
             board = await stack.enter_async_context(Screen(server, await owner.board_token(), f"store/{owner.store_id}/board"))
@@ -208,6 +210,7 @@ async def test_nothing_personal_is_left_and_no_secret_is_in_the_log(
             assert found_in(tmp_path, personal) == []
             assert found_in(tmp_path, secrets) == []
             assert await rows_with(database_url, [*personal, *secrets]) == []
+            assert await select(database_url, "select count(*) from jobs where queue = 'webhooks'") != [(0,)]
 
 
 async def test_during_the_evening_secrets_are_kept_as_hashes_only(

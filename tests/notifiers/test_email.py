@@ -90,6 +90,15 @@ def test_an_owner_is_owed_a_link_until_it_ends(moment: str) -> None:
     assert (composed.recipient, composed.body, composed.not_after_ms) == ("luigi@example.com", {"link": LINK}, 99)
 
 
+def test_an_owner_is_told_which_webhook_is_off_and_why() -> None:
+    about = AccountNotice(moment="webhook_disabled", email="luigi@example.com", about="Kitchen", why="It answered 410.")
+
+    composed = email.compose_account_notice(about)
+
+    assert composed
+    assert (composed.recipient, composed.body) == ("luigi@example.com", {"link": "", "about": "Kitchen", "why": "It answered 410."})
+
+
 def test_without_a_server_it_is_idle() -> None:
     assert email.register_notifiers(Settings.defaults()) == Idle("smtp_url is not set")
 
@@ -129,6 +138,20 @@ MOMENTS: dict[str, tuple[Delivery, str, list[str]]] = {
         Delivery("email", "luigi@example.com", "email_changed", {"link": ""}),
         "A new e-mail address for your account",
         ["change your password"],
+    ),
+    "webhook": (
+        Delivery(
+            "email",
+            "luigi@example.com",
+            "webhook_disabled",
+            {"link": "", "about": "Kitchen", "why": "Nothing has arrived there for five days."},
+        ),
+        "Your webhook Kitchen was turned off",
+        [
+            "Nothing has arrived there for five days. So nothing more is posted there.",
+            "turn it on on your account page",
+            "kept there for seven days",
+        ],
     ),
     "own": (
         Delivery("email", "ann@example.com", "birthday", {"subject": "Many happy returns", "text": "Cake\nis ready."}),

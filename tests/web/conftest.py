@@ -128,6 +128,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             messaging=parts.messaging,
             programs=parts.programs,
             jobs=parts.jobs,
+            webhooks=parts.webhooks,
             oversight=parts.oversight,
             live=parts.live,
             storage=parts.storage,

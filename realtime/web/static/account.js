@@ -1,5 +1,5 @@
 // @ts-check
-/** The owner's address and password, the tokens of their programs, and the receipts of past stores. */
+/** The owner's address and password, the tokens of their programs, their webhooks, and the receipts of past stores. */
 
 import { receiptView } from "./counter/closing.js";
 import { fill, h, icon } from "./counter/dom.js";
@@ -7,6 +7,7 @@ import { fault, faultLine, field, onSend } from "./counter/forms.js";
 import { byId, say } from "./page.js";
 import { createSession } from "./session.js";
 import { tokensView } from "./programs.js";
+import { webhooksView } from "./webhooks.js";
 
 /** @typedef {import("./session.js").Account} Account */
 
@@ -90,7 +91,7 @@ async function signOut() {
 /** @param {string} say_ what has just happened */
 async function show(say_ = "") {
   try {
-    const [account, receipts, tokens] = await Promise.all(["/v1/account", "/v1/receipts", "/v1/tokens"].map((path) => session.api("GET", path)));
+    const [account, receipts, tokens, webhooks] = await Promise.all(["/v1/account", "/v1/receipts", "/v1/tokens", "/v1/webhooks"].map((path) => session.api("GET", path)));
     say(words, say_);
     words.hidden = !say_;
     const counter = /** @type {HTMLAnchorElement} */ (byId("to-counter"));
@@ -98,7 +99,7 @@ async function show(say_ = "") {
       counter.href = "/open";
       say(counter, "Open a store");
     }
-    fill(byId("account-parts"), address(account), password(), tokensView(session.api, tokens), past(receipts), h("button", { type: "button", class: "button", onclick: () => void signOut() }, "Sign out"));
+    fill(byId("account-parts"), address(account), password(), tokensView(session.api, tokens), webhooksView(session.api, webhooks), past(receipts), h("button", { type: "button", class: "button", onclick: () => void signOut() }, "Sign out"));
   } catch (problem) {
     say(words, problem instanceof Error ? problem.message : String(problem));
     words.hidden = false;

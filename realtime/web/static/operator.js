@@ -13,7 +13,7 @@ import { byId, say } from "./page.js";
 const KEPT = "nowserving operator";
 const LOOK_MS = 3000;
 const FIGURES = /** @type {const} */ ({ ready: "ready", in_flight: "in flight", deferred: "later", behind: "behind", held: "held", dead: "dead" });
-const KNOWN = { deliveries: "Notifications", service: "Job service" };
+const KNOWN = { deliveries: "Notifications", webhooks: "Webhooks", service: "Job service" };
 const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 let token = sessionStorage.getItem(KEPT) ?? "";

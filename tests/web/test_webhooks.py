@@ -1,0 +1,215 @@
+"""Webhooks over HTTP: made, edited, tried out, looked at, posted again; and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import Webhook as Verifier
+
+from tests.support.sink import Answer, HttpSink
+from tests.support.waiting import until_async
+from tests.web.conftest import Open, Owner, join, new_owner
+
+
+@pytest.fixture
+async def mine(open_house: Open, http_sink: HttpSink) -> Owner:
+    return await new_owner(await open_house(outbound_networks=("127.0.0.0/8",)))
+
+
+async def made(owner: Owner, url: str, **more: Any) -> tuple[str, str]:
+    """The path of a new webhook, and its secret."""
+    answer = await owner.client.post("/v1/webhooks", json={"url": url, **more})
+    assert answer.status_code == 201, answer.text
+    return f"/v1/webhooks/{answer.json()['webhook']['id']}", answer.json()["secret"]
+
+
+async def deliveries(owner: Owner, path: str, **query: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await owner.client.get(f"{path}/deliveries", params=query)).raise_for_status().json()["deliveries"]
+    return found
+
+
+async def settled(owner: Owner, path: str, id_: str) -> dict[str, Any]:
+    async def is_so() -> dict[str, Any] | None:
+        found: dict[str, Any] = (await owner.client.get(f"{path}/deliveries/{id_}")).raise_for_status().json()
+        return found if found["delivery"]["state"] not in ("waiting", "sending") else None
+
+    done: dict[str, Any] = await until_async(is_so, what="the delivery's end")
+    return done
+
+
+async def test_from_a_webhook_to_a_verified_event(mine: Owner, http_sink: HttpSink) -> None:
+    path, secret = await made(mine, f"{http_sink.url}/in")
+
+    await mine.client.post(f"{mine.url}/tickets", json={"name": "Ann Bloom", "queue": "A", "phone": "+4915112345678"})
+
+    (request,) = await asyncio.to_thread(http_sink.wait_for, 1)
+    said = Verifier(secret).verify(request.body, request.headers)
+    assert (said["type"], said["data"]["ticket"]["label"], said["data"]["store_id"]) == ("ticket.joined", "A01", mine.store_id)
+    assert b"Ann" not in request.body
+    assert b"+49" not in request.body
+    (delivery,) = await deliveries(mine, path)
+    whole = await settled(mine, path, delivery["id"])
+    assert whole["delivery"] | {"created_ms": 0, "ended_ms": 0} == {
+        "id": request.headers["webhook-id"], "type": "ticket.joined", "state": "sent", "attempts": 1, "outcome": "sent", "created_ms": 0,
+        "next_ms": 0, "ended_ms": 0,
+    }  # fmt: skip
+    assert whole["payload"] == said
+    assert [attempt["number"] for attempt in whole["attempts"]] == [1]
+
+
+async def test_a_guests_join_is_posted_too(open_house: Open, http_sink: HttpSink) -> None:
+    house = await open_house(outbound_networks=("127.0.0.0/8",))
+    owner = await new_owner(house)
+    await made(owner, http_sink.url, events=["ticket.joined"])
+    await join(house, owner)
+    (request,) = await asyncio.to_thread(http_sink.wait_for, 1)
+    assert request.json()["type"] == "ticket.joined"
+
+
+async def test_a_webhook_is_seen_changed_and_deleted(mine: Owner, http_sink: HttpSink) -> None:
+    path, _ = await made(mine, f"{http_sink.url}/in")
+    ask = mine.client
+    first = (await ask.get(path)).json()
+    assert (first["name"], first["state"], first["events"], first["since_ms"]) == ("127.0.0.1", "active", [], 0)
+    assert "secret" not in first
+    assert (await ask.get("/v1/webhooks")).json() == [first]
+
+    changed = await ask.patch(path, json={"name": "Kitchen", "events": ["ticket.called", "ticket.called"], "on": False})
+    assert changed.json() == first | {
+        "name": "Kitchen", "events": ["ticket.called"], "state": "off", "since_ms": changed.json()["since_ms"],
+    }  # fmt: skip
+    assert (await ask.patch(path, json={"name": "", "on": True})).json()["name"] == "127.0.0.1"
+
+    assert (await ask.delete(path)).status_code == 204
+    for method, end in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/secret"), ("POST", "/test"), ("GET", "/deliveries")):
+        answer = await ask.request(method, path + end, json={} if method == "PATCH" else None)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_the_secret_is_shown_to_the_owner_and_exchanged(mine: Owner, http_sink: HttpSink) -> None:
+    path, secret = await made(mine, http_sink.url)
+    assert (await mine.client.get(f"{path}/secret")).json() == {"secret": secret, "old_secret": "", "old_secret_until_ms": 0}
+
+    after = (await mine.client.post(f"{path}/rotate")).json()
+
+    assert after["secret"] != after["old_secret"] == secret
+    assert after["old_secret_until_ms"] > 0
+    assert (await mine.client.get(path)).json()["old_secret_until_ms"] == after["old_secret_until_ms"]
+    await mine.client.post(f"{path}/test")
+    (request,) = await asyncio.to_thread(http_sink.wait_for, 1)
+    for each in (after["secret"], secret):
+        Verifier(each).verify(request.body, request.headers)
+
+
+async def test_a_test_says_how_it_went(mine: Owner, http_sink: HttpSink) -> None:
+    http_sink.answers += [Answer(500)]
+    path, _ = await made(mine, http_sink.url)
+    for state, outcome in (("failed", "It answered 500."), ("sent", "sent")):
+        answer = await mine.client.post(f"{path}/test")
+        assert (answer.status_code, answer.json()["type"]) == (202, "ping")
+        whole = await settled(mine, path, answer.json()["id"])
+        assert (whole["delivery"]["state"], whole["delivery"]["outcome"]) == (state, outcome)
+    assert (await mine.client.get(path)).json()["state"] == "active"
+
+
+async def test_what_failed_is_posted_again_one_by_one_or_all(mine: Owner, http_sink: HttpSink) -> None:
+    http_sink.answers += [Answer(410)]
+    path, secret = await made(mine, http_sink.url)
+    await mine.client.post(f"{mine.url}/tickets", json={"name": "Ann", "queue": "A"})
+    first = (await asyncio.to_thread(http_sink.wait_for, 1))[0].headers["webhook-id"]
+    await settled(mine, path, first)
+    off = (await mine.client.get(path)).json()
+    assert (off["state"], off["why"]) == ("off", "It answered 410: it wants no more.")
+    refused = await mine.client.post(f"{path}/deliveries/{first}/replay")
+    assert (refused.status_code, refused.json()["detail"]) == (409, "This webhook is off. Turn it on, then post again.")
+    assert (await mine.client.post(f"{path}/replay", json={})).status_code == 409
+
+    await mine.client.patch(path, json={"on": True})
+    again = await mine.client.post(f"{path}/deliveries/{first}/replay")
+    assert (again.status_code, again.json()["id"]) == (202, first)
+    requests = await asyncio.to_thread(http_sink.wait_for, 2)
+    await settled(mine, path, first)
+    assert requests[1].headers["webhook-id"] == first
+    Verifier(secret).verify(requests[1].body, requests[1].headers)
+
+    assert (await mine.client.post(f"{path}/replay")).json() == {"replayed": 0, "next_ms": 0}
+    assert (await mine.client.post(f"{path}/replay", json={"only_failed": False})).json() == {"replayed": 1, "next_ms": 0}
+    await asyncio.to_thread(http_sink.wait_for, 3)
+
+
+async def test_a_list_comes_in_pages_and_by_state(mine: Owner, http_sink: HttpSink) -> None:
+    path, _ = await made(mine, http_sink.url)
+    for name in ("Ann", "Bo", "Cy"):
+        await mine.client.post(f"{mine.url}/tickets", json={"name": name, "queue": "A"})
+    await asyncio.to_thread(http_sink.wait_for, 3)
+
+    page = (await mine.client.get(f"{path}/deliveries", params={"limit": 2})).json()
+    rest = (await mine.client.get(f"{path}/deliveries", params={"limit": 2, "before": page["next"]})).json()
+
+    ids = [each["id"] for each in (*page["deliveries"], *rest["deliveries"])]
+    assert (len(ids), ids, rest["next"]) == (3, sorted(ids, reverse=True), "")
+    assert await deliveries(mine, path, state="failed") == []
+    assert (await mine.client.get(f"{path}/deliveries", params={"state": "lost"})).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("url", "field"),
+    [
+        ("", "url"), ("example.org/hook", "url"), ("ftp://example.org", "url"), ("https://", "url"), ("https://a:b@example.org", "url"),
+        ("https://example.org/#x", "url"), ("https://exa mple.org", "url"), ("https://ex\u00e4mple.org", "url"), ("https://[::1", "url"),
+        ("http://example.org/hook", "url"), ("https://127.0.0.1/", "url"), ("https://10.1.2.3/", "url"), ("https://[::1]/", "url"),
+        ("https://169.254.169.254/latest", "url"), ("https://localhost/", "url"), ("https://" + "a" * 1000, "url"),
+        ("https://example.org:99999/", "url"), ("javascript:alert(1)", "url"),
+    ],
+)  # fmt: skip
+async def test_an_address_that_may_not_be_called_is_refused_beside_its_field(owner: Owner, url: str, field: str) -> None:
+    answer = await owner.client.post("/v1/webhooks", json={"url": url})
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_input", field)
+    assert (await owner.client.get("/v1/webhooks")).json() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"url": "https://example.org", "events": ["ticket.exploded"]},
+        {"url": "https://example.org", "events": "ticket.called"},
+        {"url": "https://example.org", "secret": "mine"},
+        {"url": "https://example.org", "name": "a\x00b"},
+        {"url": "https://example.org", "name": "x" * 200},
+        {"url": 7},
+        {},
+    ],
+)
+async def test_what_cannot_be_used_is_refused(owner: Owner, body: dict[str, Any]) -> None:
+    answer = await owner.client.post("/v1/webhooks", json=body)
+    assert answer.status_code == 422
+    assert (await owner.client.get("/v1/webhooks")).json() == []
+
+
+async def test_only_so_many_can_be_made(owner: Owner) -> None:
+    for number in range(20):
+        await made(owner, f"https://example.org/{number}")
+    answer = await owner.client.post("/v1/webhooks", json={"url": "https://example.org/more"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+async def test_a_strangers_webhook_is_not_there(open_house: Open, http_sink: HttpSink) -> None:
+    house = await open_house(outbound_networks=("127.0.0.0/8",))
+    luigi, mario = await new_owner(house), await new_owner(house, "mario@example.com")
+    path, _ = await made(luigi, http_sink.url)
+    await join(house, luigi)
+    (request,) = await asyncio.to_thread(http_sink.wait_for, 1)
+    post = f"{path}/deliveries/{request.headers['webhook-id']}"
+    for method, url in (
+        ("GET", path), ("PATCH", path), ("DELETE", path), ("GET", f"{path}/secret"), ("POST", f"{path}/rotate"), ("POST", f"{path}/test"),
+        ("GET", f"{path}/deliveries"), ("GET", post), ("POST", f"{post}/replay"), ("POST", f"{path}/replay"),
+    ):  # fmt: skip
+        answer = await mario.client.request(method, url, json={} if method == "PATCH" else None)
+        assert answer.status_code == 404, (method, url)
+        nobody = await (await house.client()).request(method, url, json={} if method == "PATCH" else None)
+        assert nobody.status_code == 401, (method, url)
+    theirs, _ = await made(mario, http_sink.url)
+    assert (await mario.client.get(f"{theirs}/deliveries/{request.headers['webhook-id']}")).status_code == 404
+    assert (await mario.client.get("/v1/webhooks")).json()[0]["id"] != path.rpartition("/")[2]
