@@ -113,7 +113,8 @@ create table if not exists queues (
     primary key (store_id, id)
 );
 
--- One party's place in a queue. "id" is the store's seq at which it joined, "place" its order in the line, "notices" how its notifications went (JSON).
+-- One party's place in a queue. "id" is the store's seq at which it joined, "place" its order in the line, "notices" how its notifications went (JSON),
+-- "push" the ids of its push subscriptions, with spaces between them.
 create table if not exists tickets (
     store_id text not null,
     id bigint not null,
@@ -134,6 +135,7 @@ create table if not exists tickets (
     served_ms bigint not null default 0,
     ended_ms bigint not null default 0,
     notices text not null default '',
+    push text not null default '',
     primary key (store_id, id),
     foreign key (store_id, queue_id) references queues (store_id, id)
 );
@@ -141,6 +143,18 @@ create index if not exists tickets_waiting on tickets (store_id, queue_id, place
 create index if not exists tickets_at_desk on tickets (store_id, called_ms) where state in ('called', 'serving');
 create index if not exists tickets_called on tickets (store_id, called_ms) where called_ms > 0;
 create index if not exists tickets_ended on tickets (store_id, ended_ms) where ended_ms > 0;
+
+-- Where a party's browser is notified while its page is closed, as it asked for. "id" is made of the endpoint. Deleted with the store's data.
+create table if not exists push_subscriptions (
+    store_id text not null,
+    ticket_id bigint not null,
+    id text not null,
+    endpoint text not null,
+    p256dh text not null,
+    auth text not null,
+    created_ms bigint not null,
+    primary key (store_id, ticket_id, id)
+);
 
 -- A join code, only its hash. "pass_hash" belongs to the phone that scanned it first, "tickets" are the ids it was used for.
 create table if not exists codes (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import email.utils
 import hashlib
 import hmac
 import time
@@ -86,14 +85,4 @@ def outcome(answer: Answer, now: float) -> Outcome:
         return Sent()
     if answer.status == 410:
         return Gone("It answered 410: it wants no more.")
-    return Retry(f"It answered {answer.status}.", _after_s(answer.headers.get("retry-after", ""), now))
-
-
-def _after_s(said: str, now: float) -> float | None:
-    """Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
-    if said.isascii() and said.isdigit():
-        return float(said[:9])
-    try:
-        return max(email.utils.parsedate_to_datetime(said).timestamp() - now, 0.0)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    return Retry(f"It answered {answer.status}.", answer.retry_after_s(now))

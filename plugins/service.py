@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import time
 from typing import TYPE_CHECKING
 
@@ -68,15 +67,5 @@ def outcome(answer: Answer, now: float) -> JobOutcome:
     if 200 <= answer.status < 300:
         return Done(f"answered {answer.status}")
     if answer.status >= 500 or answer.status in AGAIN:
-        return Retry(f"answered {answer.status}", _after_s(answer.headers.get("retry-after", ""), now))
+        return Retry(f"answered {answer.status}", answer.retry_after_s(now))
     return Permanent(f"answered {answer.status}")
-
-
-def _after_s(said: str, now: float) -> float | None:
-    """Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
-    if said.isascii() and said.isdigit():
-        return float(said[:9])
-    try:
-        return max(email.utils.parsedate_to_datetime(said).timestamp() - now, 0.0)
-    except (ValueError, TypeError):
-        return None

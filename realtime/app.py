@@ -35,6 +35,7 @@ from realtime.oversight import Oversight
 from realtime.passwords import Passwords
 from realtime.postman import Postman
 from realtime.programs import Programs
+from realtime.push import Push
 from realtime.reception import Reception
 from realtime.registry import Registry
 from realtime.server.drain import disconnect_all
@@ -167,6 +168,7 @@ class Parts:
         self.jobs = JobService(settings, storage, registry, now_ms, self._added)
         self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
         self.oversight = Oversight(storage, registry, now_ms, self._free, metrics)
+        self.push = Push(settings, storage, keys, registry.push_keys, now_ms)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
         self.hub = Hub(
@@ -235,6 +237,7 @@ async def running(settings: Settings, storage: Storage, registry: Registry) -> A
         secret = settings.secret_key or await storage.write(installation.secret_key, secrets.token_urlsafe(48))
         async with TaskGroup() as work, TaskGroup() as background:
             parts = Parts(settings, storage, Keys(secret), registry, work, background)
+            registry.begin(parts.keys.plugin_secret)
             parts.begin()
             try:
                 yield parts
@@ -291,6 +294,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 jobs=parts.jobs,
                 webhooks=parts.webhooks,
                 oversight=parts.oversight,
+                push=parts.push,
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,

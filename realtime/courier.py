@@ -9,10 +9,10 @@ from functools import partial
 from typing import ParamSpec
 
 from realtime.crew import Crew
-from realtime.hookspecs import Accepted, Attachment, Outcome, OutgoingDelivery, Retry, Sent
+from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDelivery, Retry, Sent
 from realtime.metering import Meter, NoMeter
-from realtime.model import Job, JobState, Notice
-from realtime.operations import accounts, answers, jobs, notices, reports
+from realtime.model import Job, JobState, Notice, Subscription
+from realtime.operations import accounts, answers, jobs, notices, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
 from realtime.registry import Registry
 from realtime.settings import Settings
@@ -118,10 +118,13 @@ class Courier:
             self._meter.ended(DELIVERIES, job.delivery.notifier, "expired", 0.0)
             await self._settle(job, JobState.EXPIRED, "too late to be of use", "late")
             return
-        parcel = OutgoingDelivery(id=job.id, attempt=job.attempts, delivery=job.delivery, report=await self._report(job))
+        report, browser = await self._report(job), await self._browser(job)
+        parcel = OutgoingDelivery(id=job.id, attempt=job.attempts, delivery=job.delivery, report=report, subscription=browser)
         outcome: Outcome = await self._registry.deliver(parcel)
         self._crew.answered()
         self._meter.ended(DELIVERIES, job.delivery.notifier, type(outcome).__name__.lower(), (self._now() - now) / 1000)
+        if browser and isinstance(outcome, Gone):
+            await self._storage.write(subscriptions.forget, job.store_id, [job.ticket_id], browser.id)
         if isinstance(outcome, Sent | Accepted):
             said = "sent" if isinstance(outcome, Sent) else "accepted"
             await self._settle(job, JobState.DONE, said, said)
@@ -170,6 +173,12 @@ class Courier:
         except notices.LeaseLost:
             return False
         return True
+
+    async def _browser(self, job: Job) -> Subscription | None:
+        """The subscription that the recipient stands for, where the notifier carries to browsers."""
+        if not job.ticket_id or job.delivery.notifier not in self._registry.push_keys():
+            return None
+        return await self._storage.read(subscriptions.one, job.store_id, job.ticket_id, job.delivery.recipient)
 
     async def _report(self, job: Job) -> tuple[Attachment, ...]:
         if not job.delivery.needs_report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pluggy
 from msgspec import Struct
 
-from realtime.model import Delivery, Endpoint, Ticket
+from realtime.model import Delivery, Endpoint, Subscription, Ticket
 from realtime.outcomes import Accepted as Accepted
 from realtime.outcomes import Done as Done
 from realtime.outcomes import Gone as Gone
@@ -64,6 +64,8 @@ class TicketFacts(Facts, frozen=True, kw_only=True):
     ahead: int = 0
     """Parties before this one."""
     walk_in: bool = False
+    push: tuple[str, ...] = ()
+    """The browsers that asked to be notified: a delivery to each, by a notifier with a `push_key`, names one as its recipient."""
 
 
 class JoinFacts(Facts, frozen=True, kw_only=True):
@@ -219,6 +221,8 @@ class OutgoingDelivery(Facts, frozen=True, kw_only=True):
     """The store's report files, if the delivery needs them."""
     endpoint: Endpoint | None = None
     """Where an account's webhook is, and what signs for it; None for every other delivery, and when it was turned off."""
+    subscription: Subscription | None = None
+    """The browser that it goes to, for a notifier with a `push_key`; None once that browser wants no more."""
 
 
 class Notifier(Protocol):
@@ -226,6 +230,9 @@ class Notifier(Protocol):
 
     May also have `deadline_s: float`, how long one delivery may take (else the setting `notifier_deadline_seconds`), and
     `async def close(self) -> None`, awaited when the server stops.
+
+    One that notifies browsers has `push_key: str`, the public key with which they subscribe. `def use_secret(self, secret: bytes) -> None`
+    is called once at the start, with 32 bytes that stay the same for this notifier on this installation.
     """
 
     name: str

@@ -78,6 +78,7 @@ class _Rules:
             desk=ticket.desk,
             ahead=moment.ahead,
             walk_in=ticket.walk_in,
+            push=tuple(ticket.push.split()),
         )
         link = f"{self._base}/t#{self._keys.ticket_token(moment.store_id, ticket.id)}"
         notice = TicketNotice(moment=moment.kind, store=_store(moment), queue=_queue(moment), ticket=facts, link=link, now_ms=moment.now_ms)

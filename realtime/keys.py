@@ -180,6 +180,12 @@ class Keys:
         store_id, _, ticket_id = str(claims["sub"]).partition(".")
         return store_id, int(ticket_id), int(claims["exp"]) * 1000
 
+    # ---- plugins
+
+    def plugin_secret(self, name: str) -> bytes:
+        """32 secret bytes for a plugin: the same after a restart and in every process."""
+        return self._key(f"plugin/{name}")
+
     # ---- receipts
 
     def sign(self, text: str) -> str:

@@ -358,8 +358,10 @@ class Live:
         return code_view(store_id, code, self._keys, self._house.base)
 
     def _publish_own(self, event: Event) -> None:
-        ticket_id = msgspec.json.decode(event.public)["ticket"]["id"]
-        topic = f"ticket/{event.store_id}/{ticket_id}"
+        ticket = msgspec.json.decode(event.public).get("ticket")
+        if ticket is None:  # only the staff are told how a notification went
+            return
+        topic = f"ticket/{event.store_id}/{ticket['id']}"
         if self.hub.subscribers(topic):
             self._tasks.start("telling a party", self._tell_party(topic, event))
 

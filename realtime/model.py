@@ -186,6 +186,8 @@ class Ticket(Struct, frozen=True):
     ended_ms: int
     notices: str = ""
     """How its notifications went, as a JSON list; empty while there is none."""
+    push: str = ""
+    """The ids of its push subscriptions, with spaces between them."""
 
     @property
     def label(self) -> str:
@@ -263,6 +265,19 @@ class Endpoint(Struct, frozen=True):
     url: str
     secrets: tuple[str, ...]
     """"whsec_" and base64; the newest first, with the one before it while that is still good."""
+
+
+class Subscription(Struct, frozen=True):
+    """A browser that asked to be notified (RFC 8030, RFC 8291). Secret: whoever knows it can send to that browser."""
+
+    id: str
+    """Made of the endpoint, and no secret."""
+    endpoint: str
+    """The address at the browser's push service."""
+    p256dh: str
+    """The browser's public key: base64url of an uncompressed point on P-256, 65 bytes."""
+    auth: str
+    """Base64url of 16 bytes."""
 
 
 class MadeFile(Struct, frozen=True):

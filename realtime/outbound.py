@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import ssl
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,16 @@ class Answer(Struct, frozen=True):
     """Names in lower case."""
     body: bytes
     """At most the first `ANSWER_BYTES`."""
+
+    def retry_after_s(self, now_s: float) -> float | None:
+        """What Retry-After says (RFC 9110 section 10.2.3), seconds or a date; None where it says nothing that can be understood."""
+        said = self.headers.get("retry-after", "")
+        if said.isascii() and said.isdigit():
+            return float(said[:9])
+        try:
+            return max(email.utils.parsedate_to_datetime(said).timestamp() - now_s, 0.0)
+        except (ValueError, TypeError, OverflowError):
+            return None
 
 
 class NotReachable(Exception):

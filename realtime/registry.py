@@ -256,6 +256,17 @@ class Registry:
         )
         return Retry(f"The notifier {name!r} {outcome.why}.") if isinstance(outcome, Broken) else outcome
 
+    def begin(self, secret: Callable[[str], bytes]) -> None:
+        """Hand every notifier that takes one (`use_secret`) a secret of its own, before anything is delivered."""
+        for name, carrier in self._carriers.items():
+            if use_secret := getattr(carrier.notifier, "use_secret", None):
+                carrier.plugin.wall.call("use_secret", partial(use_secret, secret(name)), answers.anything)
+
+    def push_keys(self) -> dict[str, str]:
+        """The public keys with which browsers subscribe, by the notifier that carries to them."""
+        keys = {name: getattr(carrier.notifier, "push_key", "") for name, carrier in self._carriers.items()}
+        return {name: key for name, key in keys.items() if isinstance(key, str) and key}
+
     async def handle(self, name: str, job: JobFacts) -> JobOutcome:
         """Have one job done by its handler. What the handler does wrong is a `Retry`."""
         worker = self._workers.get(name)

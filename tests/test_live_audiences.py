@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from realtime.errors import NotAllowed, NotSignedIn, StoreClosed, StoreNotFound
+from realtime.events import notice_event
 from realtime.live import Granted
 from realtime.messages import ChangeTicket, EditStore, QueueEdit
 from realtime.model import Action, Event
 from realtime.operations import reports, snapshots, stores, tickets
+from realtime.operations.changes import Change, append, take
+from realtime.storage.statement import Operation
 from tests.support.evening import BASE, Elsewhere, Evening, Owned, Phone, an_evening, settle_down, topic
 from tests.support.waiting import until_async
 
@@ -173,6 +176,25 @@ async def test_a_party_is_told_what_becomes_of_its_own_ticket(evening: Evening, 
     (push,) = await phone.hears(1)
     assert (push["own"]["label"], push["own"]["state"], push["own"]["desk"]) == ("A01", "called", "Desk 2")
     assert push["own"]["live_token"] == ""
+
+
+def _noted(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
+    taken = yield from take(store_id, 1)
+    event = notice_event(store_id, taken.first_seq, now_ms, (yield from tickets.one(store_id, ticket_id)))
+    yield from append(event)
+    return Change(None, (event,))
+
+
+async def test_how_a_notification_went_is_no_news_for_its_party_and_stops_nothing(evening: Evening, owned: Owned) -> None:
+    granted, ann = await _party(evening, owned)
+    phone = await evening.listen(granted, f"ticket/{owned.store_id}/{ann}")
+
+    noted = await evening.storage.write(_noted, owned.store_id, ann, evening.clock())
+    evening.live.tell(noted.events)
+    await evening.reception.change_ticket(owned.account_id, owned.store_id, ann, ChangeTicket("call", "Desk 2"))
+
+    (push,) = await phone.hears(1)
+    assert push["own"]["state"] == "called"
 
 
 async def test_a_party_that_hears_its_own_ticket_only_is_told_by_other_processes_too(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from notifiers import csv_report, email, log, sms, webhook
+from notifiers import csv_report, email, log, sms, web_push, webhook
 from plugins import echo, journal, party_size, service
 from realtime.hookspecs import Idle, Notifier, hookimpl
 from realtime.registry import PluginInfo, Registry
@@ -19,7 +19,7 @@ from tests.plugins.office import GROUP, PostOffice, Says, load
 
 BUILT_IN = (
     ("csv_report", csv_report), ("echo", echo), ("email", email), ("journal", journal), ("log", log), ("party_size", party_size),
-    ("service", service), ("sms", sms), ("webhook", webhook),
+    ("service", service), ("sms", sms), ("web_push", web_push), ("webhook", webhook),
 )  # fmt: skip
 THIEF = """
 from realtime.hookspecs import hookimpl
@@ -205,6 +205,7 @@ def test_what_is_built_in_loads_and_says_what_it_misses() -> None:
         "party_size": "active",
         "service": "idle: neither job_service_url nor job_service_hosts is set",
         "sms": "idle: sms_url is not set",
+        "web_push": "idle: neither mail_from nor a public_url with https is set, and push services want to know whom they can ask",
         "webhook": "active",
     }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from realtime.model import Queue, Store, StoreState, Ticket, TicketState
 from realtime.storage.statement import Row
 
-TICKET = "id, queue_id, number, name, phone, email, party, state, desk, place, walk_in, calls, joined_ms, called_ms, served_ms, ended_ms, notices"
+TICKET = "id, queue_id, number, name, phone, email, party, state, desk, place, walk_in, calls, joined_ms, called_ms, served_ms, ended_ms, notices, push"
 QUEUE = "id, name, waiting_text, end_text, paused, pace_ms, logo_version"
 STORE = "id, account_id, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened_ms, closes_ms"
 
 
 def ticket(row: Row) -> Ticket:
-    id_, queue, number, name, phone, email, party, state, desk, place, walk_in, calls, joined, called, served, ended, notices = row
+    id_, queue, number, name, phone, email, party, state, desk, place, walk_in, calls, joined, called, served, ended, notices, push = row
     return Ticket(
         id_,
         queue,
@@ -30,6 +30,7 @@ def ticket(row: Row) -> Ticket:
         served,
         ended,
         notices,
+        push,
     )
 
 

@@ -15,6 +15,7 @@ from realtime.web import (
     api_jobs,
     api_messages,
     api_operator,
+    api_push,
     api_stores,
     api_tickets,
     api_webhooks,
@@ -23,6 +24,7 @@ from realtime.web import (
     join_page,
     openapi,
     pages,
+    service_worker,
     ticket_page,
 )
 from realtime.web.application import Application
@@ -39,6 +41,7 @@ STATIC = Path(__file__).parent / "static"
 _DESCRIBED = (
     *api_stores.ENDPOINTS,
     *api_tickets.ENDPOINTS,
+    *api_push.ENDPOINTS,
     *api_accounts.ENDPOINTS,
     *api_messages.ENDPOINTS,
     *api_jobs.ENDPOINTS,
@@ -63,6 +66,7 @@ def routes(context: Context, sockets: Sockets | None = None) -> list[BaseRoute]:
         *pages.routes(context),
         join_page.route(context),
         ticket_page.route(context),
+        Route(service_worker.PATH, service_worker.ServiceWorker(directory=STATIC, check_dir=False)),
         WebSocketRoute("/live", sockets or Sockets(context)),
         Mount("/static", Files(directory=STATIC, check_dir=False)),
         Route("/{path:path}", Nowhere(context)),

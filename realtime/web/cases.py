@@ -39,6 +39,7 @@ from realtime.operator_messages import (
     RedriveQueue,
     ShowQueueJobs,
 )
+from realtime.push_messages import PushKey, PushState, SubscribePush
 from realtime.queue_messages import (
     Acknowledge,
     Change,
@@ -193,6 +194,16 @@ class Oversight(Protocol):
     async def purge(self, request: PurgeQueue) -> Count: ...
     async def pause(self, request: PauseQueue) -> Changed: ...
     async def resume(self, request: PauseQueue) -> Changed: ...
+
+
+class Push(Protocol):
+    def key(self) -> PushKey:
+        """Raises: NotFound, where this server notifies no browsers."""
+        ...
+
+    async def state(self, tokens: Sequence[str]) -> PushState: ...
+    async def subscribe(self, tokens: Sequence[str], request: SubscribePush) -> PushState: ...
+    async def unsubscribe(self, tokens: Sequence[str], id_: str) -> None: ...
 
 
 class Granted(Protocol):

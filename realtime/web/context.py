@@ -23,6 +23,7 @@ from realtime.web.cases import (
     Oversight,
     Pings,
     Programs,
+    Push,
     Reception,
     Storage,
     Tasks,
@@ -46,6 +47,7 @@ class Context:
     jobs: JobService
     webhooks: Webhooks
     oversight: Oversight
+    push: Push
     live: Live
     storage: Storage
     lifecycle: Lifecycle

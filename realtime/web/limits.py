@@ -98,6 +98,7 @@ class Limits:
         self._mail_asks = Buckets(sign_ins, sign_ins, clock, name="mails")
         self._mails = Buckets(1 / 12, 5, clock)
         self._joins = Buckets(joins, joins, clock, name="joins")
+        self._pushes = Buckets(joins, joins, clock, name="notifications")
         self._operators = Buckets(sign_ins, sign_ins, clock, name="operators")
         self._programs = Buckets(programs, programs, clock, name="programs")
         self._links = Buckets(sign_ins * 3, sign_ins * 3, clock, name="links")
@@ -142,6 +143,10 @@ class Limits:
     def join(self, address: str) -> Quota:
         """A scan or a join; a whole shop may share one address. Raises: TooMany."""
         return self._joins.take(address)
+
+    def subscribe(self, address: str) -> Quota:
+        """A browser that wants to be notified. Raises: TooMany."""
+        return self._pushes.take(address)
 
 
 def _pair(address: str, email: str) -> str:

@@ -23,7 +23,11 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
         _, own = await held.shown(context.reception, tokens, context.public_base(scope))
     except TicketNotFound as error:
         return problems.page(error, context.templates, "join_problem.html")
-    return render(context, "ticket.html", msgspec.to_builtins(own))
+    page_data = msgspec.to_builtins(own)
+    push = await context.push.state(tokens)
+    if push.key:
+        page_data["push"] = msgspec.to_builtins(push)
+    return render(context, "ticket.html", page_data)
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:

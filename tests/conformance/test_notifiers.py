@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 
 import msgspec
@@ -15,14 +15,16 @@ import pytest
 from notifiers.email.smtp import EmailNotifier
 from notifiers.log import LogNotifier
 from notifiers.sms import SmsNotifier
+from notifiers.web_push.push import WebPushNotifier
 from notifiers.webhook import WebhookNotifier
 from realtime.hookspecs import Accepted, Gone, Notifier, Outcome, OutgoingDelivery, Permanent, Retry, Sent
-from realtime.model import Delivery, Endpoint
+from realtime.model import Delivery, Endpoint, Subscription
 from tests.notifiers.post import PostServer, deaf_server
 from tests.plugins.facts import LINK, outgoing
 from tests.plugins.office import Brings, load_async
 from tests.support.process import free_port
 from tests.support.sink import Answer, HttpSink
+from tests.support.subscriber import Subscriber
 
 # Apprise imports a module that Python 3.13 no longer has, and brings its own where it is missing.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -50,6 +52,8 @@ class Rig:
     """Something of each message that stays the same when it is sent again."""
     endpoint: Endpoint | None = None
     """Where a webhook is; its recipient is only its id."""
+    browsers: dict[str, Subscription] = field(default_factory=dict)
+    """The subscriptions that recipients stand for."""
 
 
 Build = Callable[[str], AbstractAsyncContextManager[Rig]]
@@ -100,6 +104,26 @@ async def sms_rig(behaviour: str) -> AsyncIterator[Rig]:
 
 
 @asynccontextmanager
+async def push_rig(behaviour: str) -> AsyncIterator[Rig]:
+    async def rig(url: str, sink: HttpSink | None = None, deadline_s: float = 20.0) -> Rig:
+        browser = Subscriber(url)
+        notifier = await asyncio.to_thread(WebPushNotifier, "mailto:queue@example.com", ("127.0.0.0/8",), deadline_s)
+        notifier.use_secret(b"s" * 32)
+        read = (lambda: [browser.read(request)["id"] for request in sink.requests]) if sink else list
+        return Rig(notifier, browser.id, read, {browser.id: browser.row()})
+
+    if behaviour == "unreachable":
+        yield await rig(f"http://127.0.0.1:{free_port()}")
+    elif behaviour in ("hangs", "drops"):
+        async with deaf_server(hangs=behaviour == "hangs") as port:
+            yield await rig(f"http://127.0.0.1:{port}", deadline_s=0.5)
+    else:
+        with HttpSink() as sink:
+            sink.answers = list(HTTP_ANSWERS[behaviour])
+            yield await rig(sink.url, sink)
+
+
+@asynccontextmanager
 async def log_rig(behaviour: str) -> AsyncIterator[Rig]:
     yield Rig(LogNotifier(), "log", list)
 
@@ -122,8 +146,8 @@ async def webhook_rig(behaviour: str) -> AsyncIterator[Rig]:
             yield rig(sink.url.rpartition(":")[2], lambda: [request.headers["webhook-id"] for request in sink.requests])
 
 
-EVERY = pytest.mark.parametrize("build", [email_rig, sms_rig, log_rig, webhook_rig])
-NETWORKED = pytest.mark.parametrize("build", [email_rig, sms_rig, webhook_rig])
+EVERY = pytest.mark.parametrize("build", [email_rig, sms_rig, push_rig, log_rig, webhook_rig])
+NETWORKED = pytest.mark.parametrize("build", [email_rig, sms_rig, push_rig, webhook_rig])
 
 
 async def deliver(rig: Rig, attempt: int = 1) -> Outcome:
@@ -134,7 +158,7 @@ async def deliver(rig: Rig, attempt: int = 1) -> Outcome:
 
 def parcel(rig: Rig, moment: str, attempt: int = 1) -> OutgoingDelivery:
     made = outgoing(Delivery(rig.notifier.name, rig.recipient, moment, BODY), attempt=attempt)
-    return msgspec.structs.replace(made, endpoint=rig.endpoint)
+    return msgspec.structs.replace(made, endpoint=rig.endpoint, subscription=rig.browsers.get(rig.recipient))
 
 
 @pytest.fixture
@@ -195,7 +219,7 @@ async def test_a_recipient_that_is_none_is_refused_before_anything_is_sent(build
             "+49 151 1\n",
         ):
             rig.recipient, rig.endpoint = recipient, None
-            assert isinstance(await deliver(rig), Permanent)
+            assert isinstance(await deliver(rig), Permanent | Gone)
 
         assert rig.arrived() == []
 

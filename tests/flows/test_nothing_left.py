@@ -30,6 +30,7 @@ from tests.flows.client import (
 from tests.support.mail import MailServer
 from tests.support.process import ServerProcess
 from tests.support.sink import HttpSink
+from tests.support.subscriber import Subscriber
 from tests.support.waiting import until_async
 
 PERSONAL = [
@@ -109,6 +110,9 @@ class Evening:
                 party = Screen(server, own["live_token"], *own["topics"])
                 await party.connect()
                 await party.lock()
+            browser = Subscriber(self.gateway.url)
+            self.secrets += [browser.endpoint.rpartition("/")[2], browser.p256dh, browser.json()["keys"]["auth"]]
+            (await phones[0].put("/v1/ticket/push", json=browser.json())).raise_for_status()
             await self._by_links(first)
             await self._bad_tries(phones[2], second)
             await self._group(phones[2])
@@ -180,6 +184,7 @@ def settings(mails: MailServer, gateway: HttpSink, level: str) -> dict[str, Any]
         "smtp_url": mails.url,
         "smtp_allow_plain": True,
         "mail_from": "queue@example.org",
+        "outbound_networks": "127.0.0.0/8",
         "sms_url": gateway.url.replace("http://", "json://"),
         "log_level": level,
     }

@@ -130,6 +130,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             jobs=parts.jobs,
             webhooks=parts.webhooks,
             oversight=parts.oversight,
+            push=parts.push,
             live=parts.live,
             storage=parts.storage,
             lifecycle=serving,

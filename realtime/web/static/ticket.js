@@ -5,6 +5,7 @@ import { ahead, applyPush, emptyState, fromSnapshot, minutes } from "./live/redu
 import { connect } from "./live/socket.js";
 import { showStatus } from "./live/status.js";
 import { byId, pageData, say, setAccent } from "./page.js";
+import { PushOffer } from "./push.js";
 import { Chime, WakeLock, vibrate } from "./ring.js";
 import { Problem, call } from "./session.js";
 import { words } from "./ticket_words.js";
@@ -17,6 +18,7 @@ const SPEAK_EVERY_MS = 15_000;
 const page = byId("ticket");
 const chime = new Chime();
 const screen = new WakeLock();
+const push = pageData().push ? new PushOffer(pageData().push) : null;
 let own = pageData();
 let ownSeq = 0;
 let line = emptyState();
@@ -62,6 +64,7 @@ function draw() {
   byId("reassure").hidden = said.face !== "waiting";
   byId("actions").hidden = !said.may_leave;
   byId("ring").hidden = said.face !== "waiting";
+  push?.want(said.face === "waiting");
   document.title = said.title;
   drawProgress(before);
   if (said.face !== shownFace) changed(said.face);
