@@ -224,6 +224,7 @@ create table if not exists jobs (
     primary key (store_id, id)
 );
 create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) where state = 'waiting' and head = 1;
+create index if not exists jobs_of_notifier on jobs (queue, notifier, ready_ms, id) where state = 'waiting' and head = 1 and notifier <> '';
 create index if not exists jobs_leased on jobs (queue, leased_until_ms) where state = 'leased';
 create index if not exists jobs_lane on jobs (store_id, queue, lane, place) where lane <> '' and state in ('waiting', 'leased');
 create unique index if not exists jobs_in_flight on jobs (store_id, queue, lane) where lane <> '' and state = 'leased';

@@ -22,7 +22,6 @@ LATEST_MS = {"joined": 60 * 60_000, "almost": 30 * 60_000, "called": 30 * 60_000
 """A message that comes later than this would mislead."""
 LONGEST_NAME = 30
 """So many characters of a store's name fit into a short message."""
-GATEWAYS_AT_ONCE = 4
 MISCONFIGURED_RETRY_S = 1800.0
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _CODE = re.compile(r"\berror=(\d{3,6})\b")
@@ -48,11 +47,11 @@ class SmsNotifier:
 
     name = "sms"
 
-    def __init__(self, url: str, deadline_s: float) -> None:
+    def __init__(self, url: str, deadline_s: float, at_once: int = 8) -> None:
         self._url = url
         self._patience_s = deadline_s
         self.deadline_s = deadline_s + 5  # the gateway's own deadline ends first, and says more
-        self._threads = ThreadPoolExecutor(GATEWAYS_AT_ONCE, "sms")
+        self._threads = ThreadPoolExecutor(at_once, "sms")
         templates = Environment(loader=PackageLoader("notifiers", "templates/sms"), undefined=StrictUndefined, autoescape=False)  # noqa: S701 - plain text
         self._templates = {moment: templates.get_template(f"{moment}.txt") for moment in (*LATEST_MS, "message")}
 
@@ -94,14 +93,18 @@ def _outcome(result: Any) -> Outcome:
         return Accepted()
     codes = [int(code) for line in result.logs() for code in _CODE.findall(line.message)]
     if not codes:
-        return Retry("The gateway could not be reached, or did not answer in time.")
+        return Retry("The gateway could not be reached, or did not answer in time.", provider_down=True)
     code = _TWILIO.get(codes[-1], codes[-1])
     if code in _OPTED_OUT:
         return Suppressed("The recipient does not want short messages.")
     if code in _REFUSES_US:
-        return Retry(f"The gateway refuses us ({code}). Check the credentials in sms_url, and the account.", MISCONFIGURED_RETRY_S)
+        return Retry(
+            f"The gateway refuses us ({code}). Check the credentials in sms_url, and the account.",
+            MISCONFIGURED_RETRY_S,
+            provider_down=True,
+        )
     if code in _TRY_AGAIN or 300 <= code < 400 or 500 <= code < 600:
-        return Retry(f"The gateway answered {code}.", 60.0 if code == 429 else None)
+        return Retry(f"The gateway answered {code}.", 60.0 if code == 429 else None, provider_down=code >= 500)
     return Permanent(f"The gateway refused the message ({code}).")
 
 
@@ -111,7 +114,7 @@ def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
         return Idle("sms_url is not set")
     if importlib.util.find_spec("apprise") is None:
         return Idle("Apprise is not installed; pip install 'nowserving[sms]'")
-    return [SmsNotifier(settings.sms_url, settings.notifier_deadline_seconds)]
+    return [SmsNotifier(settings.sms_url, settings.notifier_deadline_seconds, settings.notifier_concurrency)]
 
 
 @hookimpl

@@ -167,7 +167,7 @@ class Parts:
         self.worker = Worker(settings, storage, registry, now_ms, meter=metrics)
         self.jobs = JobService(settings, storage, registry, now_ms, self._added)
         self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
-        self.oversight = Oversight(storage, registry, now_ms, self._free, metrics)
+        self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers)
         self.push = Push(settings, storage, keys, registry.push_keys, now_ms)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)

@@ -14,6 +14,7 @@ from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
 from realtime.operations import accounts, answers, jobs, notices, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
+from realtime.providers import Providers
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
@@ -66,7 +67,9 @@ class Courier:
         self._random = random_
         self._meter: Meter = meter or NoMeter()
         self._told = told
-        self._crew = Crew(self, clock_ms, random_)
+        self.providers = Providers(settings.notifier_concurrency, clock_ms, random_, meter)
+        # Room for all notifiers, and for what is owed to one that is not here: none can take another's.
+        self._crew = Crew(self, clock_ms, random_, settings.notifier_concurrency * (len(registry.notifiers()) + 1))
         self._forget_ms = 0
 
     def wake(self) -> None:
@@ -87,14 +90,26 @@ class Courier:
         return job.id
 
     async def claim(self, lease: str, room: int, worker: str) -> list[Job]:
+        now, rooms = self._now(), dict[str, int]()
+        for notifier, at_ms in (await self._storage.read(jobs.fronts)).items():
+            if at_ms <= now and (own := min(self.providers.room(notifier), room)):
+                rooms[notifier], room = own, room - own
+        if not rooms:
+            return []
         lease_ms, most = int(self._settings.job_lease_seconds * 1000), self._settings.job_max_attempts
-        return await self._storage.write(jobs.claim, lease, lease_ms, room, self._now(), worker=worker, most=most)
+        claimed = await self._storage.write(jobs.claim_each, lease, lease_ms, rooms, now, worker=worker, most=most)
+        for job in claimed:
+            self.providers.begin(job.delivery.notifier, job.id)
+        return claimed
 
     async def give_back(self, job: Job) -> None:
         await self._storage.write(jobs.retry, job.store_id, job.id, job.lease, self._now(), "given back", self._now(), counted=False)
 
     async def next_due_ms(self) -> int | None:
-        return await self._storage.read(jobs.next_due_ms)
+        fronts = await self._storage.read(jobs.fronts)
+        free = {notifier: self.providers.free_ms(notifier) for notifier in fronts}
+        # One that is full, or is being tried, has room when something of its own ends, which wakes the crew.
+        return min((max(at_ms, when) for notifier, at_ms in fronts.items() if (when := free[notifier]) is not None), default=None)
 
     async def tidy(self) -> None:
         """Forget, once an hour, what ended long ago."""
@@ -110,6 +125,12 @@ class Courier:
         await self._storage.write(accounts.forget, now, FORGOTTEN_AT_ONCE)
 
     async def carry(self, job: Job) -> None:
+        try:
+            await self._carry(job)
+        finally:
+            self.providers.end(job.delivery.notifier, job.id)
+
+    async def _carry(self, job: Job) -> None:
         now = self._now()
         if job.attempts == 1:
             self._meter.began(DELIVERIES, (now - job.ready_ms) / 1000)
@@ -122,6 +143,7 @@ class Courier:
         parcel = OutgoingDelivery(id=job.id, attempt=job.attempts, delivery=job.delivery, report=report, subscription=browser)
         outcome: Outcome = await self._registry.deliver(parcel)
         self._crew.answered()
+        self.providers.heard(job.delivery.notifier, job.id, outcome)
         self._meter.ended(DELIVERIES, job.delivery.notifier, type(outcome).__name__.lower(), (self._now() - now) / 1000)
         if browser and isinstance(outcome, Gone):
             await self._storage.write(subscriptions.forget, job.store_id, [job.ticket_id], browser.id)

@@ -15,7 +15,7 @@ _log = logging.getLogger("nowserving.crew")
 J = TypeVar("J")
 
 AT_ONCE = 16
-"""Jobs worked on at the same time."""
+"""Jobs worked on at the same time, where nothing else is said."""
 LONGEST_NAP_S = 30.0
 """Without a wake-up the jobs are looked at this often, with jitter."""
 
@@ -52,10 +52,12 @@ class Crew(Generic[J]):
     Args:
         clock_ms: the time of day.
         random_: for the jitter.
+        at_once: jobs worked on at the same time.
     """
 
-    def __init__(self, work: Work[J], clock_ms: Callable[[], int], random_: Callable[[], float]) -> None:
+    def __init__(self, work: Work[J], clock_ms: Callable[[], int], random_: Callable[[], float], at_once: int = AT_ONCE) -> None:
         self._work = work
+        self._at_once = at_once
         self._now = clock_ms
         self._random = random_
         self._name = f"{work.name} {secrets.token_hex(4)}"
@@ -83,7 +85,7 @@ class Crew(Generic[J]):
             async with asyncio.TaskGroup() as group:
                 while not self._stopping:
                     self._awake.clear()
-                    if len(self._busy) >= AT_ONCE:
+                    if len(self._busy) >= self._at_once:
                         await self._awake.wait()
                         continue
                     try:
@@ -130,7 +132,7 @@ class Crew(Generic[J]):
         return longest if due_ms is None else min(max((due_ms - now) / 1000, 0.05), longest)
 
     async def _begin_due(self, group: asyncio.TaskGroup) -> bool:
-        claimed = await self._work.claim(secrets.token_hex(16), AT_ONCE - len(self._busy), self._name)
+        claimed = await self._work.claim(secrets.token_hex(16), self._at_once - len(self._busy), self._name)
         for job in claimed:
             if self._stopping:
                 await self._work.give_back(job)

@@ -215,7 +215,6 @@ class OutgoingDelivery(Facts, frozen=True, kw_only=True):
     id: str
     """The same on every attempt: use it as Message-ID or idempotency key."""
     attempt: int
-    """1 the first time."""
     delivery: Delivery
     report: tuple[Attachment, ...] = ()
     """The store's report files, if the delivery needs them."""

@@ -22,6 +22,8 @@ logger = logging.getLogger("nowserving.plugins")
 
 FAILURES = 5
 """So many failures in a row suspend a hook."""
+NEVER_SUSPENDED = frozenset({"deliver", "compose_store_closed", "compose_report"})
+"""These are called again whatever they did: a notifier is left alone together with its provider, and a report is never given up."""
 FIRST_PAUSE_S = 60.0
 LONGEST_PAUSE_S = 3600.0
 GRACE_S = 1.0
@@ -46,9 +48,10 @@ def describe(error: BaseException) -> str:
 
 
 class Breaker:
-    """Counts one hook's failures in a row; after `FAILURES` it is left alone for a while, then tried once."""
+    """Counts one hook's failures in a row; after `FAILURES` it is left alone for a while, then tried once, if it `suspends` at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, suspends: bool = True) -> None:
+        self._suspends = suspends
         self.failures = 0
         self.last = ""
         self._in_a_row = 0
@@ -57,6 +60,8 @@ class Breaker:
 
     def remaining_s(self, now: float) -> float:
         """Seconds for which it stays suspended; 0 when it may be called."""
+        if not self._suspends:
+            return 0.0
         return max(self._until - now, 0.0) if self._in_a_row >= FAILURES else 0.0
 
     def passed(self) -> None:
@@ -69,7 +74,7 @@ class Breaker:
         self.failures += 1
         self.last = why
         self._in_a_row += 1
-        if self._in_a_row < FAILURES or self._until > now:
+        if not self._suspends or self._in_a_row < FAILURES or self._until > now:
             return 0.0
         pause, self._pause_s = self._pause_s, min(self._pause_s * 2, LONGEST_PAUSE_S)
         self._until = now + pause
@@ -182,7 +187,7 @@ class Wall:
         if not why and hook not in self._breakers:
             return
         with self._lock:
-            breaker = self._breakers.setdefault(hook, Breaker())
+            breaker = self._breakers.setdefault(hook, Breaker(hook not in NEVER_SUSPENDED))
             if not why:
                 breaker.passed()
                 return

@@ -25,6 +25,10 @@ class Meter(Protocol):
         """An outcome came too late: somebody else has the job."""
         ...
 
+    def provider(self, notifier: str, *, down: bool) -> None:
+        """The provider of a notifier went down, or is up again."""
+        ...
+
 
 class NoMeter:
     """Where nobody asks for figures."""
@@ -36,4 +40,7 @@ class NoMeter:
         pass
 
     def lost(self, queue: str) -> None:
+        pass
+
+    def provider(self, notifier: str, *, down: bool) -> None:
         pass

@@ -39,6 +39,13 @@ class Metrics:
         self._run = Histogram("nowserving_job_run_seconds", "How long an attempt took.", ["queue", "name"], buckets=_RUNS, registry=own)
         self._attempts = Counter("nowserving_job_attempts", "Attempts that ended, and how.", ["queue", "name", "outcome"], registry=own)
         self._lost = Counter("nowserving_leases_lost", "Outcomes that came after the lease had ended.", ["queue"], registry=own)
+        self._down = Gauge(
+            "nowserving_provider_down",
+            "1 while the provider of a notifier is left alone.",
+            ["name"],
+            registry=own,
+            multiprocess_mode="livemax",
+        )
         self._sockets = Gauge("nowserving_sockets", "Live sockets.", registry=own, multiprocess_mode="livesum")
 
     def began(self, queue: str, waited_s: float) -> None:
@@ -50,6 +57,9 @@ class Metrics:
 
     def lost(self, queue: str) -> None:
         self._lost.labels(kind(queue)).inc()
+
+    def provider(self, notifier: str, *, down: bool) -> None:
+        self._down.labels(notifier).set(int(down))
 
     def sockets(self, count: int) -> None:
         """So many are open in this process."""

@@ -61,6 +61,23 @@ class PluginStanding(Struct, frozen=True):
     failures: int
 
 
+class ProviderView(Struct, frozen=True):
+    """How the provider behind a notifier is, as the process that was asked found it."""
+
+    notifier: str
+    state: Literal["closed", "open", "half_open"]
+    """"open": it is down and left alone; "half_open": it is tried with one delivery at a time."""
+    in_flight: int
+    failures: int
+    """In a row."""
+    reason: str
+    """What it failed with last; empty while it is up."""
+    since_ms: int
+    """From when on it is down; 0: it is up."""
+    until_ms: int
+    """When it is tried next; 0 while it is up, or is being tried."""
+
+
 class AlarmView(Struct, frozen=True):
     name: str
     text: str
@@ -71,6 +88,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     at_ms: int
     queues: list[QueueFigures]
     plugins: list[PluginStanding]
+    providers: list[ProviderView]
     alarms: list[AlarmView]
 
 

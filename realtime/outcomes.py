@@ -18,10 +18,11 @@ class Accepted(Struct, frozen=True):
 
 
 class Retry(Struct, frozen=True):
-    """Not this time. `after_s`: seconds to wait at least; None leaves it to the courier. Reasons name no recipient."""
+    """Not this time. `after_s`: wait so long at least. `provider_down`: no other would have come through. Reasons name no recipient."""
 
     reason: str
     after_s: float | None = None
+    provider_down: bool = False
 
 
 class Permanent(Struct, frozen=True):

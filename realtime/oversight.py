@@ -22,11 +22,13 @@ from realtime.operator_messages import (
     Overview,
     PauseQueue,
     PluginStanding,
+    ProviderView,
     PurgeQueue,
     QueueFigures,
     RedriveQueue,
     ShowQueueJobs,
 )
+from realtime.providers import Providers
 from realtime.registry import Registry
 from realtime.storage.statement import Storage
 
@@ -48,6 +50,7 @@ class Oversight:
         clock_ms: the time of day.
         wake: called with the name of a queue in which something can be taken now.
         metrics: what was measured, where that is kept.
+        providers: those of this process.
     """
 
     def __init__(
@@ -57,20 +60,24 @@ class Oversight:
         clock_ms: Callable[[], int],
         wake: Callable[[str], None],
         metrics: Metrics | None = None,
+        providers: Providers | None = None,
     ) -> None:
         self._storage = storage
         self._registry = registry
         self._now = clock_ms
         self._wake = wake
         self._metrics = metrics
+        self._providers = providers
 
     async def overview(self) -> Overview:
-        """Every queue in figures, how the plugins are, and what the alarms say."""
+        """Every queue in figures, how the plugins and the providers are, and what the alarms say."""
         now = self._now()
         queues = [_figures(backlog, now) for backlog in await self._storage.read(oversight.backlogs, now)]
         plugins = [PluginStanding(plugin.name, plugin.version, plugin.status, plugin.failures) for plugin in self._registry.plugins()]
         raised = [AlarmView(each.name, each.text, each.since_ms) for each in await self._storage.read(alarms.raised)]
-        return Overview(at_ms=now, queues=queues, plugins=plugins, alarms=raised)
+        standings = self._providers.standings() if self._providers else []
+        providers = [ProviderView(each.notifier, each.state.value, *msgspec.structs.astuple(each)[2:]) for each in standings]
+        return Overview(at_ms=now, queues=queues, plugins=plugins, providers=providers, alarms=raised)
 
     async def metrics(self) -> bytes:
         """Everything that is measured, as Prometheus reads it. Raises: NotFound where nothing is."""

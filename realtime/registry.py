@@ -243,18 +243,16 @@ class Registry:
             plugin.behind -= 1
 
     async def deliver(self, delivery: OutgoingDelivery) -> Outcome:
-        """Have one delivery carried by its notifier. What the notifier does wrong is a `Retry`."""
+        """Have one delivery carried by its notifier. What the notifier does wrong is a `Retry`, as if its provider was down."""
         name = delivery.delivery.notifier
         carrier = self._carriers.get(name)
         if carrier is None:
             return Retry(f"There is no notifier {name!r} here. Set it up, or install and enable the plugin that has it.", ABSENT_RETRY_S)
         notifier, wall = carrier.notifier, carrier.plugin.wall
-        if pause_s := wall.remaining_s("deliver"):
-            return Retry(f"The notifier {name!r} failed too often and is left alone for a while.", pause_s)
         outcome: Outcome | Broken = await wall.run(
             "deliver", partial(notifier.deliver, delivery), answers.outcome, deadline_s(notifier, self._settings)
         )
-        return Retry(f"The notifier {name!r} {outcome.why}.") if isinstance(outcome, Broken) else outcome
+        return Retry(f"The notifier {name!r} {outcome.why}.", provider_down=True) if isinstance(outcome, Broken) else outcome
 
     def begin(self, secret: Callable[[str], bytes]) -> None:
         """Hand every notifier that takes one (`use_secret`) a secret of its own, before anything is delivered."""

@@ -88,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     smtp_allow_plain: bool
     sms_url: Gateway
     notifier_deadline_seconds: Seconds
+    notifier_concurrency: Annotated[int, Meta(ge=1, le=256)]
     job_lease_seconds: Seconds
     job_max_attempts: Count
     retry_first_seconds: Seconds

@@ -172,7 +172,7 @@ async def test_a_lane_that_waits_for_its_turn_is_not_asked_for_again_and_again(a
     write, claims = work.storage.write, list[Any]()
 
     async def counting(make: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        claims.extend([make] if make is jobs.claim else [])
+        claims.extend([make] if make is jobs.claim_each else [])
         return await write(make, *args, **kwargs)
 
     monkeypatch.setattr(work.storage, "write", counting)

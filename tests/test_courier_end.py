@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from realtime.crew import AT_ONCE
 from realtime.model import JobState
 from realtime.operations import jobs
 from tests.support.carrying import MakeWork, a_shop, couriers, make_due, opened
@@ -77,7 +76,7 @@ async def test_what_was_claimed_in_the_moment_of_the_end_is_given_back(at_work: 
 
     async def then_stop(make: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         made = await write(make, *args, **kwargs)
-        if make is jobs.claim and made:
+        if make is jobs.claim_each and made:
             stops.append(asyncio.create_task(work.courier.stop(1)))
             await asyncio.sleep(0)
         return made
@@ -93,16 +92,16 @@ async def test_what_was_claimed_in_the_moment_of_the_end_is_given_back(at_work: 
 
 
 async def test_at_the_end_nothing_more_is_claimed_though_all_hands_were_full(at_work: MakeWork) -> None:
-    work = await at_work()
+    work = await at_work(notifier_concurrency=4)
     work.text.open.clear()
-    await work.owe(*(f"+{number}" for number in range(AT_ONCE + 5)))
-    await until_async(lambda: len(work.text.given) == AT_ONCE, what="full hands")
+    await work.owe(*(f"+{number}" for number in range(9)))
+    await until_async(lambda: len(work.text.given) == 4, what="full hands")
 
     await work.courier.stop(0.01)
 
     rows = await work.rows()
     assert {(row[0], row[1]) for row in rows} == {("waiting", 0)}
-    assert len(work.text.given) == AT_ONCE
+    assert len(work.text.given) == 4
 
 
 async def test_what_was_sent_is_settled_even_when_time_is_up(at_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -310,7 +310,15 @@ def test_who_recovers_starts_afresh(wall: Wall, clock: Clock) -> None:
 
 
 def test_only_the_hook_that_fails_is_suspended(wall: Wall) -> None:
+    fail(wall, FAILURES, "handle")
+
+    assert wall.remaining_s("handle")
+    assert not wall.remaining_s("compose_ticket_notice")
+
+
+def test_a_notifier_is_not_suspended_here_but_left_alone_with_its_provider(wall: Wall) -> None:
     fail(wall, FAILURES, "deliver")
 
-    assert wall.remaining_s("deliver")
-    assert not wall.remaining_s("compose_ticket_notice")
+    assert not wall.remaining_s("deliver")
+    assert wall.suspension() == ""
+    assert wall.failures == FAILURES

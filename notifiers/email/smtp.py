@@ -7,7 +7,6 @@ import re
 import ssl
 from email.errors import MessageError
 from email.headerregistry import Address
-from email.message import EmailMessage
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +14,7 @@ import aiosmtplib
 
 from notifiers.email.attachments import attach, parts
 from notifiers.email.letter import Letters, Unsendable, recipient
+from notifiers.email.pool import SERVICE_ENDS, Connection, Pool
 from realtime.errors import BadSettings
 from realtime.hookspecs import Outcome, OutgoingDelivery, Permanent, Retry, Sent
 
@@ -25,13 +25,14 @@ _REST_S = 10.0
 """What is left for reading the report and for goodbye, beside the time for the mail server."""
 _SERVER_REFUSES_US = frozenset({454, 530, 534, 535, 538})
 """RFC 4954: something is wrong with how we sign in, not with the message."""
+_UNCERTIFIED = Retry("The mail server's certificate could not be checked. See smtp_url.", MISCONFIGURED_RETRY_S, provider_down=True)
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 
 
 class EmailNotifier:
-    """Sends one mail per delivery over a connection of its own. TLS is required and its certificate checked, unless `allow_plain`.
+    """Sends one mail per delivery, to one recipient. TLS is required and its certificate checked, unless `allow_plain`.
 
-    A connection that breaks after the message went out leaves open whether it arrived; the next attempt carries the same Message-ID.
+    A connection that breaks while the message goes out leaves open whether it arrived; the next attempt carries the same Message-ID.
     Raises: BadSettings.
     """
 
@@ -57,6 +58,7 @@ class EmailNotifier:
         self._patience_s = deadline_s
         self.deadline_s = deadline_s + _REST_S
         self._letters = Letters(self._from)
+        self._pool = Pool(self._connection)
 
     async def deliver(self, delivery: OutgoingDelivery) -> Outcome:
         try:
@@ -70,7 +72,7 @@ class EmailNotifier:
             return Retry("The report could not be read whole. It is tried again.")
         try:
             async with asyncio.timeout(self._patience_s):
-                await self._send(message, delivery.delivery.recipient)
+                await self._pool.send(message, self._from.addr_spec, recipient(delivery.delivery.recipient).addr_spec)
         except aiosmtplib.SMTPResponseException as error:
             return _refused(error)
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -78,9 +80,9 @@ class EmailNotifier:
         except aiosmtplib.SMTPNotSupported:
             return Permanent("The mail server does not take addresses with letters outside ASCII.")
         except (ssl.SSLError, ssl.CertificateError):
-            return Retry("The mail server's certificate could not be checked. See smtp_url.", MISCONFIGURED_RETRY_S)
+            return _UNCERTIFIED
         except (TimeoutError, aiosmtplib.SMTPTimeoutError):
-            return Retry(f"The mail server did not finish within {self._patience_s:g} s.", REFUSED_RETRY_S)
+            return Retry(f"The mail server did not finish within {self._patience_s:g} s.", REFUSED_RETRY_S, provider_down=True)
         except (OSError, aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected) as error:
             return _unconnected(error)
         except aiosmtplib.SMTPException as error:
@@ -88,11 +90,14 @@ class EmailNotifier:
             missing = (
                 "STARTTLS; set smtp_allow_plain only if nobody can listen" if "STARTTLS" in error.message else "what is needed to sign in"
             )
-            return Retry(f"The mail server does not offer {missing}.", MISCONFIGURED_RETRY_S)
+            return Retry(f"The mail server does not offer {missing}.", MISCONFIGURED_RETRY_S, provider_down=True)
         return Sent(str(message["Message-ID"]))
 
-    async def _send(self, message: EmailMessage, to: str) -> None:
-        server = aiosmtplib.SMTP(
+    async def close(self) -> None:
+        self._pool.close()
+
+    def _connection(self) -> Connection:
+        return Connection(
             hostname=self._hostname,
             port=self._port,
             username=self._username,
@@ -103,15 +108,6 @@ class EmailNotifier:
             start_tls=self._starttls,
             tls_context=self._tls,
         )
-        try:
-            await server.connect()
-            await server.send_message(message, sender=self._from.addr_spec, recipients=[recipient(to).addr_spec])
-            try:
-                await server.quit(timeout=2)
-            except (OSError, TimeoutError, aiosmtplib.SMTPException):
-                pass  # the message was accepted; how the server says goodbye changes nothing
-        finally:
-            server.close()
 
 
 def _refused(error: aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientRefused) -> Outcome:
@@ -119,9 +115,10 @@ def _refused(error: aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientR
     enhanced = _ENHANCED.search(error.message)
     answer = f"{error.code} {enhanced[0]}" if enhanced else str(error.code)
     if isinstance(error, aiosmtplib.SMTPAuthenticationError) or error.code in _SERVER_REFUSES_US:
-        return Retry(f"The mail server does not let us sign in ({answer}). Check the user and password in smtp_url.", MISCONFIGURED_RETRY_S)
-    if isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError) or error.code == 421:
-        return Retry(f"The mail server takes no mail at the moment ({answer}).", REFUSED_RETRY_S)
+        why = f"The mail server does not let us sign in ({answer}). Check the user and password in smtp_url."
+        return Retry(why, MISCONFIGURED_RETRY_S, provider_down=True)
+    if isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError) or error.code == SERVICE_ENDS:
+        return Retry(f"The mail server takes no mail at the moment ({answer}).", REFUSED_RETRY_S, provider_down=True)
     if error.code < 500:
         # RFC 5321, 4.5.4.1: a greylisting server wants to see the same mail again some minutes later.
         return Retry(f"The mail server asks to try again later ({answer}).", GREYLISTED_RETRY_S)
@@ -131,7 +128,7 @@ def _refused(error: aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientR
 def _unconnected(error: Exception) -> Retry:
     cause = error.__cause__ or error.__context__ or error
     if isinstance(cause, ssl.SSLError):
-        return Retry("The mail server's certificate could not be checked. See smtp_url.", MISCONFIGURED_RETRY_S)
+        return _UNCERTIFIED
     if isinstance(error, aiosmtplib.SMTPServerDisconnected):
-        return Retry("The mail server closed the connection. The mail may have arrived all the same.", REFUSED_RETRY_S)
-    return Retry("The mail server could not be reached.")
+        return Retry("The mail server closed the connection. The mail may have arrived all the same.", REFUSED_RETRY_S, provider_down=True)
+    return Retry("The mail server could not be reached.", provider_down=True)

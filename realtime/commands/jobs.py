@@ -126,6 +126,10 @@ def _overview(found: dict[str, Any], queue: str) -> str:
             age = f"{each['oldest_ready_seconds']:.0f} s" if each["ready"] else ""
             rows.append((*(str(each[name]) for name in columns), age, "paused" if each["paused_ms"] else ""))
     lines = [table(rows) if len(rows) > 1 else "Nothing waits, nothing is dead."]
+    for each in found["providers"]:
+        if each["state"] != "closed":
+            next_try = f"tried again at {_clock(each['until_ms'])}" if each["until_ms"] else "being tried"
+            lines.append(f"{each['notifier']} is down since {_clock(each['since_ms'])}, {next_try}: {each['reason']}")
     lines += [f"Alarm since {_clock(alarm['since_ms'])}: {alarm['text']}" for alarm in found["alarms"]]
     return "\n".join(lines)
 

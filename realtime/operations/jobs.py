@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from realtime.model import Delivery, Job, JobState
-from realtime.operations import queue
+from realtime.operations import pauses, queue
 from realtime.operations.changes import DELIVERIES, HELD_MS
 from realtime.storage.statement import Operation, Statement
 
 
 def claim(lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[list[Job]]:
-    """Lease up to `limit` deliveries; see `queue.claim`."""
+    """Lease up to `limit` deliveries, whoever carries them; see `queue.claim`."""
     held = yield from queue.claim(DELIVERIES, lease, lease_ms, limit, now_ms, worker=worker, most=most)
     return [_job(each) for each in held]
+
+
+def claim_each(
+    lease: str, lease_ms: int, rooms: Mapping[str, int], now_ms: int, *, worker: str = "", most: int = 0
+) -> Operation[list[Job]]:
+    """Lease deliveries of the notifiers that have room, up to so many of each: who has none is not even looked at, however much it is owed."""
+    held: list[Job] = []
+    for notifier, room in rooms.items():
+        of_one = yield from queue.claim_of(DELIVERIES, notifier, lease, lease_ms, room, now_ms, worker=worker, most=most)
+        held += [_job(each) for each in of_one]
+    return held
 
 
 def _job(held: queue.Leased) -> Job:
@@ -36,8 +49,31 @@ def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms
 
 def next_due_ms() -> Operation[int | None]:
     """When the next delivery can be claimed; those that wait for a person do not count."""
-    due_ms = yield from queue.next_ready_ms(DELIVERIES)
-    return None if due_ms is None or due_ms >= HELD_MS else due_ms
+    return min((yield from fronts()).values(), default=None)
+
+
+_OF = "queue = $1 and state = 'waiting' and head = 1 and notifier <> ''"
+FRONTS = (
+    "with recursive names (name) as ("
+    f"select (select notifier from jobs where {_OF} order by notifier limit 1) union all"
+    f" select (select notifier from jobs where {_OF} and notifier > names.name order by notifier limit 1) from names where name is not null)"
+    f" select name, at_ms from (select name, (select ready_ms from jobs where {_OF} and notifier = names.name order by ready_ms limit 1) as at_ms"
+    " from names where name is not null union all"
+    " select notifier, leased_until_ms from jobs where queue = $1 and state = 'leased') as fronts"
+    f" where at_ms < $2 and {pauses.NOT_PAUSED}"
+)
+
+
+def fronts() -> Operation[dict[str, int]]:
+    """When the next delivery of each notifier can be claimed; those that wait for a person do not count. Empty while deliveries are paused.
+
+    It leaps from name to name, so it costs what there are notifiers, not what they are owed.
+    """
+    rows = yield Statement(FRONTS, (DELIVERIES, HELD_MS))
+    first: dict[str, int] = {}
+    for notifier, at_ms in rows:
+        first[notifier] = min(at_ms, first.get(notifier, at_ms))
+    return first
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, json
 
@@ -19,6 +20,8 @@ PRIORITIES = 4
 NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
 LOST = "its worker ended without an answer"
 TOO_LATE = "too late to be of use"
+ROUNDS = 64
+"""So often one transaction looks past what came too late."""
 
 
 class NewJob(Struct, frozen=True):
@@ -118,14 +121,23 @@ _OF_PRIORITY = _PICK + "state = 'waiting' and head = 1 and priority = {priority}
 _CANDIDATES = (
     "select * from (" + _PICK + "state = 'leased' and leased_until_ms <= {now} order by leased_until_ms limit $4 {lock}) as l"
 ) + "".join(f" union all select * from ({_OF_PRIORITY.replace('{priority}', str(each))}) as p{each}" for each in range(PRIORITIES))
+_OF_NOTIFIER = (
+    "select * from ("
+    + _PICK
+    + "state = 'leased' and leased_until_ms <= {now} and notifier = $7 order by leased_until_ms limit $4 {lock}) as l"
+    " union all select * from (" + _PICK + "state = 'waiting' and head = 1 and notifier = $7 and notifier <> '' and ready_ms <= $5"
+    " order by ready_ms, id limit $4 {lock}) as w"
+)
 _CLAIM = (
-    f"with picked as materialized (select * from ({_CANDIDATES}) as c where {pauses.NOT_PAUSED} limit $4)"
+    f"with picked as materialized (select * from ({{candidates}}) as c where {pauses.NOT_PAUSED} limit $4)"
     " update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
     " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
     " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id"
 )
-CLAIM_SQLITE = _CLAIM.format(now="$5", lock="")
-CLAIM_POSTGRES = _CLAIM.format(now=NOW, lock="for update skip locked")
+_ON_SQLITE = {"now": "$5", "lock": ""}
+_ON_POSTGRES = {"now": NOW, "lock": "for update skip locked"}
+CLAIM_SQLITE, CLAIM_OF_SQLITE = (_CLAIM.replace("{candidates}", each).format(**_ON_SQLITE) for each in (_CANDIDATES, _OF_NOTIFIER))
+CLAIM_POSTGRES, CLAIM_OF_POSTGRES = (_CLAIM.replace("{candidates}", each).format(**_ON_POSTGRES) for each in (_CANDIDATES, _OF_NOTIFIER))
 
 
 def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[list[Leased]]:
@@ -138,6 +150,23 @@ def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, wor
         most: how often a job is claimed at most, where it does not say so itself; 0: without end. A report is never given up.
     """
     rows = yield Statement(CLAIM_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker), CLAIM_POSTGRES)
+    return (yield from _begun(rows, queue, lease, now_ms, most))
+
+
+def claim_of(
+    queue: str, notifier: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0
+) -> Operation[list[Leased]]:
+    """`claim` of what one notifier carries, whatever its priority, without a look at what others carry. What came too late is passed by."""
+    for _ in range(ROUNDS):
+        rows = yield Statement(CLAIM_OF_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker, notifier), CLAIM_OF_POSTGRES)
+        held = yield from _begun(rows, queue, lease, now_ms, most)
+        if held or not rows:
+            return held
+    return []
+
+
+def _begun(rows: Sequence[Row], queue: str, lease: str, now_ms: int, most: int) -> Operation[list[Leased]]:
+    """Note the attempts that a claim begins, and end what must not be tried any more."""
     if not rows:
         return []
     yield Statement(
@@ -161,25 +190,8 @@ def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, wor
 
 
 def _leased(row: Row, lease: str) -> Leased:
-    store_id, id_, queue, lane, body, attempts, until_ms, created_ms, notifier, recipient, moment, not_after_ms, needs_report = row[:13]
-    return Leased(
-        store_id,
-        id_,
-        queue,
-        lane,
-        body,
-        attempts,
-        until_ms,
-        created_ms,
-        lease,
-        notifier,
-        recipient,
-        moment,
-        not_after_ms,
-        bool(needs_report),
-        row[15],
-        row[16],
-    )
+    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), row[15], row[16])
+    return Leased(*values)
 
 
 def _turn(row: Row) -> tuple[int, int, str]:

@@ -22,7 +22,8 @@ USER, PASSWORD = "queue@example.com", "p@ss/word"
 
 
 class PostServer:
-    """Start with `with`. `replies` say at which command it answers what; "drop" there closes the connection instead.
+    """Start with `with`. `replies` say at which command it answers what, `once` does so for the next one only; "drop" there closes the
+    connection instead, "hang" never answers. `open` are the connections that it has.
 
     `trusting` is a client's TLS context that accepts its certificate.
     """
@@ -30,6 +31,8 @@ class PostServer:
     def __init__(self, tls: str = "", sign_in: bool = False) -> None:
         """`tls`: "" for none, "starttls" or "smtps"."""
         self.replies: dict[str, str] = {}
+        self.once: dict[str, str] = {}
+        self.open: set[Any] = set()
         self.mails: list[EmailMessage] = []
         self.envelopes: list[tuple[str, list[str]]] = []
         self.encrypted: list[bool] = []
@@ -46,31 +49,50 @@ class PostServer:
             options = {"tls_context": certified, "require_starttls": True} if self._tls == "starttls" else {"ssl_context": certified}
         if self._sign_in:
             options |= {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": self._tls != "smtps"}
-        self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=20, **options)
-        self._controller.start()
+        self.port, self._options = free_port(), options
+        self._start()
         return self
 
+    def _start(self) -> None:
+        self._controller = Counting(self, hostname="127.0.0.1", port=self.port, ready_timeout=20, **self._options)
+        self._controller.start()
+
+    def restart(self) -> None:
+        """It goes away with all its connections, and comes back."""
+        self.end_all()
+        self._controller.stop()
+        self._start()
+
+    def end_all(self) -> None:
+        """As a server does that has seen enough of idle connections."""
+        ended = asyncio.run_coroutine_threadsafe(self._abort_all(), self._controller.loop)
+        ended.result(20)
+
+    async def _abort_all(self) -> None:
+        for each in list(self.open):
+            each.transport.abort()
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.end_all()
         self._controller.stop()
 
     def forget(self) -> None:
         """As if it had just been started."""
-        for kept in (self.replies, self.mails, self.envelopes, self.encrypted):
+        for kept in (self.replies, self.once, self.mails, self.envelopes, self.encrypted):
             kept.clear()
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         envelope.mail_from = address
-        return self._reply("MAIL", server)
+        return await self._reply("MAIL", server)
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
-        reply = self._reply("RCPT", server)
+        reply = await self._reply("RCPT", server)
         if reply.startswith("250"):
             envelope.rcpt_tos.append(address)
         return reply
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        reply = self._reply("DATA", server)
+        reply = await self._reply("DATA", server)
         if reply.startswith("250"):
             content: Any = envelope.content
             self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
@@ -79,15 +101,38 @@ class PostServer:
         return reply
 
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        return self._reply("QUIT", server, "221 Bye")
+        return await self._reply("QUIT", server, "221 Bye")
 
-    def _reply(self, command: str, server: SMTP, otherwise: str = "250 OK") -> str:
-        reply = self.replies.get(command, otherwise)
+    async def handle_RSET(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        return await self._reply("RSET", server)
+
+    async def _reply(self, command: str, server: SMTP, otherwise: str = "250 OK") -> str:
+        reply = self.once.pop(command, "") or self.replies.get(command, otherwise)
+        if reply == "hang":
+            await asyncio.Event().wait()
         if reply == "drop":
             transport: Any = server.transport
             transport.abort()
             return "421 gone"
         return reply
+
+
+class Counting(Controller):
+    """Keeps the connections of its server in `handler.open`."""
+
+    def factory(self) -> SMTP:
+        handler: Any = self.handler
+
+        class Counted(SMTP):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                handler.open.add(self)
+                super().connection_made(transport)
+
+            def connection_lost(self, error: Exception | None) -> None:
+                handler.open.discard(self)
+                super().connection_lost(error)
+
+        return Counted(handler, **self.SMTP_kwargs)
 
 
 def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:

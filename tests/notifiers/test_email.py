@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import random
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from email.headerregistry import Address
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -25,6 +25,7 @@ from realtime.settings import Settings
 from tests.notifiers.post import PASSWORD, USER, PostServer
 from tests.plugins.facts import CLOSED, LINK, OPENED_MS, attachment, notice, outgoing
 
+MADE: list[EmailNotifier] = []
 REPORT = b"queue,number\r\nTable for two,A07\r\n"
 
 
@@ -45,9 +46,20 @@ def letters() -> Letters:
     return Letters(Address(addr_spec="queue@example.com"))
 
 
+@pytest.fixture(autouse=True)
+async def _closed() -> AsyncIterator[None]:
+    """Whoever was made here leaves the server."""
+    MADE.clear()
+    yield
+    for each in MADE:
+        await each.close()
+
+
 async def notifier(server: PostServer, scheme: str = "smtp", user: str = "", *, allow_plain: bool = True, tls: Any = None) -> EmailNotifier:
     url = f"{scheme}://{user}127.0.0.1:{server.port}"
-    return await asyncio.to_thread(EmailNotifier, url, "Luigi's <queue@example.com>", deadline_s=20, allow_plain=allow_plain, tls=tls)
+    made = await asyncio.to_thread(EmailNotifier, url, "Luigi's <queue@example.com>", deadline_s=20, allow_plain=allow_plain, tls=tls)
+    MADE.append(made)
+    return made
 
 
 def owed(moment: str = "called", **body: str | int) -> Delivery:
@@ -307,7 +319,9 @@ async def test_without_encryption_nothing_is_sent(post: PostServer) -> None:
     outcome = await (await notifier(post, allow_plain=False)).deliver(outgoing(owed()))
 
     assert outcome == Retry(
-        "The mail server does not offer STARTTLS; set smtp_allow_plain only if nobody can listen.", MISCONFIGURED_RETRY_S
+        "The mail server does not offer STARTTLS; set smtp_allow_plain only if nobody can listen.",
+        MISCONFIGURED_RETRY_S,
+        provider_down=True,
     )
     assert post.mails == []
 
@@ -363,4 +377,4 @@ async def test_what_each_answer_means(post: PostServer, command: str, reply: str
 async def test_a_server_that_has_no_address_is_not_reached() -> None:
     lost = await asyncio.to_thread(EmailNotifier, "smtp://nowhere.invalid", "queue@example.com", deadline_s=20)
 
-    assert await lost.deliver(outgoing(owed())) == Retry("The mail server could not be reached.")
+    assert await lost.deliver(outgoing(owed())) == Retry("The mail server could not be reached.", provider_down=True)

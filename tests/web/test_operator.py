@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from realtime.hookspecs import Retry, Sent
 from realtime.web.limits import Limits
 from tests.web.conftest import House, Open, Owner, new_owner
 
@@ -148,3 +149,22 @@ async def test_the_operator_is_told_of_an_alarm_once_and_when_it_is_over(
         while caplog.text.count("alarm=dead_letters") < 2:
             await asyncio.sleep(0.01)
     assert caplog.text.count("alarm=dead_letters") == 2
+
+
+async def test_a_provider_that_is_down_is_named_and_goes_when_it_is_up(installation: House, operator: httpx.AsyncClient) -> None:
+    providers = installation.parts.courier.providers
+    for number in range(5):
+        providers.heard("sms", str(number), Retry("The gateway answered 503.", provider_down=True))
+
+    async def standing() -> dict[str, Any]:
+        (found,) = (await operator.get("/v1/operator")).raise_for_status().json()["providers"]
+        return found
+
+    seen = await standing()
+    assert (seen["notifier"], seen["state"], seen["reason"], seen["failures"]) == ("sms", "open", "The gateway answered 503.", 5)
+    assert seen["until_ms"] > seen["since_ms"] > 0
+    assert 'nowserving_provider_down{name="sms"} 1.0' in (await operator.get("/metrics")).text
+
+    providers.heard("sms", "6", Sent())
+    assert (await standing())["state"] == "closed"
+    assert 'nowserving_provider_down{name="sms"} 0.0' in (await operator.get("/metrics")).text

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import nowserving_doorbell
 import pytest
 
-from realtime.hookspecs import OutgoingDelivery, QueueFacts, Retry, Sent, StoreFacts, TicketFacts, TicketNotice
+from realtime.hookspecs import Notifier, OutgoingDelivery, QueueFacts, Retry, Sent, StoreFacts, TicketFacts, TicketNotice
+from realtime.model import Delivery
 from realtime.registry import Registry
 from realtime.settings import Settings
+from realtime.testing import Case, Rig, cases
 
 
 def joined(moment: str = "joined") -> TicketNotice:
@@ -67,3 +72,35 @@ def test_without_a_bell_it_is_idle_and_says_why(monkeypatch: pytest.MonkeyPatch)
     (info,) = load().plugins()
 
     assert info.status == "idle: DOORBELL_FILE is not set"
+
+
+class BellRig(Rig):
+    """What nowserving's contract for notifiers needs to know about a bell."""
+
+    faults = {"the bell is gone": (Retry,)}
+    left_out = {"carries the same mark when it comes again": "a bell rings twice; nobody minds"}
+
+    def __enter__(self) -> Self:
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = Path(self.folder.name) / "bell"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.folder.cleanup()
+
+    def make(self, deadline_s: float) -> Notifier:
+        return nowserving_doorbell.Doorbell(self.file)
+
+    def delivery(self, number: int) -> Delivery:
+        return Delivery("doorbell", "counter", "joined", {"label": f"A{number}", "queue": "Table for two"})
+
+    def arrange(self, fault: str) -> None:
+        self.file.mkdir()
+
+    def arrived(self) -> list[tuple[str, str]]:
+        return [(line, line) for line in self.file.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("case", cases(BellRig), ids=str)
+def test_it_keeps_the_contract_of_notifiers(case: Case) -> None:
+    case.check(BellRig)

@@ -8,13 +8,15 @@ import { byId, say } from "./page.js";
 /** @typedef {{queue: string, ready: number, deferred: number, behind: number, held: number, in_flight: number, dead: number, oldest_ready_seconds: number, blocked_lanes: number, paused_ms: number}} Queue */
 /** @typedef {{owner: string, id: string, queue: string, lane: string, state: string, ended: string, attempts: number, due_ms: number, outcome: string, created_ms: number, ended_ms: number, notifier: string, recipient: string, moment: string, report: boolean}} Job */
 /** @typedef {{number: number, worker: string, started_ms: number, ended_ms: number, outcome: string, detail: string}} Attempt */
-/** @typedef {{at_ms: number, queues: Queue[], plugins: {name: string, version: string, status: string, failures: number}[], alarms: {name: string, text: string, since_ms: number}[]}} Overview */
+/** @typedef {{notifier: string, state: "closed" | "open" | "half_open", in_flight: number, failures: number, reason: string, since_ms: number, until_ms: number}} Provider */
+/** @typedef {{at_ms: number, queues: Queue[], plugins: {name: string, version: string, status: string, failures: number}[], providers: Provider[], alarms: {name: string, text: string, since_ms: number}[]}} Overview */
 
 const KEPT = "nowserving operator";
 const LOOK_MS = 3000;
 const FIGURES = /** @type {const} */ ({ ready: "ready", in_flight: "in flight", deferred: "later", behind: "behind", held: "held", dead: "dead" });
 const KNOWN = { deliveries: "Notifications", webhooks: "Webhooks", service: "Job service" };
 const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 let token = sessionStorage.getItem(KEPT) ?? "";
 /** @type {{queue: string, state: string} | null} */
@@ -93,7 +95,11 @@ async function look() {
 
 /** @param {Overview} overview */
 function show(overview) {
-  fill(alarms, ...overview.alarms.map((alarm) => h("p", { class: "notice", "data-tone": "error" }, `${alarm.text} Since ${clock.format(alarm.since_ms)}.`)));
+  fill(alarms,
+    ...overview.alarms.map((alarm) => h("p", { class: "notice", "data-tone": "error" }, `${alarm.text} Since ${clock.format(alarm.since_ms)}.`)),
+    ...overview.providers.filter((provider) => provider.state !== "closed").map((provider) => h("p", { class: "notice", "data-tone": "warn" },
+      h("b", {}, provider.notifier), ` has been down since ${clock.format(provider.since_ms)}. ${provider.reason} What it owes waits; `,
+      provider.until_ms ? `it is tried again at ${time.format(provider.until_ms)}.` : "it is being tried now.")));
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
   fill(cards, ...overview.queues.map(card));
   if (!overview.queues.length) fill(cards, h("p", { class: "muted" }, "Nothing waits, nothing is dead."));
