@@ -280,6 +280,31 @@ create table if not exists job_keys (
 );
 create index if not exists job_keys_until on job_keys (until_ms);
 
+-- A delivery about a ticket that a provider accepted, and what the provider told later. "recipient_hash" is keyed, "at_ms" when it was accepted.
+create table if not exists arrivals (
+    store_id text not null,
+    job_id text not null,
+    notifier text not null,
+    recipient_hash text not null,
+    ticket_id bigint not null,
+    moment text not null,
+    at_ms bigint not null,
+    state text not null check (state = 'accepted' or state = 'delivered' or state = 'undelivered'),
+    why text not null default '',
+    told_ms bigint not null default 0,
+    primary key (store_id, job_id)
+);
+create index if not exists arrivals_awaited on arrivals (recipient_hash, at_ms) where state = 'accepted';
+
+-- Somebody who wants no more messages over a channel ("" is every one), by a keyed hash of the address. Belongs to the installation and stays.
+create table if not exists opt_outs (
+    recipient_hash text not null,
+    channel text not null,
+    source text not null,
+    since_ms bigint not null,
+    primary key (recipient_hash, channel)
+);
+
 -- A part of a report file, in order. Deleted with the store's data.
 create table if not exists reports (
     store_id text not null references stores (id),

@@ -10,6 +10,7 @@ import msgspec
 
 from realtime.hookspecs import (
     Accepted,
+    Arrival,
     Done,
     Gone,
     Idle,
@@ -22,6 +23,7 @@ from realtime.hookspecs import (
     Retry,
     Sent,
     Suppressed,
+    Wish,
 )
 from realtime.isolation import Broken
 from realtime.model import Delivery
@@ -109,6 +111,18 @@ def outcome(answer: object) -> Outcome | Broken:
     if not isinstance(answer, _OUTCOMES):
         return _wrong(answer, "one of Sent, Accepted, Retry, Permanent, Gone and Suppressed")
     return answer
+
+
+def heard(answer: object) -> list[Arrival | Wish] | Broken | None:
+    """What a provider's callback tells; None: it is not the provider's."""
+    if answer is None:
+        return None
+    if not isinstance(answer, list | tuple) or not all(isinstance(each, Arrival | Wish) for each in answer):
+        return _wrong(answer, "a list of Arrival and Wish, or None")
+    try:
+        return [msgspec.convert(msgspec.to_builtins(each), type(each)) for each in answer]
+    except (msgspec.ValidationError, TypeError) as error:
+        return Broken(f"returned an Arrival or a Wish that is none: {error}")
 
 
 def text(answer: object) -> str | Broken:

@@ -18,6 +18,7 @@ from realtime import web
 from realtime.accounts import Accounts
 from realtime.alarms import Alarms
 from realtime.broker import Broker, NoBroker, PostgresBroker, Reached, ValkeyBroker
+from realtime.callbacks import Callbacks
 from realtime.clerk import Clerk, Tasks
 from realtime.closing import Closing
 from realtime.courier import Courier
@@ -31,6 +32,7 @@ from realtime.messaging import Messaging
 from realtime.model import Event
 from realtime.operations import installation, posts, services
 from realtime.operations.changes import DELIVERIES
+from realtime.opt_outs import OptOuts
 from realtime.oversight import Oversight
 from realtime.passwords import Passwords
 from realtime.postman import Postman
@@ -156,10 +158,21 @@ class Parts:
         self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
         self.broker = make_broker(settings, self.live.reached, self.live.catch_up, self._work)
         self.metrics = metrics = make_metrics(settings)
-        self.courier = Courier(settings, storage, registry, now_ms, self._settled, meter=metrics, told=lambda change: clerk.tell(change))
+        self.opt_outs = OptOuts(storage, keys, settings.public_url, now_ms)
+        self.courier = Courier(
+            settings,
+            storage,
+            registry,
+            now_ms,
+            self._settled,
+            meter=metrics,
+            told=lambda change: clerk.tell(change),
+            opt_outs=self.opt_outs,
+        )
         listeners = (self.live, self.broker, _PluginEvents(registry, beside))
         self.postman = Postman(settings, storage, registry, now_ms, self.courier.wake, meter=metrics)
         clerk = Clerk(storage, listeners, self.courier.wake, self.postman.wake)
+        self.callbacks = Callbacks(registry, clerk, keys, self.opt_outs, now_ms)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
         self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work, metrics)
@@ -295,6 +308,8 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 webhooks=parts.webhooks,
                 oversight=parts.oversight,
                 push=parts.push,
+                opt_outs=parts.opt_outs,
+                callbacks=parts.callbacks,
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,

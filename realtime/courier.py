@@ -9,11 +9,12 @@ from functools import partial
 from typing import ParamSpec
 
 from realtime.crew import Crew
-from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDelivery, Retry, Sent
+from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDelivery, Retry, Sent, Suppressed
 from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
 from realtime.operations import accounts, answers, jobs, notices, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
+from realtime.opt_outs import WHY, OptOuts
 from realtime.providers import Providers
 from realtime.registry import Registry
 from realtime.settings import Settings
@@ -44,6 +45,7 @@ class Courier:
         random_: for the jitter of retries.
         meter: notes how it goes.
         told: called with what the owner is to be told, once it is committed.
+        opt_outs: knows who wants no messages; the owner's own mails and reports are none of its business.
     """
 
     name = "delivery"
@@ -58,6 +60,8 @@ class Courier:
         random_: Callable[[], float] = random.random,
         meter: Meter | None = None,
         told: Callable[[Change], None] = lambda change: None,
+        *,
+        opt_outs: OptOuts,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -68,6 +72,7 @@ class Courier:
         self._meter: Meter = meter or NoMeter()
         self._told = told
         self.providers = Providers(settings.notifier_concurrency, clock_ms, random_, meter)
+        self._opt_outs = opt_outs
         # Room for all notifiers, and for what is owed to one that is not here: none can take another's.
         self._crew = Crew(self, clock_ms, random_, settings.notifier_concurrency * (len(registry.notifiers()) + 1))
         self._forget_ms = 0
@@ -139,9 +144,8 @@ class Courier:
             self._meter.ended(DELIVERIES, job.delivery.notifier, "expired", 0.0)
             await self._settle(job, JobState.EXPIRED, "too late to be of use", "late")
             return
-        report, browser = await self._report(job), await self._browser(job)
-        parcel = OutgoingDelivery(id=job.id, attempt=job.attempts, delivery=job.delivery, report=report, subscription=browser)
-        outcome: Outcome = await self._registry.deliver(parcel)
+        browser = await self._browser(job)
+        outcome = await self._deliver(job, browser)
         self._crew.answered()
         self.providers.heard(job.delivery.notifier, job.id, outcome)
         self._meter.ended(DELIVERIES, job.delivery.notifier, type(outcome).__name__.lower(), (self._now() - now) / 1000)
@@ -152,8 +156,26 @@ class Courier:
             await self._settle(job, JobState.DONE, said, said)
         elif isinstance(outcome, Retry):
             await self._again(job, outcome)
+        elif isinstance(outcome, Suppressed) and job.ticket_id:
+            # No dead letter: there is nothing for a person to decide.
+            await self._settle(job, JobState.CANCELLED, _plain(outcome.reason), "suppressed")
         else:
             await self._settle(job, JobState.DEAD, _plain(outcome.reason), "failed")
+
+    async def _deliver(self, job: Job, browser: Subscription | None) -> Outcome:
+        """Ask before a party is sent anything whether it wants it, and remember what its gateway says of that."""
+        channel, recipient = job.delivery.notifier, job.delivery.recipient
+        if job.ticket_id and await self._opt_outs.has(channel, recipient):
+            return Suppressed(WHY)
+        stop = self._opt_outs.link(channel, recipient) if job.ticket_id else ""
+        report = await self._report(job)
+        parcel = OutgoingDelivery(
+            id=job.id, attempt=job.attempts, delivery=job.delivery, report=report, subscription=browser, stop_link=stop
+        )
+        outcome = await self._registry.deliver(parcel)
+        if isinstance(outcome, Suppressed) and job.ticket_id:
+            await self._opt_outs.put(channel, recipient, "gateway")
+        return outcome
 
     async def _again(self, job: Job, outcome: Retry) -> None:
         reason = _plain(outcome.reason)
@@ -179,7 +201,8 @@ class Courier:
         now = self._now()
         if job.ticket_id:
             notice = Notice(job.delivery.notifier, job.delivery.moment, said, now, "" if state is JobState.DONE else outcome)
-            mine = await self._noted(notices.settle, job, state, outcome, notice, now)
+            hashed = self._opt_outs.hash(job.delivery.recipient)
+            mine = await self._noted(notices.settle, job, state, outcome, notice, now, hashed)
         else:
             mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, state, outcome, now)
         level = logging.INFO if state is JobState.DONE else logging.WARNING

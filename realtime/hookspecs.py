@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from realtime.model import Delivery, Endpoint, Subscription, Ticket
 from realtime.outcomes import Accepted as Accepted
+from realtime.outcomes import Arrival as Arrival
+from realtime.outcomes import Callback as Callback
 from realtime.outcomes import Done as Done
 from realtime.outcomes import Gone as Gone
 from realtime.outcomes import JobOutcome as JobOutcome
@@ -18,6 +20,7 @@ from realtime.outcomes import Permanent as Permanent
 from realtime.outcomes import Retry as Retry
 from realtime.outcomes import Sent as Sent
 from realtime.outcomes import Suppressed as Suppressed
+from realtime.outcomes import Wish as Wish
 
 if TYPE_CHECKING:
     from realtime.settings import Settings
@@ -222,13 +225,17 @@ class OutgoingDelivery(Facts, frozen=True, kw_only=True):
     """Where an account's webhook is, and what signs for it; None for every other delivery, and when it was turned off."""
     subscription: Subscription | None = None
     """The browser that it goes to, for a notifier with a `push_key`; None once that browser wants no more."""
+    stop_link: str = ""
+    """Where its recipient says that they want no more: a page, and the address of a one-click unsubscription (RFC 8058). Empty where that is not known."""
 
 
 class Notifier(Protocol):
     """One way to reach a person.
 
-    May also have `deadline_s: float`, how long one delivery may take (else the setting `notifier_deadline_seconds`), and
-    `async def close(self) -> None`, awaited when the server stops.
+    May also have `deadline_s: float`, how long one delivery may take (else the setting `notifier_deadline_seconds`),
+    `async def close(self) -> None`, awaited when the server stops, and
+    `def callback(self, callback: Callback) -> Sequence[Arrival | Wish] | None`, which may be async: what a provider tells later. It checks the
+    signature; None means that it does not fit, and the request is refused. Without it nobody can call back.
 
     One that notifies browsers has `push_key: str`, the public key with which they subscribe. `def use_secret(self, secret: bytes) -> None`
     is called once at the start, with 32 bytes that stay the same for this notifier on this installation.

@@ -13,7 +13,7 @@ from typing import Any
 
 import jwt
 
-from realtime.errors import CodeExpired, LinkExpired, NotSignedIn, TicketNotFound
+from realtime.errors import CodeExpired, LinkExpired, NotFound, NotSignedIn, TicketNotFound
 
 _ALGORITHM = "HS256"
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
@@ -133,6 +133,29 @@ class Keys:
         if not self._is(mac, "link", purpose, link_id):
             raise LinkExpired
         return link_id
+
+    # ---- recipients
+
+    def recipient_hash(self, recipient: str) -> str:
+        """What is stored of somebody who wants no messages: without the secret key nobody can try addresses against it."""
+        return self._mac("recipient", recipient.strip().lower())
+
+    def stop_token(self, channel: str, recipient: str) -> str:
+        """For whoever was sent something over a channel, to stop it; it names nobody."""
+        hashed = self.recipient_hash(recipient)
+        return f"{channel}.{hashed}.{self._mac('stop', channel, hashed)}"
+
+    def read_stop_token(self, token: str) -> tuple[str, str]:
+        """The channel, and the recipient's hash.
+
+        Raises:
+            NotFound: it is not a token of ours.
+        """
+        channel, _, rest = token.partition(".")
+        hashed, _, mac = rest.partition(".")
+        if not self._is(mac, "stop", channel, hashed):
+            raise NotFound
+        return channel, hashed
 
     # ---- JWTs
 

@@ -202,7 +202,7 @@ class Notice(Struct, frozen=True):
     moment: str
     """"joined", "almost" or "called"."""
     state: str
-    """"sent", "accepted" (a provider has it), "retrying", "failed" or "late"."""
+    """"sent", "accepted" (a provider has it), "delivered" or "undelivered" (so it tells), "retrying", "failed", "late" or "suppressed"."""
     at_ms: int
     why: str
     """Why it was not sent, or not yet; names nobody."""

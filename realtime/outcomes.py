@@ -1,4 +1,4 @@
-"""How a delivery or a job went, as a notifier or a handler says it."""
+"""What notifiers and handlers answer, and what a provider tells later; plugins find these names in `realtime.hookspecs`."""
 
 from __future__ import annotations
 
@@ -38,9 +38,40 @@ class Gone(Struct, frozen=True):
 
 
 class Suppressed(Struct, frozen=True):
-    """The recipient does not want it, or something between says so."""
+    """The recipient does not want it. That is remembered: a party is sent nothing more over this notifier until it takes that back."""
 
     reason: str
+
+
+class Callback(Struct, frozen=True, kw_only=True):
+    """A request to `/v1/callbacks/NOTIFIER/KIND`: anybody may have sent it, until its signature is checked."""
+
+    kind: str
+    """"status": what became of a message. "inbound": somebody wrote back."""
+    url: str
+    """The address that was called, as the outside knows it, with its query."""
+    headers: dict[str, str]
+    """Names in lower case; one that came twice is left out."""
+    body: bytes
+
+
+class Arrival(Struct, frozen=True):
+    """What a provider tells, in a callback, of a delivery that was `Accepted`."""
+
+    delivered: bool
+    delivery_id: str = ""
+    """The `id` with which it was given to the notifier; empty where the provider does not hand it back."""
+    recipient: str = ""
+    """To whom, where there is no `delivery_id`: the latest delivery to them of which nothing is known is meant."""
+    why: str = ""
+    """Why it was not delivered: a sentence that names nobody."""
+
+
+class Wish(Struct, frozen=True):
+    """A recipient wants no more messages from this notifier, or wants them again."""
+
+    recipient: str
+    wanted: bool
 
 
 class Done(Struct, frozen=True):

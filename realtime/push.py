@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from realtime.errors import InvalidInput, NotFound, TicketNotFound
 from realtime.keys import Keys
 from realtime.model import Subscription
-from realtime.targets import is_public
 from realtime.operations import subscriptions
 from realtime.push_messages import PushKey, PushState, SubscribePush
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
+from realtime.targets import is_public
 
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from msgspec import Struct
 
@@ -15,6 +15,8 @@ from realtime import answers
 from realtime.hookspecs import (
     PROJECT,
     AccountNotice,
+    Arrival,
+    Callback,
     ClosedStore,
     EventFacts,
     Idle,
@@ -29,6 +31,7 @@ from realtime.hookspecs import (
     Retry,
     StoreClosed,
     TicketNotice,
+    Wish,
 )
 from realtime.isolation import Begun, Broken, Wall
 from realtime.loading import Candidate, Implementations, candidates, load, near
@@ -45,6 +48,7 @@ EVENT_SECONDS = 5.0
 EVENTS_BEHIND = 1000
 """So many events may wait for one plugin; later ones pass it by."""
 CLOSE_SECONDS = 2.0
+CALLBACK_SECONDS = 5.0
 ABSENT_RETRY_S = 300.0
 """A delivery whose notifier is not here is tried again after so long: the notifier may come back with the next start."""
 
@@ -264,6 +268,17 @@ class Registry:
         """The public keys with which browsers subscribe, by the notifier that carries to them."""
         keys = {name: getattr(carrier.notifier, "push_key", "") for name, carrier in self._carriers.items()}
         return {name: key for name, key in keys.items() if isinstance(key, str) and key}
+
+    def hears(self, name: str) -> bool:
+        """Whether a notifier is here that its provider may call back."""
+        carrier = self._carriers.get(name)
+        return carrier is not None and callable(getattr(carrier.notifier, "callback", None))
+
+    async def callback(self, name: str, callback: Callback) -> Sequence[Arrival | Wish] | Broken | None:
+        """What a request to a notifier that `hears` tells; None if it is not its provider's. Never suspended: strangers could bring that about."""
+        carrier = self._carriers[name]
+        call = partial(cast(Any, carrier.notifier).callback, callback)
+        return await carrier.plugin.wall.run("callback", call, answers.heard, CALLBACK_SECONDS)
 
     async def handle(self, name: str, job: JobFacts) -> JobOutcome:
         """Have one job done by its handler. What the handler does wrong is a `Retry`."""

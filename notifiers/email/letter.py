@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import policy
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, UndefinedError, select_autoescape
@@ -21,6 +22,13 @@ MOMENTS = ("joined", "almost", "called", "store_closed", "confirm_email", "reset
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
+class _Whole(UnstructuredHeader):
+    """A header with an address in it, in one piece: folded as text it would be hidden in encoded words, into which no mail program looks."""
+
+    def fold(self: Any, *, policy: Any) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
 class Unsendable(Exception):
     """This mail can never be sent, with the reason as one sentence."""
 
@@ -30,6 +38,9 @@ class Letters:
 
     def __init__(self, sender: Address) -> None:
         self._from = sender
+        headers = HeaderRegistry()
+        headers.map_to_type("list-unsubscribe", _Whole)  # type: ignore[arg-type]  # a mixin, as typeshed has it nowhere
+        self._policy = policy.SMTP.clone(header_factory=headers)
         self._texts, self._pages = _templates()
 
     def write(self, delivery: OutgoingDelivery) -> EmailMessage:
@@ -46,13 +57,16 @@ class Letters:
             page = self._pages[moment].render(owed.body, title=subject.strip())
         except UndefinedError as error:
             raise Unsendable(f"The body of this mail is not complete: {error.message}.") from error
-        message = EmailMessage(policy=policy.SMTP)
+        message = EmailMessage(policy=self._policy)
         message["Subject"] = subject.strip()
         message["From"] = self._from
         message["To"] = recipient(owed.recipient)
         message["Date"] = format_datetime(datetime.now(UTC))
         message["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9._-]', '-', delivery.id)}@{self._from.domain}>"
         message["Auto-Submitted"] = "auto-generated"
+        if delivery.stop_link:
+            message["List-Unsubscribe"] = f"<{delivery.stop_link}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         message.set_content(text.strip() + "\n")
         message.add_alternative(page, subtype="html")
         return message

@@ -125,6 +125,11 @@ def owe(
     return len(deliveries)
 
 
+def store_of(delivery_id: str) -> str:
+    """The store that a delivery about a ticket belongs to, as `owe` made its id."""
+    return delivery_id.rsplit("-", 2)[0]
+
+
 DELIVERIES = "deliveries"
 """The queue of all notifications."""
 HELD_MS = 253_402_300_800_000

@@ -7,7 +7,7 @@ import msgspec
 from realtime.errors import Conflict, StoreClosed, StoreNotFound
 from realtime.events import notice_event
 from realtime.model import Event, Job, JobState, Notice
-from realtime.operations import jobs, rows
+from realtime.operations import arrivals, jobs, rows
 from realtime.operations.changes import Change, append, take
 from realtime.storage.statement import Operation, Statement
 
@@ -20,14 +20,14 @@ class LeaseLost(Conflict):
     """Somebody else has the delivery: nothing was changed."""
 
 
-def settle(job: Job, state: JobState, outcome: str, notice: Notice, now_ms: int) -> Operation[Change]:
+def settle(job: Job, state: JobState, outcome: str, notice: Notice, now_ms: int, recipient_hash: str = "") -> Operation[Change]:
     """`jobs.settle` for a delivery about a ticket; the owner is told. `value` is True.
 
     Raises:
         LeaseLost
     """
     # The store's row first, then the delivery's lane: in the order in which whoever joins takes them.
-    event = yield from _note(job, notice, now_ms)
+    event = yield from _note(job, notice, now_ms, recipient_hash)
     if not (yield from jobs.settle(job.store_id, job.id, job.lease, state, outcome, now_ms)):
         raise LeaseLost
     return Change(True, event)
@@ -41,19 +41,60 @@ def retry(job: Job, due_ms: int, outcome: str, notice: Notice, now_ms: int) -> O
     return Change(True, event)
 
 
-def _note(job: Job, notice: Notice, now_ms: int) -> Operation[tuple[Event, ...]]:
+def arrived(
+    notifier: str, delivery_id: str, recipient_hash: str, *, delivered: bool, why: str, since_ms: int, now_ms: int
+) -> Operation[Change]:
+    """A provider tells what became of a delivery that it accepted; the owner is told once.
+
+    Args:
+        delivery_id: which one; empty: the latest to the recipient since `since_ms` of which nothing is known.
+
+    Raises:
+        NothingNew: it is known already, or not here.
+        StoreClosed, StoreNotFound: nobody looks at its ticket any more.
+    """
+    if delivery_id:
+        found = yield from arrivals.by_delivery(notifier, delivery_id)
+    else:
+        found = yield from arrivals.by_recipient(notifier, recipient_hash, since_ms)
+    if found is None:
+        raise arrivals.NothingNew
+    taken = yield from take(found.store_id, 1)
+    state = arrivals.DELIVERED if delivered else arrivals.UNDELIVERED
+    accepted_ms = yield from arrivals.told(found, notifier, state, why, now_ms)
+    known = yield from _known(found.store_id, found.ticket_id)
+    was = (notifier, found.moment, arrivals.ACCEPTED, accepted_ms)
+    told = [
+        Notice(each.by, each.moment, state, now_ms, why) if (each.by, each.moment, each.state, each.at_ms) == was else each
+        for each in known
+    ]
+    # An event also where nothing is shown yet, or any more: the number is taken.
+    return Change(True, (yield from _write(found.store_id, found.ticket_id, told, taken.first_seq, now_ms)))
+
+
+def _note(job: Job, notice: Notice, now_ms: int, recipient_hash: str = "") -> Operation[tuple[Event, ...]]:
     """Nothing once the store is closed: nobody looks at its tickets any more."""
     try:
         taken = yield from take(job.store_id, 1)
     except (StoreClosed, StoreNotFound):
         return ()
-    found = yield Statement("select notices from tickets where store_id = $1 and id = $2", (job.store_id, job.ticket_id))
-    known = _decode(found[0][0]) if found and found[0][0] else []
+    if notice.state == arrivals.ACCEPTED:
+        notice = yield from arrivals.begin(job, recipient_hash, notice)
+    known = yield from _known(job.store_id, job.ticket_id)
     kept = [each for each in known if (each.by, each.moment, each.state) != (notice.by, notice.moment, "retrying")]
-    text = msgspec.json.encode([*kept, notice][-MOST:]).decode()
+    return (yield from _write(job.store_id, job.ticket_id, [*kept, notice], taken.first_seq, now_ms))
+
+
+def _known(store_id: str, ticket_id: int) -> Operation[list[Notice]]:
+    found = yield Statement("select notices from tickets where store_id = $1 and id = $2", (store_id, ticket_id))
+    return _decode(found[0][0]) if found and found[0][0] else []
+
+
+def _write(store_id: str, ticket_id: int, notices: list[Notice], seq: int, now_ms: int) -> Operation[tuple[Event, ...]]:
+    text = msgspec.json.encode(notices[-MOST:]).decode()
     changed = yield Statement(
-        f"update tickets set notices = $3 where store_id = $1 and id = $2 returning {rows.TICKET}", (job.store_id, job.ticket_id, text)
+        f"update tickets set notices = $3 where store_id = $1 and id = $2 returning {rows.TICKET}", (store_id, ticket_id, text)
     )
-    event = notice_event(job.store_id, taken.first_seq, now_ms, rows.ticket(changed[0]))
+    event = notice_event(store_id, seq, now_ms, rows.ticket(changed[0]))
     yield from append(event)
     return (event,)

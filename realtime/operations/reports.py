@@ -124,6 +124,7 @@ _DELETE = {
         ("jobs", "store_id, id"),
         ("dead_jobs", "store_id, id"),
         ("attempts", "store_id, job_id, number"),
+        ("arrivals", "store_id, job_id"),
         ("tickets", "store_id, id"),
         ("push_subscriptions", "store_id, ticket_id, id"),
         ("codes", "store_id, number"),

@@ -12,6 +12,7 @@ from starlette.types import Lifespan
 from realtime.settings import Settings
 from realtime.web import (
     api_accounts,
+    api_callbacks,
     api_jobs,
     api_messages,
     api_operator,
@@ -25,6 +26,7 @@ from realtime.web import (
     openapi,
     pages,
     service_worker,
+    stop_page,
     ticket_page,
 )
 from realtime.web.application import Application
@@ -47,6 +49,7 @@ _DESCRIBED = (
     *api_jobs.ENDPOINTS,
     *api_webhooks.ENDPOINTS,
     *api_operator.ENDPOINTS,
+    *api_callbacks.ENDPOINTS,
     *health.ENDPOINTS,
 )
 ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))
@@ -67,6 +70,7 @@ def routes(context: Context, sockets: Sockets | None = None) -> list[BaseRoute]:
         join_page.route(context),
         ticket_page.route(context),
         Route(service_worker.PATH, service_worker.ServiceWorker(directory=STATIC, check_dir=False)),
+        stop_page.route(context),
         WebSocketRoute("/live", sockets or Sockets(context)),
         Mount("/static", Files(directory=STATIC, check_dir=False)),
         Route("/{path:path}", Nowhere(context)),

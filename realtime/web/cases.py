@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from realtime.hookspecs import Callback
 from realtime.job_messages import AddedJob, AddJob, JobStatuses, OneJob, ShowJobs
 from realtime.messages import (
     AccountView,
@@ -204,6 +205,25 @@ class Push(Protocol):
     async def state(self, tokens: Sequence[str]) -> PushState: ...
     async def subscribe(self, tokens: Sequence[str], request: SubscribePush) -> PushState: ...
     async def unsubscribe(self, tokens: Sequence[str], id_: str) -> None: ...
+
+
+class OptOuts(Protocol):
+    async def stopped(self, token: str) -> bool:
+        """Raises: NotFound."""
+        ...
+
+    async def choose(self, token: str, *, wanted: bool) -> None:
+        """Raises: NotFound."""
+        ...
+
+    async def wanted(self, *recipients: str) -> bool: ...
+    async def choose_for(self, *recipients: str, wanted: bool) -> None: ...
+
+
+class Callbacks(Protocol):
+    async def receive(self, notifier: str, callback: Callback) -> None:
+        """Raises: NotFound, NotAllowed, Unavailable."""
+        ...
 
 
 class Granted(Protocol):

@@ -15,11 +15,13 @@ from realtime.settings import Settings
 from realtime.web import addresses
 from realtime.web.cases import (
     Accounts,
+    Callbacks,
     Closing,
     JobService,
     Lifecycle,
     Live,
     Messaging,
+    OptOuts,
     Oversight,
     Pings,
     Programs,
@@ -48,6 +50,8 @@ class Context:
     webhooks: Webhooks
     oversight: Oversight
     push: Push
+    opt_outs: OptOuts
+    callbacks: Callbacks
     live: Live
     storage: Storage
     lifecycle: Lifecycle

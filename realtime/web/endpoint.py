@@ -74,6 +74,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "any_job": Parameter("^[A-Za-z0-9_-]{1,160}$", "The job's id.", "k3v9x2m4p7qa-12-0", NotFound),
     "webhook": Parameter("^[0-9a-f]{16}$", "The webhook.", "0d6c1f4be2a90c11", NotFound),
     "post": Parameter("^[A-Za-z0-9_-]{1,160}$", "The delivery's `webhook-id`.", "0d6c1f4be2a90c11-1764115200000-k3v9x2m4p7qa-12", NotFound),
+    "notifier": Parameter("^[a-z][a-z0-9_-]{0,31}$", "The notifier whose provider calls.", "sms", NotFound),
+    "kind": Parameter("^(status|inbound)$", "What it tells: what became of a message, or that somebody wrote back.", "status", NotFound),
     "version": Parameter("^[A-Za-z0-9_-]{1,64}$", "Which picture.", "a1b2c3d4e5f6", NotFound),
 }
 _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETERS.items()}
@@ -177,6 +179,8 @@ class Endpoint:
     limited: bool = False
     """Whether one visitor may call it only so often."""
     media_type: str = "application/json"
+    form: bool = False
+    """Whether it takes a form of whatever fields as it is, in bytes, because somebody signed those."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -270,6 +274,8 @@ class Resource:
         return account_id, tickets
 
     async def _body(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Any:
+        if endpoint.form:
+            return await read_body(scope, receive, self.context.settings.max_body_bytes)
         if endpoint.request is None:
             return None
         data = await read_body(scope, receive, self.context.settings.max_body_bytes)

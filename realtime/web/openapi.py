@@ -141,6 +141,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         example = EXAMPLES[endpoint.request.__name__]
         content = {"application/json": {"schema": schema, "example": example}}
         operation["requestBody"] = {"required": endpoint.needs_body, "content": content}
+    if endpoint.form:
+        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
     return operation
 
 
@@ -194,6 +196,8 @@ def errors_of(endpoint: Endpoint) -> list[type[NowServingError]]:
         found.append(CrossSite)
     if endpoint.request is not None:
         found += [BadMessage, TooLarge, WrongContentType, InvalidInput]
+    if endpoint.form:
+        found.append(TooLarge)
     if endpoint.idempotent or endpoint.query is not None:
         found.append(InvalidInput)
     if endpoint.limited or endpoint.auth in {Auth.OPERATOR, Auth.METRICS, Auth.PROGRAM}:

@@ -27,17 +27,23 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     push = await context.push.state(tokens)
     if push.key:
         page_data["push"] = msgspec.to_builtins(push)
-    return render(context, "ticket.html", page_data)
+    reachable = bool(own.phone or own.email) and (context.settings.sms_url or context.settings.smtp_url)
+    wanted = await context.opt_outs.wanted(own.phone, own.email) if reachable else None
+    return render(context, "ticket.html", page_data, messages=wanted)
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:
-    """The form of the page: `step=leave` gives up the place of the ticket it shows."""
+    """The forms of the page: `step=leave` gives up the place of the ticket it shows, `no_messages` and `messages` say whether to tell its party."""
     refuse_cross_site(context, scope, cookie=True)
     form = await read_form(scope, receive, context.settings.max_body_bytes)
-    if form.get("step") != "leave":
+    step = form.get("step")
+    if step not in ("leave", "messages", "no_messages"):
         raise BadMessage("That form could not be read. Go back and try again.")
-    token, _ = await held.shown(context.reception, context.cookies(scope).read_tickets(scope), context.public_base(scope))
-    await context.reception.leave(token)
+    token, own = await held.shown(context.reception, context.cookies(scope).read_tickets(scope), context.public_base(scope))
+    if step == "leave":
+        await context.reception.leave(token)
+    else:
+        await context.opt_outs.choose_for(own.phone, own.email, wanted=step == "messages")
     return RedirectResponse(PATH, 303)
 
 

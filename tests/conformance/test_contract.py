@@ -9,7 +9,7 @@ import pytest
 
 from notifiers.email.smtp import EmailNotifier
 from notifiers.log import LogNotifier
-from notifiers.sms import SmsNotifier
+from notifiers.sms.gateway import SmsNotifier
 from realtime.hookspecs import Notifier, Permanent, Retry
 from realtime.model import Delivery
 from realtime.testing import Case, HttpRig, Rig, SinkRequest, cases, http_cases

@@ -14,7 +14,7 @@ import pytest
 
 from notifiers.email.smtp import EmailNotifier
 from notifiers.log import LogNotifier
-from notifiers.sms import SmsNotifier
+from notifiers.sms.gateway import SmsNotifier
 from notifiers.web_push.push import WebPushNotifier
 from notifiers.webhook import WebhookNotifier
 from realtime.hookspecs import Accepted, Gone, Notifier, Outcome, OutgoingDelivery, Permanent, Retry, Sent
@@ -110,7 +110,7 @@ async def push_rig(behaviour: str) -> AsyncIterator[Rig]:
         notifier = await asyncio.to_thread(WebPushNotifier, "mailto:queue@example.com", ("127.0.0.0/8",), deadline_s)
         notifier.use_secret(b"s" * 32)
         read = (lambda: [browser.read(request)["id"] for request in sink.requests]) if sink else list
-        return Rig(notifier, browser.id, read, {browser.id: browser.row()})
+        return Rig(notifier, browser.id, read, browsers={browser.id: browser.row()})
 
     if behaviour == "unreachable":
         yield await rig(f"http://127.0.0.1:{free_port()}")

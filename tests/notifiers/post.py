@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.support.hanging_up import Controller, hang_up
 from tests.support.process import free_port
 
 USER, PASSWORD = "queue@example.com", "p@ss/word"
@@ -140,20 +140,29 @@ def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism:
     return AuthResult(success=fits, handled=False)
 
 
+class _Deaf(asyncio.Protocol):
+    """Takes a connection and says nothing, or closes it at once."""
+
+    def __init__(self, open_: set[_Deaf], *, hangs: bool) -> None:
+        self._open, self._hangs = open_, hangs
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._open.add(self)
+        if not self._hangs:
+            transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._open.discard(self)
+
+
 @asynccontextmanager
 async def deaf_server(*, hangs: bool) -> AsyncIterator[int]:
     """A port where connections are taken and then never answered, or closed at once."""
-    over = asyncio.Event()
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if hangs:
-            await over.wait()
-        writer.transport.abort()
-
-    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    open_: set[_Deaf] = set()
+    server = await asyncio.get_running_loop().create_server(lambda: _Deaf(open_, hangs=hangs), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        over.set()
-        server.close()
+        await hang_up(server, open_)
         await server.wait_closed()

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from notifiers import email
@@ -24,6 +25,7 @@ from realtime.model import Delivery
 from realtime.settings import Settings
 from tests.notifiers.post import PASSWORD, USER, PostServer
 from tests.plugins.facts import CLOSED, LINK, OPENED_MS, attachment, notice, outgoing
+from tests.support.mail import MailServer
 
 MADE: list[EmailNotifier] = []
 REPORT = b"queue,number\r\nTable for two,A07\r\n"
@@ -372,6 +374,20 @@ async def test_what_each_answer_means(post: PostServer, command: str, reply: str
     assert isinstance(outcome, kind)
     assert getattr(outcome, "after_s", None) == after_s
     assert "@" not in getattr(outcome, "reason", "")
+
+
+@pytest.mark.parametrize("host", ["q.example", "a-very-long-name-of-a-host-that-somebody-chose.internal.example.com"])
+async def test_a_party_can_unsubscribe_with_one_click(smtp_sink: MailServer, host: str) -> None:
+    link = f"https://{host}/stop/email.{'h' * 22}.{'m' * 22}"
+    sender = await asyncio.to_thread(EmailNotifier, smtp_sink.url, "queue@example.com", deadline_s=20, allow_plain=True)
+
+    await sender.deliver(msgspec.structs.replace(outgoing(owed()), stop_link=link))
+    await sender.deliver(outgoing(owed()))
+
+    stoppable, plain = smtp_sink.mails
+    assert f"\r\nList-Unsubscribe: <{link}>\r\n".encode() in stoppable.raw, "in one piece, or no mail program finds it"
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in stoppable.raw
+    assert b"List-Unsubscribe" not in plain.raw
 
 
 async def test_a_server_that_has_no_address_is_not_reached() -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from notifiers import sms
-from notifiers.sms import MISCONFIGURED_RETRY_S, SmsNotifier, target
+from notifiers.sms import gateway as sms_gateway
+from notifiers.sms.gateway import SmsNotifier, target
+from notifiers.sms.meaning import MISCONFIGURED_RETRY_S
 from realtime.hookspecs import Accepted, Idle, Outcome, Permanent, Retry, Suppressed, TicketFacts
 from realtime.model import Delivery
 from realtime.settings import Settings
+from realtime.sms_length import GSM_7, length
 from tests.plugins.facts import LINK, OPENED_MS, STORE, notice, outgoing
 from tests.support.sink import Answer, HttpSink
 
@@ -21,10 +24,6 @@ from tests.support.sink import Answer, HttpSink
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 NUMBER = "+4915112345678"
-GSM_7 = set(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""GSM 03.38, the basic set: another character makes every part of the message less than half as long."""
 
 
 @pytest.fixture
@@ -79,14 +78,42 @@ async def test_it_counts_as_people_do(gateway: HttpSink, ahead: int, said: str) 
     assert said in gateway.requests[0].json()["message"]
 
 
-async def test_a_long_name_is_cut_and_the_link_is_not(gateway: HttpSink) -> None:
+async def test_a_long_name_is_cut_where_that_saves_a_part_and_the_link_is_not(gateway: HttpSink) -> None:
+    delivery = owed("called")
+    link = "https://queue.example.com/t#" + "k" * 90
+    name = "The Very Long Name of an Old Public House"
+
+    await send(gateway, Delivery("sms", NUMBER, "called", delivery.body | {"store": name}))
+    await send(gateway, Delivery("sms", NUMBER, "called", delivery.body | {"store": name, "link": link}))
+
+    whole, cut = (request.json()["message"] for request in gateway.requests)
+    assert whole == f"{name}: it's your turn, A07. Desk 2. {LINK}"
+    assert cut.startswith("The Ve")
+    assert cut.endswith(f": it's your turn, A07. Desk 2. {link}")
+    assert length(cut).segments == 1
+
+
+async def test_a_curly_quote_does_not_make_it_twice_as_long(gateway: HttpSink) -> None:
     delivery = owed("called")
 
-    await send(gateway, Delivery("sms", NUMBER, "called", delivery.body | {"store": "The Very Long Name of an Old Public House"}))
+    await send(gateway, Delivery("sms", NUMBER, "called", delivery.body | {"store": "Luigi’s – bar", "desk": "Desk “2”"}))
 
-    said = gateway.requests[0].json()["message"]
-    assert said.startswith("The Very Long Name of an Ol...: it's your turn")
-    assert said.endswith(LINK)
+    assert gateway.requests[0].json()["message"] == f"Luigi's - bar: it's your turn, A07. Desk \"2\". {LINK}"
+
+
+async def test_what_would_be_too_many_parts_is_not_sent(gateway: HttpSink) -> None:
+    outcome = await send(gateway, Delivery("sms", NUMBER, "birthday", {"text": "я" * 269}))
+
+    assert outcome == Permanent("The message is too long: it would be sent as 5 parts, and 4 are the most. Shorten its text.")
+    assert gateway.requests == []
+    assert await send(gateway, Delivery("sms", NUMBER, "birthday", {"text": "я" * 268})) == Accepted()
+
+
+async def test_a_body_that_lacks_something_is_refused(gateway: HttpSink) -> None:
+    outcome = await send(gateway, Delivery("sms", NUMBER, "called", {"store": "Luigi's"}))
+
+    assert isinstance(outcome, Permanent)
+    assert "label" in outcome.reason
 
 
 async def test_another_plugin_may_send_a_text_of_its_own(gateway: HttpSink) -> None:
@@ -96,10 +123,12 @@ async def test_another_plugin_may_send_a_text_of_its_own(gateway: HttpSink) -> N
 
 
 def test_the_words_fit_the_short_alphabet() -> None:
-    words = "".join(path.read_text() for path in (Path(sms.__file__).parent / "templates" / "sms").glob("*.txt"))
+    folder = Path(sms.__file__).parents[1] / "templates" / "sms"
+    words = "".join(path.read_text() for path in folder.glob("*.txt"))
 
-    assert {char for char in words if char not in "{}|"} - GSM_7 == set()
-    assert set(STORE.name) <= GSM_7
+    assert words
+    assert length("".join(char for char in words if char not in "{}|")).encoding == GSM_7
+    assert length(STORE.name).encoding == GSM_7
 
 
 @pytest.mark.parametrize(
@@ -167,7 +196,7 @@ def test_twilio_speaks_in_codes_of_its_own(code: int, kind: type) -> None:
         def logs(self) -> list[Line]:
             return [Line()]
 
-    outcome = sms._outcome(Result())
+    outcome = sms_gateway._outcome(Result())
 
     assert isinstance(outcome, kind)
     assert NUMBER not in getattr(outcome, "reason", "")

@@ -12,6 +12,7 @@ from realtime.app import make_storage
 from realtime.courier import Courier
 from realtime.model import Delivery, JobState
 from realtime.operations.changes import Change, owe
+from realtime.opt_outs import OptOuts
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Statement, Storage
@@ -32,7 +33,8 @@ class Work:
         self.office = office
         self.clock = Clock()
         self.settled: list[str] = []
-        self.courier = Courier(settings, storage, registry, self.clock, self._settled, lambda: chance)
+        self.opt_outs = OptOuts(storage, shop.keys, "https://queue.example.com", self.clock)
+        self.courier = Courier(settings, storage, registry, self.clock, self._settled, lambda: chance, opt_outs=self.opt_outs)
         self.running = asyncio.create_task(self.courier.run())
 
     @property

@@ -9,9 +9,9 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.support.hanging_up import Controller
 from tests.support.process import free_port
 from tests.support.waiting import until
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +32,34 @@ class Answer:
     status: int = 200
     body: bytes = b"{}"
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class _Server(ThreadingHTTPServer):
+    """At its end every connection is closed and every thread has ended, whatever the clients do."""
+
+    daemon_threads = False  # those would not be waited for
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._taken: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._taken.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._taken.discard(request)
+
+    def server_close(self) -> None:
+        for request in tuple(self._taken):
+            with contextlib.suppress(OSError):  # it was closed meanwhile
+                request.shutdown(socket.SHUT_RDWR)
+        super().server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client that went away is none
+            super().handle_error(request, client_address)
 
 
 class HttpSink:
@@ -59,7 +90,7 @@ class HttpSink:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
                 """Says nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"

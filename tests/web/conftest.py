@@ -131,6 +131,8 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             webhooks=parts.webhooks,
             oversight=parts.oversight,
             push=parts.push,
+            opt_outs=parts.opt_outs,
+            callbacks=parts.callbacks,
             live=parts.live,
             storage=parts.storage,
             lifecycle=serving,

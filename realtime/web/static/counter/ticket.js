@@ -80,10 +80,13 @@ function opener(ticket, context) {
   );
 }
 
-/** Whether the guest was called and no notification of it went out. @param {Ticket} ticket */
+/** What a notification ends as that nobody got. */
+const UNREACHED = ["failed", "late", "undelivered", "suppressed"];
+
+/** Whether the guest was called and no notification of it went out, or none arrived. @param {Ticket} ticket */
 function unreached(ticket) {
   const calls = (ticket.notices ?? []).filter((notice) => notice.moment === "called");
-  return ticket.state === "called" && calls.length > 0 && calls.every((notice) => notice.state === "failed" || notice.state === "late");
+  return ticket.state === "called" && calls.length > 0 && calls.every((notice) => UNREACHED.includes(notice.state));
 }
 
 /** @param {Ticket} ticket @param {boolean} busy @param {RowContext} context */

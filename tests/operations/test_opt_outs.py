@@ -1,0 +1,52 @@
+"""Who wants no messages, on both databases."""
+
+from __future__ import annotations
+
+from realtime.operations import opt_outs
+from realtime.storage.statement import Operation, Row, Statement, Storage
+
+ANN, BO = "hash of Ann", "hash of Bo"
+
+
+async def has(storage: Storage, recipient: str, channel: str = "sms") -> bool:
+    return await storage.read(opt_outs.has, recipient, channel)
+
+
+async def test_an_opt_out_is_of_one_recipient_and_one_channel(storage: Storage) -> None:
+    await storage.write(opt_outs.put, ANN, "sms", "reply", 1)
+
+    assert await has(storage, ANN)
+    assert not await has(storage, BO)
+    assert not await has(storage, ANN, "email")
+    assert not await has(storage, ANN, opt_outs.EVERY)
+
+
+async def test_one_of_every_channel_holds_for_each(storage: Storage) -> None:
+    await storage.write(opt_outs.put, ANN, opt_outs.EVERY, "page", 1)
+
+    assert await has(storage, ANN)
+    assert await has(storage, ANN, "email")
+    assert await has(storage, ANN, opt_outs.EVERY)
+
+
+async def test_said_twice_the_first_time_counts(storage: Storage) -> None:
+    await storage.write(opt_outs.put, ANN, "sms", "reply", 1)
+    await storage.write(opt_outs.put, ANN, "sms", "gateway", 2)
+
+    assert [tuple(row) for row in await storage.read(_all)] == [(ANN, "sms", "reply", 1)]
+
+
+async def test_taken_back_on_a_channel_the_others_stay(storage: Storage) -> None:
+    for channel in ("sms", "email", opt_outs.EVERY):
+        await storage.write(opt_outs.put, ANN, channel, "page", 1)
+
+    await storage.write(opt_outs.take_back, ANN, "sms")
+
+    assert not await has(storage, ANN)
+    assert await has(storage, ANN, "email")
+    await storage.write(opt_outs.take_back, ANN)
+    assert await storage.read(_all) == []
+
+
+def _all() -> Operation[list[Row]]:
+    return (yield Statement("select recipient_hash, channel, source, since_ms from opt_outs"))

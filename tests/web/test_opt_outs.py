@@ -1,0 +1,112 @@
+"""No more messages: said on the ticket's page, by the link of a mail, and by a mail program."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import httpx
+import pytest
+
+from realtime.web import stop_page
+from tests.web.conftest import House, Open, join, new_owner
+
+ANN = "ann@example.com"
+
+
+@pytest.fixture
+async def house(open_house: Open) -> House:
+    house: House = await open_house(smtp_url="smtp://127.0.0.1:1", mail_from="queue@example.com", public_url="https://test.example")
+    return house
+
+
+def link(house: House) -> str:
+    return house.parts.opt_outs.link("email", ANN).removeprefix("https://test.example")
+
+
+def said(response: httpx.Response) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", " ", response.text))
+
+
+async def test_a_mail_programs_one_click_stops_it(house: House) -> None:
+    program = await house.client("https://test.example")
+
+    for body in (
+        {"content": "List-Unsubscribe=One-Click", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+        {"files": {"List-Unsubscribe": (None, "One-Click")}},
+        {},
+    ):
+        await house.parts.opt_outs.take_back("email", ANN)
+        answer = await program.post(link(house), **body)
+        assert answer.status_code == 200, "no redirect (RFC 8058 section 3.1)"
+        assert await house.parts.opt_outs.has("email", ANN)
+
+
+async def test_looking_changes_nothing_and_a_person_may_change_their_mind(house: House) -> None:
+    person = await house.client("https://test.example")
+
+    assert "No more messages?" in said(await person.get(link(house)))
+    await person.head(link(house))
+    assert not await house.parts.opt_outs.has("email", ANN)
+    assert "You get no more messages" in said(await person.post(link(house), data={"step": "stop"}))
+    assert "You get no more messages" in said(await person.get(link(house)))
+    assert "No more messages?" in said(await person.post(link(house), data={"step": "again"}))
+
+    assert not await house.parts.opt_outs.has("email", ANN)
+    assert ANN not in (await person.get(link(house))).text
+
+
+async def test_a_link_that_is_none_of_ours_stops_nobody(house: House) -> None:
+    person = await house.client("https://test.example")
+    right = link(house)
+
+    for wrong in (
+        right[:-1],
+        right.replace("email", "sms"),
+        right + "x",
+        "/stop/x",
+        "/stop/a.b.c",
+        "/stop/" + "x" * 200,
+        "/stop/%00.%00.%00",
+    ):
+        assert (await person.post(wrong)).status_code == 404
+        assert (await person.get(wrong)).status_code == 404
+    assert not await house.parts.opt_outs.has("email", ANN)
+    assert len(right) < stop_page.LONGEST_TOKEN
+
+
+async def test_a_customer_says_so_on_their_ticket(house: House) -> None:
+    owner = await new_owner(house, base="https://test.example")
+    phone = await house.client("https://test.example", Accept="text/html", Origin="https://test.example")
+    code = await owner.code()
+    await phone.post(f"/j/{code}", data={"step": "scan"})
+    await phone.post(f"/j/{code}", data={"step": "join", "name": "Ann", "queue": "A", "party": "2", "phone": "", "email": ANN})
+
+    assert "We message you when it is your turn." in said(await phone.get("/ticket"))
+    assert (await phone.post("/ticket", data={"step": "no_messages"})).status_code == 303
+    assert await house.parts.opt_outs.has("email", ANN)
+    assert await house.parts.opt_outs.has("sms", ANN), "whatever goes to that address"
+    assert "You get no messages from us." in said(await phone.get("/ticket"))
+    assert (await phone.post("/ticket", data={"step": "messages"})).status_code == 303
+
+    assert not await house.parts.opt_outs.has("email", ANN)
+
+
+async def test_another_site_cannot_say_it_for_them(house: House) -> None:
+    owner = await new_owner(house, base="https://test.example")
+    phone = await house.client("https://test.example", Accept="text/html", Origin="https://test.example")
+    code = await owner.code()
+    await phone.post(f"/j/{code}", data={"step": "scan"})
+    await phone.post(f"/j/{code}", data={"step": "join", "name": "Ann", "queue": "A", "party": "2", "phone": "", "email": ANN})
+
+    refused = await phone.post("/ticket", data={"step": "no_messages"}, headers={"Origin": "https://elsewhere.example"})
+
+    assert refused.status_code == 403
+    assert not await house.parts.opt_outs.has("email", ANN)
+
+
+async def test_a_party_that_left_no_address_is_asked_nothing(open_house: Open) -> None:
+    house = await open_house()
+    phone = await join(house, await new_owner(house))
+
+    assert "message" not in said(await phone.get("/ticket")).lower()
