@@ -9,13 +9,14 @@ create table if not exists installation (
     value text not null
 );
 
--- An owner's login. Outlives every store; "template" is what the next store starts with (JSON).
+-- An owner's login. Outlives every store; "template" is what the next store starts with (JSON), "language" what guests read who did not say; empty: English.
 create table if not exists accounts (
     id text primary key,
     email text not null unique,
     confirmed_ms bigint not null default 0,
     password_hash text not null,
     template text not null default '',
+    language text not null default '',
     created_ms bigint not null
 );
 
@@ -72,7 +73,19 @@ create table if not exists webhooks (
 );
 create index if not exists webhooks_account on webhooks (account_id);
 
+-- What an owner has guests told in place of our texts: plain text with named fields, one for each moment, channel and language.
+create table if not exists wordings (
+    account_id text not null references accounts (id),
+    moment text not null check (moment = 'joined' or moment = 'almost' or moment = 'called'),
+    channel text not null check (channel in ('sms', 'email')),
+    language text not null,
+    subject text not null,
+    text text not null,
+    primary key (account_id, moment, channel, language)
+);
+
 -- One opening of one shop. "seq" numbers its events; whoever changes the store takes this row first. "webhooks": who is told of its events (JSON).
+-- "worded" says that its owner has wordings, so that nobody looks for them in vain.
 create table if not exists stores (
     id text primary key,
     account_id text not null references accounts (id),
@@ -90,6 +103,8 @@ create table if not exists stores (
     closes_ms bigint not null,
     closed_ms bigint not null default 0,
     webhooks text not null default '',
+    language text not null default '',
+    worded bigint not null default 0 check (worded in (0, 1)),
     report_tickets bigint not null default 0,
     delivered bigint not null default 0 check (delivered in (0, 1))
 );
@@ -136,6 +151,7 @@ create table if not exists tickets (
     ended_ms bigint not null default 0,
     notices text not null default '',
     push text not null default '',
+    language text not null default '',
     primary key (store_id, id),
     foreign key (store_id, queue_id) references queues (store_id, id)
 );
@@ -304,6 +320,21 @@ create table if not exists opt_outs (
     since_ms bigint not null,
     primary key (recipient_hash, channel)
 );
+
+-- A message as its recipient would have seen it, kept instead of sent while the setting capture_messages is on. Deleted with the store's data.
+create table if not exists outbox (
+    store_id text not null,
+    id text not null,
+    at_ms bigint not null,
+    notifier text not null,
+    recipient text not null,
+    moment text not null,
+    subject text not null,
+    text text not null,
+    html text not null,
+    primary key (store_id, id)
+);
+create index if not exists outbox_at on outbox (at_ms);
 
 -- A part of a report file, in order. Deleted with the store's data.
 create table if not exists reports (

@@ -14,6 +14,7 @@ class LogNotifier:
     """Writes one line per delivery."""
 
     name = "log"
+    stays = True
 
     async def deliver(self, delivery: OutgoingDelivery) -> Sent:
         figures = " ".join(f"{name}={value}" for name, value in delivery.delivery.body.items())

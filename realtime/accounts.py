@@ -112,8 +112,9 @@ class Accounts:
         account = await self._storage.read(accounts.one, account_id)
         store = await self._storage.read(stores.of_account, account_id)
         template = await self._storage.read(stores.template, account_id)
-        here, can_text = store.id if store else None, bool(self._settings.sms_url)
-        return AccountView(account.id, account.email, account.confirmed, here, template is not None, self.can_mail(), can_text)
+        here, captures = store.id if store else None, self._settings.capture_messages
+        can_text = bool(self._settings.sms_url) or captures
+        return AccountView(account.id, account.email, account.confirmed, here, template is not None, self.can_mail(), can_text, captures)
 
     def _session(self, token: str, now_ms: int) -> accounts.Session:
         return accounts.Session(digest(token), secrets.token_hex(16), now_ms + int(self._settings.refresh_token_days * _DAY_MS))

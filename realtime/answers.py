@@ -19,6 +19,7 @@ from realtime.hookspecs import (
     Notifier,
     Outcome,
     Permanent,
+    Preview,
     ReportFile,
     Retry,
     Sent,
@@ -123,6 +124,11 @@ def heard(answer: object) -> list[Arrival | Wish] | Broken | None:
         return [msgspec.convert(msgspec.to_builtins(each), type(each)) for each in answer]
     except (msgspec.ValidationError, TypeError) as error:
         return Broken(f"returned an Arrival or a Wish that is none: {error}")
+
+
+def preview(answer: object) -> Preview | Broken:
+    """What `Notifier.preview` showed."""
+    return answer if isinstance(answer, Preview) else _wrong(answer, "a Preview")
 
 
 def text(answer: object) -> str | Broken:

@@ -33,6 +33,7 @@ from realtime.model import Event
 from realtime.operations import installation, posts, services
 from realtime.operations.changes import DELIVERIES
 from realtime.opt_outs import OptOuts
+from realtime.outbox import Outbox
 from realtime.oversight import Oversight
 from realtime.passwords import Passwords
 from realtime.postman import Postman
@@ -40,6 +41,7 @@ from realtime.programs import Programs
 from realtime.push import Push
 from realtime.reception import Reception
 from realtime.registry import Registry
+from realtime.scribe import Scribe
 from realtime.server.drain import disconnect_all
 from realtime.server.pings import PingWheel
 from realtime.settings import Settings
@@ -183,6 +185,8 @@ class Parts:
         self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers)
         self.push = Push(settings, storage, keys, registry.push_keys, now_ms)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
+        self.scribe = Scribe(settings, storage, clerk, registry, now_ms)
+        self.outbox = Outbox(settings, storage)
         self.closing = Closing(storage, clerk, keys, registry, self.live, house, beside, self.courier.wake, now_ms)
         self.hub = Hub(
             soft_bytes=settings.soft_backlog_bytes,
@@ -310,6 +314,8 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 push=parts.push,
                 opt_outs=parts.opt_outs,
                 callbacks=parts.callbacks,
+                scribe=parts.scribe,
+                outbox=parts.outbox,
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,

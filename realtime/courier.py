@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,7 +13,7 @@ from realtime.crew import Crew
 from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDelivery, Retry, Sent, Suppressed
 from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
-from realtime.operations import accounts, answers, jobs, notices, reports, subscriptions
+from realtime.operations import accounts, answers, jobs, notices, outbox, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
 from realtime.opt_outs import WHY, OptOuts
 from realtime.providers import Providers
@@ -127,6 +128,8 @@ class Courier:
             continue
         while await self._storage.write(answers.forget, now - answers.KEEP_MS, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
             continue
+        while await self._storage.write(outbox.forget, now - KEEP_MS, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+            continue
         await self._storage.write(accounts.forget, now, FORGOTTEN_AT_ONCE)
 
     async def carry(self, job: Job) -> None:
@@ -145,6 +148,9 @@ class Courier:
             await self._settle(job, JobState.EXPIRED, "too late to be of use", "late")
             return
         browser = await self._browser(job)
+        if self._settings.capture_messages and not self._registry.stays(job.delivery.notifier):
+            await self._capture(job, await self._parcel(job, browser))
+            return
         outcome = await self._deliver(job, browser)
         self._crew.answered()
         self.providers.heard(job.delivery.notifier, job.id, outcome)
@@ -167,15 +173,33 @@ class Courier:
         channel, recipient = job.delivery.notifier, job.delivery.recipient
         if job.ticket_id and await self._opt_outs.has(channel, recipient):
             return Suppressed(WHY)
-        stop = self._opt_outs.link(channel, recipient) if job.ticket_id else ""
-        report = await self._report(job)
-        parcel = OutgoingDelivery(
-            id=job.id, attempt=job.attempts, delivery=job.delivery, report=report, subscription=browser, stop_link=stop
-        )
-        outcome = await self._registry.deliver(parcel)
+        outcome = await self._registry.deliver(await self._parcel(job, browser))
         if isinstance(outcome, Suppressed) and job.ticket_id:
             await self._opt_outs.put(channel, recipient, "gateway")
         return outcome
+
+    async def _parcel(self, job: Job, browser: Subscription | None) -> OutgoingDelivery:
+        owed = job.delivery
+        stop = self._opt_outs.link(owed.notifier, owed.recipient) if job.ticket_id else ""
+        report = await self._report(job)
+        return OutgoingDelivery(id=job.id, attempt=job.attempts, delivery=owed, report=report, subscription=browser, stop_link=stop)
+
+    async def _capture(self, job: Job, parcel: OutgoingDelivery) -> None:
+        """Nothing leaves: keep what the recipient would have seen."""
+        owed = job.delivery
+        shown = await asyncio.to_thread(self._registry.preview, parcel)
+        text = shown.text if shown else "\n".join(f"{name}: {value}" for name, value in owed.body.items())
+        kept = outbox.Kept(
+            job.store_id, job.id, self._now(), owed.notifier, owed.recipient, owed.moment, shown.subject if shown else "", text,
+            shown.html if shown else "",
+        )  # fmt: skip
+        self._crew.answered()
+        self._meter.ended(DELIVERIES, owed.notifier, outbox.CAPTURED, 0.0)
+        if not await self._noted(outbox.keep, job, kept, self._now()):
+            self._meter.lost(DELIVERIES)
+        elif owed.needs_report:
+            await self._settled(job.store_id)
+        _log.info("Delivery %s by %s: kept in the outbox, not sent", job.id, owed.notifier)
 
     async def _again(self, job: Job, outcome: Retry) -> None:
         reason = _plain(outcome.reason)

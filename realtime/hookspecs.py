@@ -21,6 +21,13 @@ from realtime.outcomes import Retry as Retry
 from realtime.outcomes import Sent as Sent
 from realtime.outcomes import Suppressed as Suppressed
 from realtime.outcomes import Wish as Wish
+from realtime.party_facts import Facts as Facts
+from realtime.party_facts import JoinFacts as JoinFacts
+from realtime.party_facts import QueueFacts as QueueFacts
+from realtime.party_facts import Said as Said
+from realtime.party_facts import StoreFacts as StoreFacts
+from realtime.party_facts import TicketFacts as TicketFacts
+from realtime.party_facts import TicketNotice as TicketNotice
 
 if TYPE_CHECKING:
     from realtime.settings import Settings
@@ -32,72 +39,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-# ---- what plugins are told ----------------------------------------------------------------------------------------
-
-
-class Facts(Struct, frozen=True, kw_only=True):
-    """A frozen copy of something. New fields may come; none goes or changes its meaning."""
-
-
-class StoreFacts(Facts, frozen=True, kw_only=True):
-    id: str
-    name: str
-    timezone: str
-    """An IANA name."""
-
-
-class QueueFacts(Facts, frozen=True, kw_only=True):
-    id: str
-    """The letter that its numbers begin with."""
-    name: str
-    waiting_text: str = ""
-    end_text: str = ""
-
-
-class TicketFacts(Facts, frozen=True, kw_only=True):
-    id: int
-    label: str
-    """"A07"."""
-    name: str
-    phone: str = ""
-    """E.164, or empty."""
-    email: str = ""
-    party: int = 1
-    desk: str = ""
-    ahead: int = 0
-    """Parties before this one."""
-    walk_in: bool = False
-    push: tuple[str, ...] = ()
-    """The browsers that asked to be notified: a delivery to each, by a notifier with a `push_key`, names one as its recipient."""
-
-
-class JoinFacts(Facts, frozen=True, kw_only=True):
-    """A party asks for a place in a queue."""
-
-    store: StoreFacts
-    queue: QueueFacts
-    name: str
-    phone: str = ""
-    email: str = ""
-    party: int = 1
-    waiting: int = 0
-    """Parties waiting in that queue."""
-    walk_in: bool = False
-    """True when the staff add the party."""
-    now_ms: int = 0
-
-
-class TicketNotice(Facts, frozen=True, kw_only=True):
-    """Something that a party wants to be told."""
-
-    moment: str
-    """"joined", "almost" or "called"."""
-    store: StoreFacts
-    queue: QueueFacts
-    ticket: TicketFacts
-    link: str
-    """Address of the ticket's own page. Secret: only for the party itself."""
-    now_ms: int
+# ---- what plugins are told, besides what `realtime.party_facts` says ------------------------------------------------
 
 
 class Counts(Facts, frozen=True, kw_only=True):
@@ -229,6 +171,15 @@ class OutgoingDelivery(Facts, frozen=True, kw_only=True):
     """Where its recipient says that they want no more: a page, and the address of a one-click unsubscription (RFC 8058). Empty where that is not known."""
 
 
+class Preview(Facts, frozen=True, kw_only=True):
+    """A delivery as its recipient would see it."""
+
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+    """A whole page; empty where there is only text."""
+
+
 class Notifier(Protocol):
     """One way to reach a person.
 
@@ -236,6 +187,9 @@ class Notifier(Protocol):
     `async def close(self) -> None`, awaited when the server stops, and
     `def callback(self, callback: Callback) -> Sequence[Arrival | Wish] | None`, which may be async: what a provider tells later. It checks the
     signature; None means that it does not fit, and the request is refused. Without it nobody can call back.
+
+    May also have `def preview(self, delivery: OutgoingDelivery) -> Preview`, what the recipient would see, without sending anything: for the
+    outbox and for whoever writes texts. And `stays: bool`, True where nothing leaves this server, so that nothing is captured.
 
     One that notifies browsers has `push_key: str`, the public key with which they subscribe. `def use_secret(self, secret: bytes) -> None`
     is called once at the start, with 32 bytes that stay the same for this notifier on this installation.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from realtime.builtin_wordings import FALLBACK
 from realtime.hookspecs import JoinFacts, QueueFacts, StoreFacts, TicketFacts, TicketNotice
 from realtime.keys import Keys
 from realtime.model import Delivery
@@ -81,7 +82,18 @@ class _Rules:
             push=tuple(ticket.push.split()),
         )
         link = f"{self._base}/t#{self._keys.ticket_token(moment.store_id, ticket.id)}"
-        notice = TicketNotice(moment=moment.kind, store=_store(moment), queue=_queue(moment), ticket=facts, link=link, now_ms=moment.now_ms)
+        store_language = moment.language or FALLBACK
+        notice = TicketNotice(
+            moment=moment.kind,
+            store=_store(moment),
+            queue=_queue(moment),
+            ticket=facts,
+            link=link,
+            now_ms=moment.now_ms,
+            language=ticket.language or store_language,
+            store_language=store_language,
+            texts=moment.texts,
+        )
         return self._registry.compose_ticket_notice(notice)
 
 

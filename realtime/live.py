@@ -331,7 +331,7 @@ class Live:
             topic = f"store/{store_id}/{audience}"
             if self.hub.subscribers(topic):
                 self.hub.publish(topic, events.push(topic, event.seq, event.at_ms, self._body(topic, event, True)))
-        if event.kind == "ticket":
+        if event.kind == "ticket" and event.public != events.TICK:  # what only the owner sees is not the party's either
             self._publish_own(event)
         elif event.kind == "store":
             store = msgspec.json.decode(event.owner)["store"]

@@ -19,6 +19,7 @@ Timezone = Annotated[str, Meta(max_length=64, description="An IANA name such as 
 Accent = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", max_length=7, description="A colour as #rrggbb.")]
 PartySize = Annotated[int, Meta(ge=1, le=99)]
 QueueId = Annotated[str, Meta(pattern="^[A-Z]$", max_length=1, description="The letter that the queue's numbers begin with.")]
+Logo = Annotated[str, Meta(max_length=56_000, description="A PNG, JPEG or WebP picture as a data: URL; empty removes it.")]
 Secret = Annotated[str, Meta(min_length=1, max_length=512)]
 AlmostAt = Annotated[int, Meta(ge=0, le=50)]
 
@@ -96,9 +97,7 @@ class QueueEdit(Request, frozen=True):
     waiting_text: Text | UnsetType = UNSET
     end_text: Text | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
-    logo: (
-        Annotated[str, Meta(max_length=56_000, description="A PNG, JPEG or WebP picture as a data: URL; empty removes it.")] | UnsetType
-    ) = UNSET
+    logo: Logo | UnsetType = UNSET
 
 
 class EditStore(Request, frozen=True):
@@ -185,9 +184,10 @@ class AccountView(Struct, frozen=True):
     has_template: bool
     """Whether the next store can be opened with one click, as the last one was."""
     can_mail: bool
-    """Whether this server can send e-mail."""
     can_text: bool
-    """Whether it can send text messages."""
+    """Whether this server can send e-mail, and text messages."""
+    captures: bool = False
+    """Whether it keeps them in the outbox instead."""
 
 
 class QueueView(Struct, frozen=True):

@@ -188,6 +188,8 @@ class Ticket(Struct, frozen=True):
     """How its notifications went, as a JSON list; empty while there is none."""
     push: str = ""
     """The ids of its push subscriptions, with spaces between them."""
+    language: str = ""
+    """What the party reads, as a primary tag of BCP 47; empty where it did not say."""
 
     @property
     def label(self) -> str:
@@ -202,7 +204,8 @@ class Notice(Struct, frozen=True):
     moment: str
     """"joined", "almost" or "called"."""
     state: str
-    """"sent", "accepted" (a provider has it), "delivered" or "undelivered" (so it tells), "retrying", "failed", "late" or "suppressed"."""
+    """"sent", "accepted" (a provider has it), "captured" (nothing leaves this server), "delivered" or "undelivered" (so it tells), "retrying",
+    "failed", "late" or "suppressed"."""
     at_ms: int
     why: str
     """Why it was not sent, or not yet; names nobody."""

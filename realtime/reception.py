@@ -203,7 +203,7 @@ class Reception:
 
     # ---- joining
 
-    async def join(self, request: Join, idempotency_key: str = "", *, base: str) -> Joined:
+    async def join(self, request: Join, idempotency_key: str = "", *, base: str, languages: tuple[str, ...] = ()) -> Joined:
         """Give up to five parties a number each, and use the code up. Sent twice by the same phone, it answers the same.
 
         Raises:
@@ -218,6 +218,7 @@ class Reception:
                 checks.phone(party.phone, region, f"parties[{index}].phone") if party.phone else "",
                 checks.email(party.email, f"parties[{index}].email") if party.email else "",
                 party.party,
+                languages,
             )
             for index, party in enumerate(request.parties)
         )

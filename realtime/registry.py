@@ -27,6 +27,7 @@ from realtime.hookspecs import (
     Notifier,
     Outcome,
     OutgoingDelivery,
+    Preview,
     ReportFile,
     Retry,
     StoreClosed,
@@ -161,6 +162,20 @@ class Registry:
     def implements(self, hook: str) -> bool:
         """Whether any plugin has this hook, so that nobody makes facts that nobody reads."""
         return bool(self._calls.get(hook))
+
+    def stays(self, notifier: str) -> bool:
+        """Whether what this notifier carries never leaves this server."""
+        carrier = self._carriers.get(notifier)
+        return carrier is not None and getattr(carrier.notifier, "stays", False) is True
+
+    def preview(self, delivery: OutgoingDelivery) -> Preview | None:
+        """A delivery as its recipient would see it; None where its notifier cannot say. May read files: not for the event loop."""
+        carrier = self._carriers.get(delivery.delivery.notifier)
+        make = getattr(carrier.notifier, "preview", None) if carrier else None
+        if carrier is None or make is None:
+            return None
+        shown = carrier.plugin.wall.call("preview", partial(make, delivery), answers.preview)
+        return None if isinstance(shown, Broken) else shown
 
     # ---- before and inside the transaction
 

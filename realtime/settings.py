@@ -94,6 +94,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     job_max_attempts: Count
     retry_first_seconds: Seconds
     retry_most_seconds: Seconds
+    capture_messages: bool
     plugins_off: list[str]
 
     program_requests_per_minute: Count

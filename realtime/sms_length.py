@@ -26,7 +26,7 @@ _HARMLESS = str.maketrans(
     }
 )
 """Signs of typography, and what everybody reads in their place. One of them would make a message more than twice as long."""
-GSM_7, UCS_2 = "gsm-7", "ucs-2"
+GSM_7, UCS_2 = "GSM-7", "UCS-2"
 _ROOM = {GSM_7: (160, 153), UCS_2: (70, 67)}
 """Units in a message of one part, and in each of several."""
 
@@ -35,10 +35,16 @@ class Length(Struct, frozen=True):
     """`units` are septets of GSM 7 bit, or UTF-16 code units of UCS2."""
 
     encoding: str
-    """"gsm-7", or "ucs-2" where one character is in neither table of GSM 7 bit."""
+    """"GSM-7", or "UCS-2" where one character is in neither table of GSM 7 bit."""
     units: int
     segments: int
     """Parts it is sent, and paid for, as; 0 where it is empty."""
+
+    @property
+    def room(self) -> int:
+        """Units that still fit without another part."""
+        alone, each = _ROOM[self.encoding]
+        return (alone if self.segments <= 1 else each * self.segments) - self.units
 
 
 def length(text: str) -> Length:
@@ -56,6 +62,11 @@ def plain(text: str) -> str:
     simple = text.translate(_HARMLESS)
     made = length(simple)
     return simple if made.encoding == GSM_7 and made.segments <= length(text).segments else text
+
+
+def beyond(text: str) -> str:
+    """The characters that keep a text out of GSM 7 bit, each once, in their order."""
+    return "".join(dict.fromkeys(char for char in text if char not in _BASIC and char not in _EXTENSION))
 
 
 def _length(encoding: str, widths: list[int]) -> Length:

@@ -6,32 +6,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.sms_length import Length, length, plain
+from realtime.sms_length import Length, beyond, length, plain
 
 
 @pytest.mark.parametrize(
     ("text", "encoding", "units", "segments"),
     [
-        ("", "gsm-7", 0, 0),
-        ("a", "gsm-7", 1, 1),
-        ("a" * 160, "gsm-7", 160, 1),
-        ("a" * 161, "gsm-7", 161, 2),
-        ("a" * 306, "gsm-7", 306, 2),
-        ("a" * 307, "gsm-7", 307, 3),
-        ("€" * 80, "gsm-7", 160, 1),
-        ("€" * 81, "gsm-7", 162, 2),
-        ("a" * 158 + "€", "gsm-7", 160, 1),
-        ("äöüßÄÖÜñàèé@£¥", "gsm-7", 14, 1),
-        ("[]{}~^|\\\f", "gsm-7", 18, 1),
-        ("ç", "ucs-2", 1, 1),
-        ("Ç", "gsm-7", 1, 1),
-        ("я" * 70, "ucs-2", 70, 1),
-        ("я" * 71, "ucs-2", 71, 2),
-        ("я" * 134, "ucs-2", 134, 2),
-        ("я" * 135, "ucs-2", 135, 3),
-        ("😀" * 35, "ucs-2", 70, 1),
-        ("😀" * 36, "ucs-2", 72, 2),
-        ("a" * 100 + "’", "ucs-2", 101, 2),
+        ("", "GSM-7", 0, 0),
+        ("a", "GSM-7", 1, 1),
+        ("a" * 160, "GSM-7", 160, 1),
+        ("a" * 161, "GSM-7", 161, 2),
+        ("a" * 306, "GSM-7", 306, 2),
+        ("a" * 307, "GSM-7", 307, 3),
+        ("€" * 80, "GSM-7", 160, 1),
+        ("€" * 81, "GSM-7", 162, 2),
+        ("a" * 158 + "€", "GSM-7", 160, 1),
+        ("äöüßÄÖÜñàèé@£¥", "GSM-7", 14, 1),
+        ("[]{}~^|\\\f", "GSM-7", 18, 1),
+        ("ç", "UCS-2", 1, 1),
+        ("Ç", "GSM-7", 1, 1),
+        ("я" * 70, "UCS-2", 70, 1),
+        ("я" * 71, "UCS-2", 71, 2),
+        ("я" * 134, "UCS-2", 134, 2),
+        ("я" * 135, "UCS-2", 135, 3),
+        ("😀" * 35, "UCS-2", 70, 1),
+        ("😀" * 36, "UCS-2", 72, 2),
+        ("a" * 100 + "’", "UCS-2", 101, 2),
     ],
 )
 def test_a_text_has_this_length(text: str, encoding: str, units: int, segments: int) -> None:
@@ -39,11 +39,11 @@ def test_a_text_has_this_length(text: str, encoding: str, units: int, segments: 
 
 
 def test_an_escaped_character_is_not_cut_in_half_between_two_parts() -> None:
-    assert length("a" * 152 + "€" + "a" * 152) == Length("gsm-7", 306, 3)
+    assert length("a" * 152 + "€" + "a" * 152) == Length("GSM-7", 306, 3)
 
 
 def test_a_surrogate_pair_is_not_cut_in_half_between_two_parts() -> None:
-    assert length("я" * 66 + "😀" + "я" * 66) == Length("ucs-2", 134, 3)
+    assert length("я" * 66 + "😀" + "я" * 66) == Length("UCS-2", 134, 3)
 
 
 def test_signs_of_typography_are_replaced_where_that_makes_it_short() -> None:
@@ -69,7 +69,20 @@ def test_a_message_is_never_longer_when_it_is_made_plain(text: str) -> None:
 @given(st.text(max_size=700))
 def test_parts_hold_what_they_are_counted_for(text: str) -> None:
     counted = length(text)
-    most = {"gsm-7": (160, 153), "ucs-2": (70, 67)}[counted.encoding]
+    most = {"GSM-7": (160, 153), "UCS-2": (70, 67)}[counted.encoding]
 
     assert counted.units <= (most[0] if counted.segments <= 1 else most[1] * counted.segments)
     assert counted.segments == 0 or counted.units > most[1] * (counted.segments - 1) // 2
+
+
+def test_what_does_not_fit_is_named_once() -> None:
+    assert beyond("“Ciao”, dit-on, “ça va”") == "“”ç"
+
+
+@settings(deadline=None)  # a busy machine is no fault of the text
+@given(st.text(max_size=400))
+def test_room_is_what_fits_without_another_part(text: str) -> None:
+    found = length(text)
+
+    assert found.room >= 0
+    assert (found.encoding == "GSM-7") is (beyond(text) == "")

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 LATEST_MS = {"joined": 60 * 60_000, "almost": 30 * 60_000, "called": 30 * 60_000}
 """A message to a party that comes later than this would mislead."""
+NOWHERE = "smtp://localhost"
+NOBODY = "nowserving <nowserving@localhost>"
+"""Where there is no mail server and nothing leaves, mails are still written."""
 
 
 @hookimpl
 def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
-    if not settings.smtp_url:
+    url, sender = settings.smtp_url, settings.mail_from
+    if settings.capture_messages:
+        url, sender = url or NOWHERE, sender or NOBODY
+    if not url:
         return Idle("smtp_url is not set")
-    if not settings.mail_from:
+    if not sender:
         return Idle("mail_from is not set")
-    return [
-        EmailNotifier(
-            settings.smtp_url, settings.mail_from, deadline_s=settings.smtp_deadline_seconds, allow_plain=settings.smtp_allow_plain
-        )
-    ]
+    return [EmailNotifier(url, sender, deadline_s=settings.smtp_deadline_seconds, allow_plain=settings.smtp_allow_plain)]
 
 
 @hookimpl
@@ -34,18 +36,19 @@ def compose_ticket_notice(notice: TicketNotice) -> Delivery | None:
     ticket = notice.ticket
     if not ticket.email or notice.moment not in LATEST_MS:
         return None
+    said = notice.wording("email")
     return Delivery(
         notifier="email",
         recipient=ticket.email,
         moment=notice.moment,
         body={
+            "subject": said.subject,
+            "text": said.text,
+            "language": said.language,
+            "action": said.action,
             "store": notice.store.name,
             "queue": notice.queue.name,
             "label": ticket.label,
-            "name": ticket.name,
-            "desk": ticket.desk,
-            "ahead": ticket.ahead,
-            "text": notice.queue.waiting_text,
             "link": notice.link,
         },
         not_after_ms=notice.now_ms + LATEST_MS[notice.moment],

@@ -17,8 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, Undefi
 
 from realtime.hookspecs import OutgoingDelivery
 
-MOMENTS = ("joined", "almost", "called", "store_closed", "confirm_email", "reset_password", "email_changed", "webhook_disabled")
+MOMENTS = ("store_closed", "confirm_email", "reset_password", "email_changed", "webhook_disabled")
 """There is a text and a page for each, and one for whatever else a plugin sends: its body has a `subject` and a `text`."""
+TOLD = ("joined", "almost", "called")
+"""What a party is told: the same, with a page that shows the number and leads to its place."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -50,11 +52,12 @@ class Letters:
             if name != "text" and isinstance(value, str) and _CONTROL.search(value):
                 raise Unsendable(f"{name} has control characters in it, which a mail must not have.")
         moment = owed.moment if owed.moment in MOMENTS else "message"
+        template = "ticket" if owed.moment in TOLD else moment
         if moment == "message" and not {"subject", "text"} <= owed.body.keys():
             raise Unsendable(f"There is no mail for {owed.moment!r}; its body needs a subject and a text.")
         try:
             subject, _, text = self._texts[moment].render(owed.body).partition("\n")
-            page = self._pages[moment].render(owed.body, title=subject.strip())
+            page = self._pages[template].render(owed.body, title=subject.strip())
         except UndefinedError as error:
             raise Unsendable(f"The body of this mail is not complete: {error.message}.") from error
         message = EmailMessage(policy=self._policy)
@@ -90,10 +93,15 @@ def _templates() -> tuple[Mapping[str, Template], Mapping[str, Template]]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"minutes": _minutes, "day": _day, "clock": _clock, "people": _people}
+    environment.filters |= {"paragraphs": _paragraphs, "minutes": _minutes, "day": _day, "clock": _clock, "people": _people}
     moments = (*MOMENTS, "message")
     texts = {moment: environment.get_template(f"{moment}.txt") for moment in moments}
-    return texts, {moment: environment.get_template(f"{moment}.html") for moment in moments}
+    return texts, {moment: environment.get_template(f"{moment}.html") for moment in (*moments, "ticket")}
+
+
+def _paragraphs(text: str) -> list[str]:
+    """What stands between empty lines."""
+    return [part.strip("\n") for part in re.split(r"\n{2,}", text) if part.strip()]
 
 
 def _minutes(ms: int) -> str:

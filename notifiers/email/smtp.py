@@ -16,7 +16,7 @@ from notifiers.email.attachments import attach, parts
 from notifiers.email.letter import Letters, Unsendable, recipient
 from notifiers.email.pool import SERVICE_ENDS, Connection, Pool
 from realtime.errors import BadSettings
-from realtime.hookspecs import Outcome, OutgoingDelivery, Permanent, Retry, Sent
+from realtime.hookspecs import Outcome, OutgoingDelivery, Permanent, Preview, Retry, Sent
 
 GREYLISTED_RETRY_S = 300.0
 REFUSED_RETRY_S = 120.0
@@ -95,6 +95,17 @@ class EmailNotifier:
 
     async def close(self) -> None:
         self._pool.close()
+
+    def preview(self, delivery: OutgoingDelivery) -> Preview:
+        """The mail that would go out; its report is named in it, not attached."""
+        try:
+            message = self._letters.write(delivery)
+        except Unsendable as error:
+            return Preview(text=str(error))
+        text, page = message.get_body(("plain",)), message.get_body(("html",))
+        return Preview(
+            subject=str(message["Subject"]), text=str(text.get_content()) if text else "", html=str(page.get_content()) if page else ""
+        )
 
     def _connection(self) -> Connection:
         return Connection(

@@ -10,6 +10,7 @@ from notifiers.sms.gateway import SmsNotifier
 from notifiers.sms.twilio import Twilio, account
 from realtime.hookspecs import Idle, Notifier, TicketNotice, hookimpl
 from realtime.model import Delivery
+from realtime.wording import short
 
 if TYPE_CHECKING:
     from realtime.settings import Settings
@@ -21,6 +22,8 @@ LATEST_MS = {"joined": 60 * 60_000, "almost": 30 * 60_000, "called": 30 * 60_000
 @hookimpl
 def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
     url, secret = settings.sms_url, settings.sms_callback_secret
+    if settings.capture_messages:
+        return [SmsNotifier(url, settings.notifier_deadline_seconds)]
     if not url:
         return Idle("sms_url is not set")
     if (known := account(url)) is not None:
@@ -46,6 +49,6 @@ def compose_ticket_notice(notice: TicketNotice) -> Delivery | None:
         notifier="sms",
         recipient=ticket.phone,
         moment=notice.moment,
-        body={"store": notice.store.name, "label": ticket.label, "desk": ticket.desk, "ahead": ticket.ahead, "link": notice.link},
+        body={"text": notice.wording("sms").text, "store": short(notice.store.name)},
         not_after_ms=notice.now_ms + LATEST_MS[notice.moment],
     )

@@ -11,17 +11,14 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
-
 from notifiers.sms import meaning
 from notifiers.sms.callbacks import E164
 from notifiers.sms.meaning import MISCONFIGURED_RETRY_S
 from notifiers.sms.text import TooLong, fit
 from notifiers.sms.twilio import Twilio
-from realtime.hookspecs import Accepted, Arrival, Callback, Outcome, OutgoingDelivery, Permanent, Retry, Wish
+from realtime.hookspecs import Accepted, Arrival, Callback, Outcome, OutgoingDelivery, Permanent, Preview, Retry, Wish
+from realtime.model import Delivery
 
-MOMENTS = ("joined", "almost", "called")
-"""There is a text for each, and one for whatever else a plugin sends: its body has a `text`."""
 _CODE = re.compile(r"\berror=(\d{3,6})\b")
 
 Hears = Callable[[Callback], Sequence[Arrival | Wish] | None]
@@ -54,26 +51,27 @@ class SmsNotifier:
         self.callback = callback
         self._twilio = twilio
         self._threads = ThreadPoolExecutor(at_once, "sms")
-        templates = Environment(loader=PackageLoader("notifiers", "templates/sms"), undefined=StrictUndefined, autoescape=False)  # noqa: S701 - plain text
-        self._templates = {moment: templates.get_template(f"{moment}.txt") for moment in (*MOMENTS, "message")}
 
     async def deliver(self, delivery: OutgoingDelivery) -> Outcome:
         owed = delivery.delivery
         if not E164.fullmatch(owed.recipient):
             return Permanent("The phone number is not in the international form, +49151...")
-        template = self._templates.get(owed.moment, self._templates["message"])
-        if template.name == "message.txt" and "text" not in owed.body:
-            return Permanent(f"There is no short message for {owed.moment!r}.")
         try:
-            text = fit(lambda store: template.render(owed.body | {"store": store}), str(owed.body.get("store", "")))
+            text = _text(owed)
         except TooLong as error:
             return Permanent(str(error))
-        except UndefinedError as error:
-            return Permanent(f"The body of this message is not complete: {error.message}.")
+        if not text:
+            return Permanent(f"There is no short message for {owed.moment!r}.")
         if self._twilio:
             return await self._twilio.send(delivery, text)
         send = partial(self._send, target(self._url, owed.recipient), text)
         return await asyncio.get_running_loop().run_in_executor(self._threads, send)
+
+    def preview(self, delivery: OutgoingDelivery) -> Preview:
+        try:
+            return Preview(text=_text(delivery.delivery))
+        except TooLong as error:
+            return Preview(text=str(error))
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -92,6 +90,12 @@ class SmsNotifier:
         if not gateway.add(url):
             return Retry("sms_url is not a URL that Apprise understands. Correct it and restart.", MISCONFIGURED_RETRY_S)
         return _outcome(gateway.notify(body=text, timeout=self._patience_s))
+
+
+def _text(owed: Delivery) -> str:
+    """In one line, for gateways differ in what they make of others; the store's name gives way where that saves a part. Raises: TooLong."""
+    text, store = str(owed.body.get("text", "")), str(owed.body.get("store", ""))
+    return fit(lambda name: text.replace(store, name, 1) if store else text, store)
 
 
 def _outcome(result: Any) -> Outcome:

@@ -11,6 +11,7 @@ from realtime.errors import StoreClosed, StoreNotFound
 from realtime.model import Delivery, Event, Queue, Ticket
 from realtime.operations.queue import NewJob, enqueue
 from realtime.storage.statement import NOTHING, Operation, Statement
+from realtime.wording import OwnText
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -26,6 +27,10 @@ class Moment(msgspec.Struct, frozen=True):
     ahead: int
     """Parties before it in the line."""
     now_ms: int
+    language: str = ""
+    """The store's, for whoever said none; empty: English."""
+    texts: tuple[OwnText, ...] = ()
+    """What the owner wrote for this moment in place of our texts."""
 
 
 class Rules(Protocol):
@@ -56,6 +61,10 @@ class Taken(msgspec.Struct, frozen=True):
     almost_at: int
     webhooks: str = ""
     """Who is told of its events, see `webhooks.Listeners`; empty: nobody."""
+    language: str = ""
+    """The primary tag of what its guests read, unless they said otherwise; empty: English."""
+    worded: bool = False
+    """Whether its owner wrote texts of their own."""
 
 
 def take(store_id: str, events: int, now_ms: int = 0) -> Operation[Taken]:
@@ -71,14 +80,15 @@ def take(store_id: str, events: int, now_ms: int = 0) -> Operation[Taken]:
     if not rows:
         rows = yield Statement("select 1 from stores where id = $1", (store_id,))
         raise StoreClosed if rows else StoreNotFound
-    seq, name, timezone, almost_at, listening = rows[0]
+    seq, name, timezone, almost_at, listening, language, worded = rows[0]
     yield Statement("update stores set seq = $2 where id = $1", (store_id, seq), NOTHING)
-    return Taken(seq - events + 1, name, timezone, almost_at, listening)
+    return Taken(seq - events + 1, name, timezone, almost_at, listening, language, bool(worded))
 
 
 # SQLite has one writer at a time, so there a look and a write are as good as one guarded write, and cost half of `returning`.
-_LOOK = "select seq + $2, name, timezone, almost_at, webhooks from stores where id = $1 and state = 'open' and closes_ms > $3"
-_TAKE = "update stores set seq = seq + $2 where id = $1 and state = 'open' and closes_ms > $3 returning seq, name, timezone, almost_at, webhooks"
+_OF_STORE = "name, timezone, almost_at, webhooks, language, worded"
+_LOOK = f"select seq + $2, {_OF_STORE} from stores where id = $1 and state = 'open' and closes_ms > $3"
+_TAKE = f"update stores set seq = seq + $2 where id = $1 and state = 'open' and closes_ms > $3 returning seq, {_OF_STORE}"
 
 
 def append(event: Event) -> Operation[None]:

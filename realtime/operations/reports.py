@@ -125,6 +125,7 @@ _DELETE = {
         ("dead_jobs", "store_id, id"),
         ("attempts", "store_id, job_id, number"),
         ("arrivals", "store_id, job_id"),
+        ("outbox", "store_id, id"),
         ("tickets", "store_id, id"),
         ("push_subscriptions", "store_id, ticket_id, id"),
         ("codes", "store_id, number"),

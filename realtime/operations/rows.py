@@ -5,13 +5,16 @@ from __future__ import annotations
 from realtime.model import Queue, Store, StoreState, Ticket, TicketState
 from realtime.storage.statement import Row
 
-TICKET = "id, queue_id, number, name, phone, email, party, state, desk, place, walk_in, calls, joined_ms, called_ms, served_ms, ended_ms, notices, push"
+TICKET = "id, queue_id, number, name, phone, email, party, state, desk, place, walk_in, calls, joined_ms, called_ms, served_ms, ended_ms, notices, push, language"
 QUEUE = "id, name, waiting_text, end_text, paused, pace_ms, logo_version"
 STORE = "id, account_id, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened_ms, closes_ms"
 
 
 def ticket(row: Row) -> Ticket:
-    id_, queue, number, name, phone, email, party, state, desk, place, walk_in, calls, joined, called, served, ended, notices, push = row
+    (
+        id_, queue, number, name, phone, email, party, state, desk, place, walk_in, calls, joined, called, served, ended, notices, push,
+        language,
+    ) = row  # fmt: skip
     return Ticket(
         id_,
         queue,
@@ -31,6 +34,7 @@ def ticket(row: Row) -> Ticket:
         ended,
         notices,
         push,
+        language,
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from realtime.errors import Conflict, NotAllowed, QueueNotFound, StoreNotFound, StoreOpen
 from realtime.events import queue_event, store_event
 from realtime.model import Event, Queue, Store, StoreState
-from realtime.operations import codes, posts, rows, webhooks
+from realtime.operations import codes, posts, rows, webhooks, wordings
 from realtime.operations.changes import Change, append, take
 from realtime.storage.statement import Operation, Row, Statement
 
@@ -92,6 +92,7 @@ def open_store(
     for letter, queue in zip(_LETTERS, new.queues, strict=False):
         yield from _add_queue(store_id, letter, queue)
     yield Statement("update accounts set template = $2 where id = $1", (account_id, msgspec.json.encode(new).decode()))
+    yield from wordings.carry_over(account_id)
     store = rows.store(made[0])
     opened = store_event(1, now_ms, "opened", store)
     yield from append(opened)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from realtime import wording
 from realtime.errors import CodeExpired, CodeUsed, NobodyWaiting, QueueNotFound, QueuePaused, Refused, TicketNotFound, WrongState
 from realtime.events import ticket_event
 from realtime.model import CHANGES, MOVES, Action, Delivery, Event, Queue, Ticket, TicketState, came_from
-from realtime.operations import posts, rows
+from realtime.operations import posts, rows, wordings
 from realtime.operations.changes import Change, Moment, Rules, Taken, append, owe, take
 from realtime.storage.statement import NOTHING, Operation, Statement, changed
 
@@ -22,6 +23,8 @@ class Guest(msgspec.Struct, frozen=True):
     phone: str
     email: str
     party: int
+    languages: tuple[str, ...] = ()
+    """What its phone is set to, the dearest first."""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -78,6 +81,8 @@ def _join_one(
         (store_id, guest.queue, number, waiting),
         NOTHING,
     )
+    texts = (yield from wordings.of_store(store_id, "joined")) if rules and taken.worded and (guest.phone or guest.email) else ()
+    language = wording.spoken(guest.languages, texts)
     ticket = Ticket(
         seq,
         guest.queue,
@@ -95,12 +100,13 @@ def _join_one(
         0,
         0,
         0,
+        language=language,
     )
     # Who joins near the front is not told twice.
     almost_ms = now_ms if waiting <= taken.almost_at else 0
     yield Statement(
-        "insert into tickets (store_id, id, queue_id, number, name, phone, email, party, state, place, walk_in, almost_ms, joined_ms)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11, $12)",
+        "insert into tickets (store_id, id, queue_id, number, name, phone, email, party, state, place, walk_in, almost_ms, joined_ms, language)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11, $12, $13)",
         (
             store_id,
             seq,
@@ -114,6 +120,7 @@ def _join_one(
             int(walk_in),
             almost_ms,
             now_ms,
+            language,
         ),
     )
     event = ticket_event(store_id, seq, now_ms, "joined", ticket)
@@ -121,7 +128,7 @@ def _join_one(
     owed = 0
     if rules:
         queue = Queue(guest.queue, name, waiting_text, end_text, False, pace_ms, "")
-        moment = Moment("joined", store_id, taken.name, taken.timezone, queue, ticket, waiting - 1, now_ms)
+        moment = Moment("joined", store_id, taken.name, taken.timezone, queue, ticket, waiting - 1, now_ms, taken.language, texts)
         if sentence := rules.check(moment):
             raise Refused(sentence)
         if deliveries := rules.compose(moment):
@@ -267,7 +274,8 @@ def _moved(
     owed: list[Delivery] = []
     about: list[int] = []
     if action in (Action.CALL, Action.RECALL):
-        owed += rules.compose(Moment("called", store_id, taken.name, taken.timezone, queue, ticket, 0, now_ms))
+        texts = (yield from wordings.of_store(store_id, "called")) if taken.worded and (ticket.phone or ticket.email) else ()
+        owed += rules.compose(Moment("called", store_id, taken.name, taken.timezone, queue, ticket, 0, now_ms, taken.language, texts))
         about += [ticket.id] * len(owed)
     if waiting < 0 and taken.almost_at:
         near = yield Statement(
@@ -275,13 +283,15 @@ def _moved(
             f" where store_id = $1 and queue_id = $2 and state = 'waiting' order by place limit $3) returning {rows.TICKET}",
             (store_id, ticket.queue, taken.almost_at, now_ms),
         )
+        texts = (yield from wordings.of_store(store_id, "almost")) if taken.worded and near else ()
         for row in near:
             next_one = rows.ticket(row)
             before = yield Statement(
                 "select count(*) from tickets where store_id = $1 and queue_id = $2 and state = 'waiting' and place < $3",
                 (store_id, ticket.queue, next_one.place),
             )
-            owed += rules.compose(Moment("almost", store_id, taken.name, taken.timezone, queue, next_one, before[0][0], now_ms))
+            moment = Moment("almost", store_id, taken.name, taken.timezone, queue, next_one, before[0][0], now_ms, taken.language, texts)
+            owed += rules.compose(moment)
             about += [next_one.id] * (len(owed) - len(about))
     count = yield from owe(store_id, seq, owed, now_ms, tickets=about)
     return Change(ticket, (event,), count, posted)

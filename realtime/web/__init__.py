@@ -20,6 +20,7 @@ from realtime.web import (
     api_stores,
     api_tickets,
     api_webhooks,
+    api_wordings,
     endpoint,
     health,
     join_page,
@@ -50,6 +51,7 @@ _DESCRIBED = (
     *api_webhooks.ENDPOINTS,
     *api_operator.ENDPOINTS,
     *api_callbacks.ENDPOINTS,
+    *api_wordings.ENDPOINTS,
     *health.ENDPOINTS,
 )
 ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))

@@ -38,7 +38,7 @@ async def scan(call: Call[messages.ScanCode]) -> Response:
 
 async def join(call: Call[messages.Join]) -> Response:
     call.quota = call.context.limits.join(call.client)
-    joined = await call.context.reception.join(call.body, call.idempotency_key, base=call.public_base)
+    joined = await call.context.reception.join(call.body, call.idempotency_key, base=call.public_base, languages=call.languages)
     cookies = call.cookies
     held = cookies.read_tickets(call.scope)
     cookie = cookies.set_tickets([ticket.token for ticket in joined.tickets], held, call.context.ticket_seconds)

@@ -22,11 +22,13 @@ from realtime.web.cases import (
     Live,
     Messaging,
     OptOuts,
+    Outbox,
     Oversight,
     Pings,
     Programs,
     Push,
     Reception,
+    Scribe,
     Storage,
     Tasks,
     Webhooks,
@@ -52,6 +54,8 @@ class Context:
     push: Push
     opt_outs: OptOuts
     callbacks: Callbacks
+    scribe: Scribe
+    outbox: Outbox
     live: Live
     storage: Storage
     lifecycle: Lifecycle

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from realtime.errors import InvalidInput, NotFound, NotSignedIn, NowServingError, QueueNotFound, StoreNotFound, TicketNotFound, TooLarge
+from realtime.languages import preferred
 from realtime.reading import read, refusal
 from realtime.web import addresses, problems
 from realtime.web.context import Context
@@ -129,6 +130,11 @@ class Call(Generic[B]):
     @property
     def public_base(self) -> str:
         return self.context.public_base(self.scope)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What the asker's browser is set to."""
+        return preferred(addresses.header(self.scope, b"accept-language") or "")
 
     @property
     def idempotency_key(self) -> str:

@@ -25,6 +25,7 @@ from realtime.errors import (
     StoreClosed,
     StoreNotFound,
 )
+from realtime.languages import preferred
 from realtime.reading import refusal
 from realtime.web import addresses, held, problems
 from realtime.web.context import Context
@@ -86,8 +87,9 @@ async def _join(context: Context, scope: Scope, code: str, form: dict[str, str])
     cookies = context.cookies(scope)
     values = {name: form.get(name, "") for name in FIELDS}
     try:
+        languages = preferred(addresses.header(scope, b"accept-language") or "")
         request = _request(code, cookies.read(scope, cookies.phone), values)
-        joined = await context.reception.join(request, base=context.public_base(scope))
+        joined = await context.reception.join(request, base=context.public_base(scope), languages=languages)
     except _CORRECTABLE as error:
         found = await context.reception.code_page(code)
         field = (error.field or "").rpartition(".")[2]
@@ -134,7 +136,7 @@ def _data(code: str, found: messages.CodePage | messages.ScannedCode, *, scanned
 
 def _tells(context: Context) -> bool:
     """Whether a phone number or an address is of use to tell a party something."""
-    return bool(context.settings.smtp_url or context.settings.sms_url)
+    return bool(context.settings.smtp_url or context.settings.sms_url or context.settings.capture_messages)
 
 
 def _dead_end(context: Context, error: NowServingError, store: messages.StoreView | None = None) -> Response:

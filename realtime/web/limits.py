@@ -101,6 +101,8 @@ class Limits:
         self._pushes = Buckets(joins, joins, clock, name="notifications")
         self._operators = Buckets(sign_ins, sign_ins, clock, name="operators")
         self._programs = Buckets(programs, programs, clock, name="programs")
+        self._tests = Buckets(1 / 6, 10, clock, name="tests")
+        self._phones = Buckets(1 / 20, 3, clock, name="tests")
         self._links = Buckets(sign_ins * 3, sign_ins * 3, clock, name="links")
 
     @classmethod
@@ -135,6 +137,13 @@ class Limits:
     def program(self, key: str) -> Quota:
         """A request of a program, by its token. Raises: TooMany."""
         return self._programs.take(key)
+
+    def try_out(self, account_id: str, phone: str) -> Quota:
+        """A message to oneself: ten an hour, three to one phone, whoever asks. Raises: TooMany."""
+        quota = self._tests.take(account_id)
+        # Its last digits, for a number may be written in many ways.
+        digits = "".join(character for character in phone if character.isdecimal())[-9:]
+        return min(quota, self._phones.take(digits), key=lambda each: each.left) if digits else quota
 
     def use_link(self, address: str) -> Quota:
         """A secret out of a mail is tried. Raises: TooMany."""

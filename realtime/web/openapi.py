@@ -63,6 +63,10 @@ EXAMPLES: Mapping[str, Any] = {
     "PauseQueue": {"queue": "service"},
     "Redrive": {"queue": "default", "limit": 10},
     "Change": {"cid": "1", "id": "1882668100000000017", "vt": 60},
+    "WriteWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{store}: {number}, Ihr Tisch ist fertig. {link}"},
+    "PreviewWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{number}, Ihr Tisch ist fertig. {link}"},
+    "TryWording": {"moment": "called", "channel": "email", "language": "de"},
+    "ChooseLanguage": {"language": "de"},
     "TradeTicket": {"token": "k3v9x2m4p7qa.12.Zm9vYmFyYmF6cXV4MTIzNA"},
 }
 """A body that each request type accepts; the documents' examples are sent in the tests."""

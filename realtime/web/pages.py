@@ -16,6 +16,7 @@ from realtime.web import problems
 from realtime.web.addresses import header
 from realtime.web.context import Context
 from realtime.web.problems import MethodNotAllowed
+from realtime.web.security import POLICY
 
 SHELLS: Mapping[str, str] = {
     "/open": "open.html",
@@ -28,9 +29,14 @@ SHELLS: Mapping[str, str] = {
     "/t": "ticket_link.html",
     "/board": "board.html",
     "/operator": "operator.html",
+    "/messages": "messages.html",
+    "/outbox": "outbox.html",
     "/docs": "docs.html",
 }
 """Pages that are the same for everybody; what is personal comes to them through the API."""
+SHOWING_MAILS = frozenset({"messages.html", "outbox.html"})
+MAIL_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+"""They show mails in a sandboxed frame, which has its page's policy, and mails bring their styles along. No picture is fetched from elsewhere."""
 SHELL_CACHE = "private, no-cache"
 
 Answer = Callable[[Context, Scope, Receive], Awaitable[Response]]
@@ -85,7 +91,10 @@ def refuse(context: Context, scope: Scope, error: NowServingError) -> Response:
 
 def shell(name: str) -> Answer:
     async def show(context: Context, scope: Scope, receive: Receive) -> Response:
-        return render(context, name, cache=SHELL_CACHE)
+        response = render(context, name, cache=SHELL_CACHE)
+        if name in SHOWING_MAILS:
+            response.headers["Content-Security-Policy"] = MAIL_POLICY
+        return response
 
     return show
 

@@ -24,7 +24,7 @@ from realtime.hookspecs import AccountNotice, Idle, Permanent, Retry, Sent, Tick
 from realtime.model import Delivery
 from realtime.settings import Settings
 from tests.notifiers.post import PASSWORD, USER, PostServer
-from tests.plugins.facts import CLOSED, LINK, OPENED_MS, attachment, notice, outgoing
+from tests.plugins.facts import CLOSED, LINK, OPENED_MS, QUEUE, STORE, TICKET, attachment, notice, outgoing
 from tests.support.mail import MailServer
 
 MADE: list[EmailNotifier] = []
@@ -64,8 +64,12 @@ async def notifier(server: PostServer, scheme: str = "smtp", user: str = "", *, 
     return made
 
 
-def owed(moment: str = "called", **body: str | int) -> Delivery:
-    composed = email.compose_ticket_notice(notice(moment))
+def owed(
+    moment: str = "called", *, store: str = STORE.name, name: str = TICKET.name, note: str = QUEUE.waiting_text, **body: str | int
+) -> Delivery:
+    told = notice(moment, msgspec.structs.replace(TICKET, name=name))
+    queue, shop = msgspec.structs.replace(QUEUE, waiting_text=note), msgspec.structs.replace(STORE, name=store)
+    composed = email.compose_ticket_notice(msgspec.structs.replace(told, queue=queue, store=shop))
     assert composed
     return Delivery("email", composed.recipient, moment, composed.body | body)
 
@@ -115,6 +119,13 @@ def test_an_owner_is_told_which_webhook_is_off_and_why() -> None:
 
 def test_without_a_server_it_is_idle() -> None:
     assert email.register_notifiers(Settings.defaults()) == Idle("smtp_url is not set")
+
+
+def test_where_nothing_leaves_it_needs_no_server() -> None:
+    registered = email.register_notifiers(Settings.defaults(capture_messages=True))
+
+    assert isinstance(registered, list)
+    assert [each.name for each in registered] == ["email"]
 
 
 def test_with_a_server_it_takes_its_settings() -> None:
@@ -206,7 +217,7 @@ async def test_the_headers_are_those_of_a_machine_that_can_be_traced(post: PostS
 
 async def test_names_cannot_become_markup_or_templates(post: PostServer) -> None:
     await (await notifier(post)).deliver(
-        outgoing(owed("joined", store="<b>{{ 7*7 }}</b>", name="<script>alert(1)</script>", text="<img src=x>"))
+        outgoing(owed("joined", store="<b>{{ 7*7 }}</b>", name="<script>alert(1)</script>", note="<img src=x>"))
     )
 
     page = post.mails[0].get_body(("html",))
@@ -226,11 +237,39 @@ async def test_letters_of_every_script_arrive(post: PostServer) -> None:
     assert post.mails[0]["subject"] == "A07: your place at Müller's 李記 🍜"
 
 
-@pytest.mark.parametrize("field", ["store", "name", "label", "link", "desk"])
+@pytest.mark.parametrize("field", ["subject", "queue", "label", "link", "action"])
 @pytest.mark.parametrize("attack", ["x\r\nBcc: evil@example.com", "x\nBcc: evil@example.com", "x\rBcc: y", "x\0", "x\x1b[2J", "x\u2028y"])
 def test_what_would_start_a_header_of_its_own_is_refused(letters: Letters, field: str, attack: str) -> None:
     with pytest.raises(Unsendable, match=f"{field} has control characters"):
         letters.write(outgoing(owed("called", **{field: attack})))
+
+
+def test_the_page_leads_to_the_place_and_its_links_can_be_tapped(letters: Letters) -> None:
+    text = f"Hello <Ann>,\n\n{LINK}\n\nSee https://luigis.example/menu\nor {LINK}."
+    page = letters.write(outgoing(owed(text=text, language="tr", action="Yerimi göster"))).get_body(("html",))
+
+    assert page
+    said = page.get_content()
+    assert f'<a href="{LINK}" class="act"' in said
+    assert ">Yerimi göster</a>" in said
+    assert '<a href="https://luigis.example/menu" rel="noopener">https://luigis.example/menu</a><br>' in said
+    assert f'or <a href="{LINK}" rel="noopener">{LINK}</a>.' in said
+    assert "Hello &lt;Ann&gt;," in said
+    assert '<html lang="tr">' in said
+
+
+async def test_the_preview_is_the_mail_that_would_go_out(post: PostServer) -> None:
+    sender = await notifier(post)
+    shown = await asyncio.to_thread(sender.preview, outgoing(owed()))
+    await sender.deliver(outgoing(owed()))
+
+    page = post.mails[0].get_body(("html",))
+    assert page
+    assert shown.html == page.get_content().replace("\r\n", "\n")
+    assert shown.subject == post.mails[0]["subject"]
+    assert (await asyncio.to_thread(sender.preview, outgoing(Delivery("email", "no address", "called", {})))).text.startswith(
+        "There is no mail"
+    )
 
 
 async def test_a_mail_that_is_not_complete_is_refused(post: PostServer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from importlib import util
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,8 @@ from notifiers.sms.meaning import MISCONFIGURED_RETRY_S
 from realtime.hookspecs import Accepted, Idle, Outcome, Permanent, Retry, Suppressed, TicketFacts
 from realtime.model import Delivery
 from realtime.settings import Settings
-from realtime.sms_length import GSM_7, length
-from tests.plugins.facts import LINK, OPENED_MS, STORE, notice, outgoing
+from realtime.sms_length import length
+from tests.plugins.facts import LINK, OPENED_MS, notice, outgoing
 from tests.support.sink import Answer, HttpSink
 
 # Apprise imports a module that Python 3.13 no longer has, and brings its own where it is missing.
@@ -59,8 +58,8 @@ def test_a_party_without_a_phone_is_owed_nothing() -> None:
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
-        ("joined", f"Luigi's: you are A07, 3 parties ahead. Your place: {LINK}"),
-        ("almost", f"Luigi's: almost your turn, A07, 3 parties ahead. Please come back. {LINK}"),
+        ("joined", f"Luigi's: you are A07. 3 parties ahead of you. Your place: {LINK}"),
+        ("almost", f"Luigi's: almost your turn, A07. 3 parties ahead of you. Please come. {LINK}"),
         ("called", f"Luigi's: it's your turn, A07. Desk 2. {LINK}"),
     ],
 )
@@ -69,36 +68,26 @@ async def test_it_says_the_number_the_place_and_the_link(gateway: HttpSink, mome
     assert gateway.requests[0].json()["message"] == said
 
 
-@pytest.mark.parametrize(("ahead", "said"), [(0, "you are next"), (1, "1 party ahead")])
-async def test_it_counts_as_people_do(gateway: HttpSink, ahead: int, said: str) -> None:
-    delivery = owed("joined")
-
-    await send(gateway, Delivery("sms", NUMBER, "joined", delivery.body | {"ahead": ahead}))
-
-    assert said in gateway.requests[0].json()["message"]
-
-
 async def test_a_long_name_is_cut_where_that_saves_a_part_and_the_link_is_not(gateway: HttpSink) -> None:
-    delivery = owed("called")
-    link = "https://queue.example.com/t#" + "k" * 90
-    name = "The Very Long Name of an Old Public House"
+    name, link = "The Very Long Name of a Pub", "https://queue.example.com/t#" + "k" * 90
+    said = "{}: it's your turn, A07. Desk 2. {}"
 
-    await send(gateway, Delivery("sms", NUMBER, "called", delivery.body | {"store": name}))
-    await send(gateway, Delivery("sms", NUMBER, "called", delivery.body | {"store": name, "link": link}))
+    await send(gateway, Delivery("sms", NUMBER, "called", {"text": said.format(name, LINK), "store": name}))
+    await send(gateway, Delivery("sms", NUMBER, "called", {"text": said.format(name, link), "store": name}))
 
     whole, cut = (request.json()["message"] for request in gateway.requests)
-    assert whole == f"{name}: it's your turn, A07. Desk 2. {LINK}"
+    assert whole == said.format(name, LINK)
     assert cut.startswith("The Ve")
     assert cut.endswith(f": it's your turn, A07. Desk 2. {link}")
     assert length(cut).segments == 1
 
 
 async def test_a_curly_quote_does_not_make_it_twice_as_long(gateway: HttpSink) -> None:
-    delivery = owed("called")
+    await send(
+        gateway, Delivery("sms", NUMBER, "called", {"text": f"Luigi’s – bar: it’s your turn, A07. {LINK}", "store": "Luigi’s – bar"})
+    )
 
-    await send(gateway, Delivery("sms", NUMBER, "called", delivery.body | {"store": "Luigi’s – bar", "desk": "Desk “2”"}))
-
-    assert gateway.requests[0].json()["message"] == f"Luigi's - bar: it's your turn, A07. Desk \"2\". {LINK}"
+    assert gateway.requests[0].json()["message"] == f"Luigi's - bar: it's your turn, A07. {LINK}"
 
 
 async def test_what_would_be_too_many_parts_is_not_sent(gateway: HttpSink) -> None:
@@ -109,26 +98,16 @@ async def test_what_would_be_too_many_parts_is_not_sent(gateway: HttpSink) -> No
     assert await send(gateway, Delivery("sms", NUMBER, "birthday", {"text": "я" * 268})) == Accepted()
 
 
-async def test_a_body_that_lacks_something_is_refused(gateway: HttpSink) -> None:
-    outcome = await send(gateway, Delivery("sms", NUMBER, "called", {"store": "Luigi's"}))
-
-    assert isinstance(outcome, Permanent)
-    assert "label" in outcome.reason
-
-
 async def test_another_plugin_may_send_a_text_of_its_own(gateway: HttpSink) -> None:
     assert await send(gateway, Delivery("sms", NUMBER, "birthday", {"text": "Many happy\nreturns"})) == Accepted()
     assert gateway.requests[0].json()["message"] == "Many happy returns"
     assert isinstance(await send(gateway, Delivery("sms", NUMBER, "birthday", {})), Permanent)
 
 
-def test_the_words_fit_the_short_alphabet() -> None:
-    folder = Path(sms.__file__).parents[1] / "templates" / "sms"
-    words = "".join(path.read_text() for path in folder.glob("*.txt"))
+def test_the_preview_is_what_would_be_sent() -> None:
+    notifier = SmsNotifier("", 20)
 
-    assert words
-    assert length("".join(char for char in words if char not in "{}|")).encoding == GSM_7
-    assert length(STORE.name).encoding == GSM_7
+    assert notifier.preview(outgoing(owed())).text == f"Luigi's: it's your turn, A07. Desk 2. {LINK}"
 
 
 @pytest.mark.parametrize(
@@ -214,6 +193,12 @@ async def test_a_url_that_no_gateway_has_is_told_without_its_secrets() -> None:
 
 def test_without_a_gateway_it_is_idle() -> None:
     assert sms.register_notifiers(Settings.defaults()) == Idle("sms_url is not set")
+
+
+def test_where_nothing_leaves_it_needs_no_gateway() -> None:
+    registered = sms.register_notifiers(Settings.defaults(capture_messages=True))
+
+    assert isinstance(registered, list)
 
 
 def test_without_apprise_it_is_idle_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,8 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             push=parts.push,
             opt_outs=parts.opt_outs,
             callbacks=parts.callbacks,
+            scribe=parts.scribe,
+            outbox=parts.outbox,
             live=parts.live,
             storage=parts.storage,
             lifecycle=serving,

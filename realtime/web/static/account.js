@@ -71,6 +71,17 @@ function besideThePassword(problem) {
   throw code === "wrong_password" ? fault("password", "That is not your present password.") : problem;
 }
 
+/** @param {Account} account */
+function capturing(account) {
+  return account.captures ? h("p", { class: "notice", "data-tone": "info" }, h("span", {}, "Nothing leaves: messages are kept in the ", h("a", { href: "/outbox" }, "outbox"), ".")) : null;
+}
+
+function toMessages() {
+  return h("section", { class: "card stack" }, h("h2", {}, "Messages to guests"),
+    h("p", { class: "muted" }, "What they are told by text message and e-mail: in your words, in their language."),
+    h("div", { class: "row" }, h("a", { class: "button", href: "/messages" }, icon("edit"), "Write them")));
+}
+
 /** @param {import("./counter/state.js").SignedReceipt[]} receipts */
 function past(receipts) {
   return h("section", { class: "stack" }, h("h2", {}, "Past receipts"),
@@ -99,7 +110,7 @@ async function show(say_ = "") {
       counter.href = "/open";
       say(counter, "Open a store");
     }
-    fill(byId("account-parts"), address(account), password(), tokensView(session.api, tokens), webhooksView(session.api, webhooks), past(receipts), h("button", { type: "button", class: "button", onclick: () => void signOut() }, "Sign out"));
+    fill(byId("account-parts"), capturing(account), address(account), password(), toMessages(), tokensView(session.api, tokens), webhooksView(session.api, webhooks), past(receipts), h("button", { type: "button", class: "button", onclick: () => void signOut() }, "Sign out"));
   } catch (problem) {
     say(words, problem instanceof Error ? problem.message : String(problem));
     words.hidden = false;

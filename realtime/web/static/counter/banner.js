@@ -1,5 +1,5 @@
 // @ts-check
-/** What the owner should know before the store closes: nobody can receive the report yet. */
+/** What the owner should know before the store closes: nothing leaves this server, or nobody can receive the report yet. */
 
 import { correctAddress } from "./closing_ask.js";
 import { h } from "./dom.js";
@@ -23,11 +23,14 @@ export function createBanner(context) {
     node,
     /** @param {import("./state.js").Counter} state */
     render({ account }) {
-      const kind = !account.can_mail ? "no mail" : account.confirmed ? "" : account.email;
+      const kind = account.captures ? "captures" : !account.can_mail ? "no mail" : account.confirmed ? "" : account.email;
       if (kind === shown) return;
       shown = kind;
       node.hidden = !kind;
-      if (kind === "no mail") {
+      if (kind === "captures") {
+        node.dataset.tone = "info";
+        node.replaceChildren(h("p", {}, "Nothing leaves: messages are kept in the outbox."), h("a", { class: "button", href: "/outbox" }, "Outbox"));
+      } else if (kind === "no mail") {
         node.replaceChildren(h("p", {}, "This server cannot send e-mail. When you close, download the report here; nothing is deleted before."));
       } else if (kind) {
         node.replaceChildren(

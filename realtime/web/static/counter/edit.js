@@ -32,6 +32,7 @@ export function openEdit(store, commands, toast, queueId) {
         field("Description", description, { optional: true, hint: "Shown where guests join." }),
         accent.node,
         field("Say “almost your turn” to the party at place", almost, { hint: "0 says it to nobody." }),
+        h("p", { class: "hint" }, h("a", { href: "/messages" }, "What guests are told"), " by text message and e-mail."),
         boardCode)),
     ...editors.map((editor) => editor.node),
     added,

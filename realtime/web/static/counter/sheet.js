@@ -75,7 +75,7 @@ function contact(ticket) {
 
 const MEANS = { sms: "SMS", email: "E-mail", web_push: "Notification" };
 const MOMENTS = { joined: "about the place in line", almost: "that it is almost their turn", called: "that it is their turn" };
-const WENT = { sent: "sent", accepted: "on its way", delivered: "delivered", undelivered: "not reached", retrying: "not sent yet", failed: "not reached", late: "not sent, it was too late", suppressed: "not sent" };
+const WENT = { sent: "sent", captured: "kept in the outbox", accepted: "on its way", delivered: "delivered", undelivered: "not reached", retrying: "not sent yet", failed: "not reached", late: "not sent, it was too late", suppressed: "not sent" };
 
 /** How the notifications to the guest went, the latest first. @param {Ticket} ticket @param {import("../live/reducer.js").State} live */
 function notices(ticket, live) {
