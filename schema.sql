@@ -85,7 +85,7 @@ create table if not exists wordings (
 );
 
 -- One opening of one shop. "seq" numbers its events; whoever changes the store takes this row first. "webhooks": who is told of its events (JSON).
--- "worded" says that its owner has wordings, so that nobody looks for them in vain.
+-- "ladder" is how called parties are reached (JSON). "worded" says that its owner has wordings, so that nobody looks for them in vain.
 create table if not exists stores (
     id text primary key,
     account_id text not null references accounts (id),
@@ -94,6 +94,7 @@ create table if not exists stores (
     timezone text not null,
     accent text not null,
     almost_at bigint not null,
+    ladder text not null default '',
     board_code bigint not null check (board_code in (0, 1)),
     state text not null check (state = 'open' or state = 'closing' or state = 'reported' or state = 'settled' or state = 'purged'),
     epoch text not null,
@@ -129,7 +130,7 @@ create table if not exists queues (
 );
 
 -- One party's place in a queue. "id" is the store's seq at which it joined, "place" its order in the line, "notices" how its notifications went (JSON),
--- "push" the ids of its push subscriptions, with spaces between them.
+-- "push" the ids of its push subscriptions, with spaces between them. "seen_ms" is when its page showed the present call, "unreached_ms" when the staff were told that nothing had.
 create table if not exists tickets (
     store_id text not null,
     id bigint not null,
@@ -152,6 +153,8 @@ create table if not exists tickets (
     notices text not null default '',
     push text not null default '',
     language text not null default '',
+    seen_ms bigint not null default 0,
+    unreached_ms bigint not null default 0,
     primary key (store_id, id),
     foreign key (store_id, queue_id) references queues (store_id, id)
 );
@@ -210,6 +213,7 @@ create table if not exists answers (
 -- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id, for its webhooks "webhooks-" and its id.
 -- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
 -- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" and "ticket_id" are for deliveries: one notification to one recipient.
+-- "called_ms" names a call: such a delivery is not sent once the party has seen that call, or is not called any more.
 create table if not exists jobs (
     store_id text not null,
     id text not null,
@@ -237,6 +241,7 @@ create table if not exists jobs (
     needs_report bigint not null default 0 check (needs_report in (0, 1)),
     blocks bigint not null default 0 check (blocks in (0, 1)),
     ticket_id bigint not null default 0,
+    called_ms bigint not null default 0,
     primary key (store_id, id)
 );
 create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) where state = 'waiting' and head = 1;
@@ -245,6 +250,7 @@ create index if not exists jobs_leased on jobs (queue, leased_until_ms) where st
 create index if not exists jobs_lane on jobs (store_id, queue, lane, place) where lane <> '' and state in ('waiting', 'leased');
 create unique index if not exists jobs_in_flight on jobs (store_id, queue, lane) where lane <> '' and state = 'leased';
 create index if not exists jobs_ended on jobs (ended_ms) where ended_ms > 0;
+create index if not exists jobs_of_call on jobs (store_id, ticket_id) where called_ms > 0 and state = 'waiting';
 
 -- One try at a job: who had it, from when to when, and what became of it.
 create table if not exists attempts (
@@ -279,6 +285,7 @@ create table if not exists dead_jobs (
     recipient text not null,
     moment text not null,
     ticket_id bigint not null default 0,
+    called_ms bigint not null default 0,
     primary key (store_id, id)
 );
 create index if not exists dead_jobs_of_queue on dead_jobs (queue, died_ms);

@@ -27,6 +27,7 @@ from realtime.hookspecs import (
     Wish,
 )
 from realtime.isolation import Broken
+from realtime.ladder import NOT_REACHED
 from realtime.model import Delivery
 
 LONGEST_REFUSAL = 300
@@ -83,6 +84,8 @@ def notifiers(answer: object) -> list[Notifier] | Idle | Broken:
     for notifier, name in zip(answer, names, strict=True):
         if not isinstance(name, str) or not _NAME.fullmatch(name) or not callable(getattr(notifier, "deliver", None)):
             return _wrong(notifier, "a Notifier, with a name of lower-case letters and an async method deliver")
+    if NOT_REACHED in names:
+        return Broken(f"returned a notifier named {NOT_REACHED!r}, which is the core's own")
     if len(set(names)) < len(names):
         return Broken("returned two notifiers of the same name")
     return list(answer)

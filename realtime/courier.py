@@ -10,10 +10,12 @@ from functools import partial
 from typing import ParamSpec
 
 from realtime.crew import Crew
+from realtime.errors import StoreClosed, StoreNotFound
 from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDelivery, Retry, Sent, Suppressed
+from realtime.ladder import NOT_REACHED
 from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
-from realtime.operations import accounts, answers, jobs, notices, outbox, reports, subscriptions
+from realtime.operations import accounts, answers, escalation, jobs, notices, outbox, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
 from realtime.opt_outs import WHY, OptOuts
 from realtime.providers import Providers
@@ -147,6 +149,8 @@ class Courier:
             self._meter.ended(DELIVERIES, job.delivery.notifier, "expired", 0.0)
             await self._settle(job, JobState.EXPIRED, "too late to be of use", "late")
             return
+        if job.called_ms and await self._is_over(job):
+            return
         browser = await self._browser(job)
         if self._settings.capture_messages and not self._registry.stays(job.delivery.notifier):
             await self._capture(job, await self._parcel(job, browser))
@@ -167,6 +171,24 @@ class Courier:
             await self._settle(job, JobState.CANCELLED, _plain(outcome.reason), "suppressed")
         else:
             await self._settle(job, JobState.DEAD, _plain(outcome.reason), "failed")
+
+    async def _is_over(self, job: Job) -> bool:
+        """Whether a step of a call needs no notifier: the call was seen, or is over, or it is the staff who are to be told."""
+        said = await self._storage.read(escalation.why_not, job)
+        if said:
+            mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, JobState.CANCELLED, said, self._now())
+        elif job.delivery.notifier == NOT_REACHED:
+            try:
+                said, mine = escalation.TOLD_STAFF, await self._noted(escalation.tell_staff, job, self._now())
+            except (escalation.NotThisCall, StoreClosed, StoreNotFound):
+                return await self._is_over(job)
+        else:
+            return False
+        self._meter.ended(DELIVERIES, job.delivery.notifier, "sent" if said == escalation.TOLD_STAFF else "suppressed", 0.0)
+        _log.info("Delivery %s by %s: %s", job.id, job.delivery.notifier, said)
+        if not mine:
+            self._meter.lost(DELIVERIES)
+        return True
 
     async def _deliver(self, job: Job, browser: Subscription | None) -> Outcome:
         """Ask before a party is sent anything whether it wants it, and remember what its gateway says of that."""

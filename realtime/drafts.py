@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from msgspec import UnsetType
 
-from realtime import checks
+from realtime import checks, ladder
 from realtime.errors import InvalidInput
 from realtime.keys import digest
+from realtime.ladder import Step
 from realtime.messages import EditStore, OpenStore, QueueDraft
 from realtime.operations import stores
 
@@ -33,6 +34,7 @@ def new_store(request: OpenStore) -> stores.NewStore:
         request.almost_at,
         request.board_code,
         [_new_queue(draft, f"queues[{index}]") for index, draft in enumerate(request.queues)],
+        _ladder(request.ladder),
     )
 
 
@@ -50,6 +52,14 @@ def _given(value: str | UnsetType, check: Callable[[str, str], str], field: str)
 
 def _plain(value: T | UnsetType) -> T | None:
     return None if isinstance(value, UnsetType) else value
+
+
+def _ladder(steps: list[Step] | UnsetType) -> str | None:
+    if isinstance(steps, UnsetType):
+        return None
+    if (at := ladder.twice(steps)) is not None:
+        raise InvalidInput("That way of reaching a guest is named twice. Leave one of them.", field=f"ladder[{at}].channel")
+    return ladder.text(steps)
 
 
 def _logo(value: str, field: str) -> str:
@@ -84,6 +94,7 @@ def store_change(request: EditStore) -> stores.StoreChange:
         _plain(request.accent),
         _plain(request.almost_at),
         _plain(request.board_code),
+        _ladder(request.ladder),
         tuple(queues),
         tuple(_new_queue(draft, f"add_queues[{index}]") for index, draft in enumerate(request.add_queues)),
     )

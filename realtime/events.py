@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from realtime.ladder import Ladder, kept
 from realtime.messages import OwnerTicket, PublicTicket, QueueView
 from realtime.model import Event, Notice, Queue, Store, Ticket
 
@@ -32,6 +33,7 @@ class _Store(msgspec.Struct, frozen=True):
 class _OwnStore(_Store, frozen=True):
     almost_at: int
     board_code: bool
+    ladder: Ladder
 
 
 def owner_ticket(ticket: Ticket, label: str = "") -> OwnerTicket:
@@ -53,6 +55,8 @@ def owner_ticket(ticket: Ticket, label: str = "") -> OwnerTicket:
         ticket.served_ms,
         ticket.ended_ms,
         _decode_notices(ticket.notices) if ticket.notices else [],
+        ticket.seen_ms,
+        ticket.unreached_ms,
     )
 
 
@@ -76,8 +80,13 @@ def ticket_event(store_id: str, seq: int, at_ms: int, change: str, ticket: Ticke
 
 
 def notice_event(store_id: str, seq: int, at_ms: int, ticket: Ticket) -> Event:
-    """A notification to a ticket's party went some way, which only the owner sees."""
-    owner = b'{"change":"notified","ticket":' + _encode(owner_ticket(ticket)) + b"}"
+    """A notification to a ticket's party went some way."""
+    return staff_event(store_id, seq, at_ms, "notified", ticket)
+
+
+def staff_event(store_id: str, seq: int, at_ms: int, change: str, ticket: Ticket) -> Event:
+    """Something about a ticket that only the owner sees."""
+    owner = b'{"change":"' + change.encode() + b'","ticket":' + _encode(owner_ticket(ticket)) + b"}"
     return Event(store_id, seq, at_ms, "ticket", owner.decode(), TICK)
 
 
@@ -88,7 +97,7 @@ def queue_event(store_id: str, seq: int, at_ms: int, change: str, queue: Queue) 
 
 def store_event(seq: int, at_ms: int, change: str, store: Store) -> Event:
     shared = (store.id, store.name, store.description, store.timezone, store.accent, store.state, store.opened_ms, store.closes_ms)
-    owner = _encode({"change": change, "store": _OwnStore(*shared, store.almost_at, store.board_code)}).decode()
+    owner = _encode({"change": change, "store": _OwnStore(*shared, store.almost_at, store.board_code, kept(store.ladder))}).decode()
     public = _encode({"change": change, "store": _Store(*shared)}).decode()
     return Event(store.id, seq, at_ms, "store", owner, public)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from realtime.ladder import MOST_STEPS, Ladder, Step
 from realtime.model import Notice, Receipt
 
 Name = Annotated[str, Meta(min_length=1, max_length=80, description="A name as people write it; no control characters.")]
@@ -22,6 +23,9 @@ QueueId = Annotated[str, Meta(pattern="^[A-Z]$", max_length=1, description="The 
 Logo = Annotated[str, Meta(max_length=56_000, description="A PNG, JPEG or WebP picture as a data: URL; empty removes it.")]
 Secret = Annotated[str, Meta(min_length=1, max_length=512)]
 AlmostAt = Annotated[int, Meta(ge=0, le=50)]
+Steps = Annotated[
+    list[Step], Meta(max_length=MOST_STEPS, description="How a called party is reached, for as long as it has not seen the call.")
+]
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +53,7 @@ class OpenStore(Request, frozen=True):
     accent: Accent = "#0B6E4F"
     almost_at: AlmostAt = 3
     board_code: bool = False
+    ladder: Steps | UnsetType = UNSET
 
 
 class Login(Request, frozen=True):
@@ -108,6 +113,7 @@ class EditStore(Request, frozen=True):
     accent: Accent | UnsetType = UNSET
     almost_at: AlmostAt | UnsetType = UNSET
     board_code: bool | UnsetType = UNSET
+    ladder: Steps | UnsetType = UNSET
     queues: Annotated[list[QueueEdit], Meta(max_length=26)] = []
     add_queues: Annotated[list[QueueDraft], Meta(max_length=26)] = []
 
@@ -226,6 +232,7 @@ class OwnerStoreView(Struct, frozen=True):
     almost_at: int
     board_code: bool
     board_link: str
+    ladder: Ladder
 
 
 class PublicTicket(Struct, frozen=True):
@@ -261,6 +268,10 @@ class OwnerTicket(Struct, frozen=True):
     ended_ms: int
     notices: list[Notice] = []
     """How its notifications went, the latest last."""
+    seen_ms: int = 0
+    """When its page showed the present call; 0: it has not."""
+    unreached_ms: int = 0
+    """When nothing had shown it by the end of the ladder; 0: that is not so."""
 
 
 class CodeView(Struct, frozen=True):
@@ -384,17 +395,3 @@ class ClosingView(Struct, frozen=True):
     waits_for: str
     """What it waits for: "" (nothing), "report", "confirmation", "delivery" or "decision"."""
     receipt: dict[str, Any] | None
-
-
-class Problem(Struct, frozen=True, omit_defaults=True):
-    """An RFC 9457 problem document."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    field: str | None = None
-    retry: bool = False
-    fields: list[dict[str, str]] = []
-    """Every value that is wrong, each with `field` and `detail`, when there are several."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class StoreState(StrEnum):
@@ -162,6 +163,8 @@ class Store(Struct, frozen=True):
     opened_ms: int
     closes_ms: int
     """When it closes by itself."""
+    ladder: str = ""
+    """How a called party is reached, as JSON; empty: everything at once. See `ladder.kept`."""
 
 
 class Ticket(Struct, frozen=True):
@@ -190,6 +193,10 @@ class Ticket(Struct, frozen=True):
     """The ids of its push subscriptions, with spaces between them."""
     language: str = ""
     """What the party reads, as a primary tag of BCP 47; empty where it did not say."""
+    seen_ms: int = 0
+    """When its page showed the present call; 0: not yet."""
+    unreached_ms: int = 0
+    """When the staff were told that the present call was seen nowhere; 0: they were not."""
 
     @property
     def label(self) -> str:
@@ -244,6 +251,10 @@ class Delivery(Struct, frozen=True):
     """Dropped, not sent, after this time; 0: never too late."""
     needs_report: bool = False
     """Whether the store's report files go with it; the store's data is kept until such deliveries have settled."""
+    not_before_ms: Annotated[int, Meta(ge=0, lt=253_402_300_800_000)] = 0
+    """Not sent before this time; 0: at once."""
+    unless_seen: bool = False
+    """For "called": dropped once the party's own page has shown the call, or it is not called any more."""
 
 
 class Job(Struct, frozen=True):
@@ -260,6 +271,8 @@ class Job(Struct, frozen=True):
     """When it could first have been taken."""
     ticket_id: int = 0
     """The ticket that it is about; 0 when it is about none."""
+    called_ms: int = 0
+    """The call that it is about, where it is dropped once that was seen; else 0."""
 
 
 class Endpoint(Struct, frozen=True):

@@ -86,7 +86,13 @@ class Leave(messages.Request, frozen=True):
     """A ticket's party gives its place up."""
 
 
-Verb: TypeAlias = Authenticate | Subscribe | Unsubscribe | CallNext | ChangeTicket | WalkIn | EditStore | Leave
+class Seen(messages.Request, frozen=True):
+    """A ticket's page shows that it is its party's turn."""
+
+    called_ms: Annotated[int, Meta(ge=1, le=2**53, description="Which call: the ticket's `called_ms`.")]
+
+
+Verb: TypeAlias = Authenticate | Subscribe | Unsubscribe | CallNext | ChangeTicket | WalkIn | EditStore | Leave | Seen
 
 VERBS: dict[str, type[Verb]] = {
     "authenticate": Authenticate,
@@ -97,6 +103,7 @@ VERBS: dict[str, type[Verb]] = {
     "walk_in": WalkIn,
     "edit_store": EditStore,
     "leave": Leave,
+    "seen": Seen,
 }
 """What a client may ask for, by the key that asks for it."""
 
@@ -119,6 +126,7 @@ class _Message(Struct, frozen=True, forbid_unknown_fields=True):
     walk_in: Raw | UnsetType = UNSET
     edit_store: Raw | UnsetType = UNSET
     leave: Raw | UnsetType = UNSET
+    seen: Raw | UnsetType = UNSET
 
 
 class Refused(Struct, frozen=True):

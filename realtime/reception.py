@@ -6,12 +6,12 @@ import base64
 import binascii
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
 
-from realtime import checks
+from realtime import checks, ladder
 from realtime.clerk import Clerk
 from realtime.drafts import new_store, store_change
 from realtime.errors import CodeExpired, CodeUsed, NotFound, StoreClosed, StoreNotFound, TicketNotFound
@@ -36,7 +36,7 @@ from realtime.messages import (
     WalkIn,
 )
 from realtime.model import LIVE, Action, CodeState, Store, StoreState, Ticket
-from realtime.operations import answers, codes, snapshots, stores, tickets
+from realtime.operations import answers, codes, escalation, snapshots, stores, tickets
 from realtime.qr import svg
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
@@ -86,6 +86,8 @@ class Reception:
     def opening(self, account_id: str, new: stores.NewStore, *, base: str) -> tuple[str, tuple[Any, ...]]:
         """A new store's id, and what `stores.open_store` takes to open it now."""
         self._house.reached(base)
+        if new.ladder is None:
+            new = msgspec.structs.replace(new, ladder=ladder.text(ladder.of_setting(self._settings.call_ladder)))
         now, store_id = self._now(), new_id()
         closes_ms = now + int(self._settings.store_hours * 3_600_000)
         return store_id, (store_id, account_id, secrets.token_hex(4), new, self._keys.code_hash, now, closes_ms, self._code_until(now))
@@ -266,6 +268,18 @@ class Reception:
     async def leave_ticket(self, store_id: str, ticket_id: int) -> None:
         """The same for a party that is known already. Raises: TicketNotFound, WrongState, StoreClosed."""
         await self._clerk.change(tickets.change, store_id, ticket_id, Action.LEAVE, "", self._house.rules(), self._now())
+
+    async def seen(self, token: str, called_ms: int) -> None:
+        """The ticket's page shows the call of this time. An earlier call, or one that was seen before, changes nothing.
+
+        Raises: TicketNotFound, StoreClosed.
+        """
+        await self.seen_ticket(*self._keys.read_ticket_token(token), called_ms)
+
+    async def seen_ticket(self, store_id: str, ticket_id: int, called_ms: int) -> None:
+        """The same for a party that is known already. Raises: StoreClosed."""
+        with suppress(escalation.NotThisCall):
+            await self._clerk.change(escalation.seen, store_id, ticket_id, called_ms, self._now())
 
     # ---- the staff
 

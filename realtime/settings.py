@@ -88,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     smtp_allow_plain: bool
     sms_url: Gateway
     sms_callback_secret: Secret
+    call_ladder: list[str]
     notifier_deadline_seconds: Seconds
     notifier_concurrency: Annotated[int, Meta(ge=1, le=256)]
     job_lease_seconds: Seconds

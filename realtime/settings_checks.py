@@ -8,6 +8,8 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from realtime import ladder
+
 
 def short(value: Any) -> str:
     said = plain(json.dumps(value, default=str, ensure_ascii=False))
@@ -65,7 +67,7 @@ def urls(chosen: dict[str, Any]) -> list[str]:
         notifier, colon, address = recipient.partition(":")
         if not (colon and notifier.strip() and address.strip()):
             faults.append(f'alarm_to: {short(recipient)} names no notifier or nobody; write for example "email:ops@example.com"')
-    return faults
+    return faults + ladder.faults(chosen.get("call_ladder", []))
 
 
 def _is_network(said: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from realtime.estimate import minutes
 from realtime.events import owner_ticket, public_ticket, queue_view
 from realtime.keys import Keys
+from realtime.ladder import kept
 from realtime.messages import CodeView, OwnerSnapshot, OwnerStoreView, OwnTicket, PublicSnapshot, StoreView
 from realtime.model import Code, Store
 from realtime.operations.snapshots import Own, Whole
@@ -34,6 +35,7 @@ def owner_snapshot(whole: Whole, keys: Keys, base: str) -> OwnerSnapshot:
         store.almost_at,
         store.board_code,
         f"{base}/board#{keys.board_token(store.account_id)}",
+        kept(store.ladder),
     )
     return OwnerSnapshot(
         view,

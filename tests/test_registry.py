@@ -14,7 +14,7 @@ from realtime.hookspecs import Accepted, AccountNotice, EventFacts, OutgoingDeli
 from realtime.model import Delivery, Event, Ticket
 from realtime.registry import EVENTS_BEHIND
 from tests.plugins.facts import CLOSED, CLOSED_STORE, EVENT, JOIN, notice, outgoing
-from tests.plugins.office import Post, PostOffice, Says, load, load_async
+from tests.plugins.office import Brings, Post, PostOffice, Says, load, load_async
 from tests.support.waiting import until_async
 
 # ---- before and inside the transaction ----------------------------------------------------------------------------
@@ -28,6 +28,12 @@ def test_the_first_refusal_counts() -> None:
 def test_a_refusal_that_is_no_sentence_lets_the_party_in(answer: object, caplog: pytest.LogCaptureFixture) -> None:
     assert load(("odd", Says(answer))).check_join(JOIN) is None
     assert "The plugin odd failed in check_join" in caplog.text
+
+
+def test_a_notifier_cannot_take_the_place_of_the_ladders_last_step() -> None:
+    (info,) = load(("odd", Brings(Post("not_reached")))).plugins()
+
+    assert info.status == "failed: returned a notifier named 'not_reached', which is the core's own"
 
 
 def test_what_is_owed_is_put_together_from_all_plugins() -> None:
@@ -53,6 +59,8 @@ def test_what_is_owed_is_put_together_from_all_plugins() -> None:
         (Delivery("pigeon", "Bo", "joined", {}), "the notifier 'pigeon', which is not here"),
         (Delivery("post", "", "joined", {}), "without a recipient"),
         (Delivery("post", "Bo", "joined", {}, needs_report=True), "needs a report where there is none"),
+        (Delivery("post", "Bo", "called", {}, not_before_ms=-1), "a Delivery that is none"),
+        (Delivery("post", "Bo", "called", {}, not_before_ms=2**70), "a Delivery that is none"),
         (Delivery("post", 5, "joined", {}), "a Delivery that is none"),  # type: ignore[arg-type] # that is the point
         (Delivery("post", "Bo", "joined", {"secret-value": object()}), "a Delivery that is none"),  # type: ignore[dict-item] # that is the point
     ],

@@ -59,6 +59,8 @@ class Taken(msgspec.Struct, frozen=True):
     name: str
     timezone: str
     almost_at: int
+    ladder: str
+    """See `model.Store`."""
     webhooks: str = ""
     """Who is told of its events, see `webhooks.Listeners`; empty: nobody."""
     language: str = ""
@@ -80,13 +82,13 @@ def take(store_id: str, events: int, now_ms: int = 0) -> Operation[Taken]:
     if not rows:
         rows = yield Statement("select 1 from stores where id = $1", (store_id,))
         raise StoreClosed if rows else StoreNotFound
-    seq, name, timezone, almost_at, listening, language, worded = rows[0]
+    seq, *more = rows[0]
     yield Statement("update stores set seq = $2 where id = $1", (store_id, seq), NOTHING)
-    return Taken(seq - events + 1, name, timezone, almost_at, listening, language, bool(worded))
+    return Taken(seq - events + 1, *more)
 
 
 # SQLite has one writer at a time, so there a look and a write are as good as one guarded write, and cost half of `returning`.
-_OF_STORE = "name, timezone, almost_at, webhooks, language, worded"
+_OF_STORE = "name, timezone, almost_at, ladder, webhooks, language, worded"
 _LOOK = f"select seq + $2, {_OF_STORE} from stores where id = $1 and state = 'open' and closes_ms > $3"
 _TAKE = f"update stores set seq = seq + $2 where id = $1 and state = 'open' and closes_ms > $3 returning seq, {_OF_STORE}"
 
@@ -106,29 +108,35 @@ def owe(
     *,
     hold_report: bool = False,
     tickets: Sequence[int] = (),
+    call: tuple[int, int] = (0, 0),
 ) -> Operation[int]:
     """Write the deliveries that an event owes. Their ids come from what caused them (an event's number), so that nothing owes one twice.
 
     Args:
         hold_report: keep those that carry the report until they are released.
         tickets: the ticket that each is about, where they are about tickets.
+        call: a ticket that is called, and its `called_ms`; what is about it may be dropped once the call was seen.
     """
+    tickets = tickets or [0] * len(deliveries)
     for index, delivery in enumerate(deliveries):
         held = hold_report and delivery.needs_report
+        later = delivery.not_before_ms > now_ms
         yield from enqueue(
             NewJob(
                 store_id,
                 f"{store_id}-{cause}-{index}",
                 DELIVERIES,
                 msgspec.json.encode(delivery.body).decode(),
-                lane="" if delivery.needs_report else f"{delivery.notifier}:{delivery.recipient}",
-                due_ms=HELD_MS if held else now_ms,
+                # What waits for its time holds up nobody who is to be told something now.
+                lane="" if delivery.needs_report or later else f"{delivery.notifier}:{delivery.recipient}",
+                due_ms=HELD_MS if held else max(now_ms, delivery.not_before_ms),
                 not_after_ms=delivery.not_after_ms,
                 notifier=delivery.notifier,
                 recipient=delivery.recipient,
                 moment=delivery.moment,
                 needs_report=delivery.needs_report,
-                ticket_id=tickets[index] if tickets else 0,
+                ticket_id=tickets[index],
+                called_ms=call[1] if delivery.unless_seen and tickets[index] == call[0] else 0,
             ),
             now_ms,
         )

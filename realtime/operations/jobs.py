@@ -32,7 +32,7 @@ def claim_each(
 def _job(held: queue.Leased) -> Job:
     body = msgspec.json.decode(held.body)
     delivery = Delivery(held.notifier, held.recipient, held.moment, body, held.not_after_ms, held.needs_report)
-    return Job(held.store_id, held.id, delivery, held.attempts, held.lease, held.created_ms, held.ready_ms, held.ticket_id)
+    return Job(held.store_id, held.id, delivery, held.attempts, held.lease, held.created_ms, held.ready_ms, held.ticket_id, held.called_ms)
 
 
 def settle(store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int) -> Operation[bool]:

@@ -48,6 +48,8 @@ class NewJob(Struct, frozen=True):
     needs_report: bool = False
     ticket_id: int = 0
     """The ticket that a delivery is about."""
+    called_ms: int = 0
+    """The call that it is about, where it is dropped once that was seen."""
     blocks: bool = False
     """What happens when it is given up: its lane waits until somebody has decided, or else the next may go."""
 
@@ -73,6 +75,7 @@ class Leased(Struct, frozen=True):
     ready_ms: int = 0
     """When it could first have been taken."""
     ticket_id: int = 0
+    called_ms: int = 0
 
 
 class Settled(StrEnum):
@@ -91,12 +94,12 @@ def enqueue(job: NewJob, now_ms: int) -> Operation[None]:
     due_ms = job.due_ms or now_ms
     yield Statement(
         "insert into jobs (store_id, id, queue, lane, place, head, priority, state, max_attempts, due_ms, ready_ms, not_after_ms,"
-        " created_ms, body, notifier, recipient, moment, needs_report, blocks, ticket_id)"
-        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        " created_ms, body, notifier, recipient, moment, needs_report, blocks, ticket_id, called_ms)"
+        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         (
             job.store_id, job.id, job.queue, job.lane, place, head, job.priority, job.max_attempts, due_ms, job.not_after_ms, now_ms,
             job.body, job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks),
-            job.ticket_id,
+            job.ticket_id, job.called_ms,
         ),
     )  # fmt: skip
 
@@ -132,7 +135,7 @@ _CLAIM = (
     f"with picked as materialized (select * from ({{candidates}}) as c where {pauses.NOT_PAUSED} limit $4)"
     " update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
     " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
-    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id"
+    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id, called_ms"
 )
 _ON_SQLITE = {"now": "$5", "lock": ""}
 _ON_POSTGRES = {"now": NOW, "lock": "for update skip locked"}
@@ -190,7 +193,7 @@ def _begun(rows: Sequence[Row], queue: str, lease: str, now_ms: int, most: int) 
 
 
 def _leased(row: Row, lease: str) -> Leased:
-    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), row[15], row[16])
+    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), *row[15:])
     return Leased(*values)
 
 
@@ -340,8 +343,8 @@ def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just
         return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms, just_claimed=just_claimed))
     yield Statement(
         "insert into dead_jobs (store_id, id, queue, lane, place, priority, attempts, max_attempts, not_after_ms, outcome, created_ms,"
-        " died_ms, blocks, body, notifier, recipient, moment, ticket_id) select store_id, id, queue, lane, place, priority, attempts,"
-        " max_attempts, not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment, ticket_id from jobs where store_id = $1 and id = $2",
+        " died_ms, blocks, body, notifier, recipient, moment, ticket_id, called_ms) select store_id, id, queue, lane, place, priority, attempts,"
+        " max_attempts, not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment, ticket_id, called_ms from jobs where store_id = $1 and id = $2",
         (store_id, id_, outcome, now_ms, int(blocks and lane != "")),
     )
     yield Statement("delete from jobs where store_id = $1 and id = $2", (store_id, id_))
@@ -373,7 +376,7 @@ def next_ready_ms(queue: str) -> Operation[int | None]:
     return min((row[0] for row in rows if row[0] is not None), default=None)
 
 
-def cancel(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
+def cancel(store_id: str, id_: str, now_ms: int, outcome: str = "cancelled") -> Operation[bool]:
     """End a job that nobody holds; False when somebody does, or it has ended."""
     rows = yield Statement("select queue, lane from jobs where store_id = $1 and id = $2 and state = 'waiting'", (store_id, id_))
     if not rows:
@@ -382,9 +385,9 @@ def cancel(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
     if lane:
         yield from lanes.lock(store_id, queue, lane)
     count = yield from changed(
-        "update jobs set state = 'cancelled', outcome = 'cancelled', ended_ms = $3, head = 0, body = '{}'"
+        "update jobs set state = 'cancelled', outcome = $4, ended_ms = $3, head = 0, body = '{}'"
         " where store_id = $1 and id = $2 and state = 'waiting'",
-        store_id, id_, now_ms,
+        store_id, id_, now_ms, outcome,
     )  # fmt: skip
     yield from lanes.promote(store_id, queue, lane, now_ms)
     return count == 1

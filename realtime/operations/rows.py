@@ -5,16 +5,16 @@ from __future__ import annotations
 from realtime.model import Queue, Store, StoreState, Ticket, TicketState
 from realtime.storage.statement import Row
 
-TICKET = "id, queue_id, number, name, phone, email, party, state, desk, place, walk_in, calls, joined_ms, called_ms, served_ms, ended_ms, notices, push, language"
+TICKET = (
+    "id, queue_id, number, name, phone, email, party, state, desk, place, walk_in, calls, joined_ms, called_ms, served_ms, ended_ms, notices,"
+    " push, language, seen_ms, unreached_ms"
+)
 QUEUE = "id, name, waiting_text, end_text, paused, pace_ms, logo_version"
-STORE = "id, account_id, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened_ms, closes_ms"
+STORE = "id, account_id, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened_ms, closes_ms, ladder"
 
 
 def ticket(row: Row) -> Ticket:
-    (
-        id_, queue, number, name, phone, email, party, state, desk, place, walk_in, calls, joined, called, served, ended, notices, push,
-        language,
-    ) = row  # fmt: skip
+    id_, queue, number, name, phone, email, party, state, desk, place, walk_in, calls, joined, called, served, ended, *more = row
     return Ticket(
         id_,
         queue,
@@ -32,9 +32,7 @@ def ticket(row: Row) -> Ticket:
         called,
         served,
         ended,
-        notices,
-        push,
-        language,
+        *more,
     )
 
 
@@ -44,7 +42,7 @@ def queue(row: Row) -> Queue:
 
 
 def store(row: Row) -> Store:
-    id_, account, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened, closes = row
+    id_, account, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened, closes, ladder = row
     return Store(
         id_,
         account,
@@ -59,4 +57,5 @@ def store(row: Row) -> Store:
         accent,
         opened,
         closes,
+        ladder,
     )

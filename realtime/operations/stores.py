@@ -32,6 +32,8 @@ class NewStore(msgspec.Struct, frozen=True):
     almost_at: int
     board_code: bool
     queues: list[NewQueue]
+    ladder: str | None = None
+    """See `model.Store`; None: as this installation has it."""
 
 
 class QueueChange(msgspec.Struct, frozen=True):
@@ -54,6 +56,7 @@ class StoreChange(msgspec.Struct, frozen=True):
     accent: str | None = None
     almost_at: int | None = None
     board_code: bool | None = None
+    ladder: str | None = None
     queues: tuple[QueueChange, ...] = ()
     add_queues: tuple[NewQueue, ...] = ()
 
@@ -71,7 +74,7 @@ def open_store(
         raise StoreOpen
     made = yield Statement(
         "insert into stores (id, account_id, name, description, timezone, accent, almost_at, board_code, state, epoch, seq, opened_ms,"
-        " closes_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, 2, $10, $11)"
+        " closes_ms, ladder) values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, 2, $10, $11, $12)"
         f" on conflict (account_id) where state = 'open' do nothing returning {rows.STORE}",
         (
             store_id,
@@ -85,6 +88,7 @@ def open_store(
             epoch,
             now_ms,
             closes_ms,
+            new.ladder or "",
         ),
     )
     if not made:
@@ -167,7 +171,7 @@ def edit(store_id: str, account_id: str, change: StoreChange, now_ms: int) -> Op
         NotAllowed, StoreClosed, StoreNotFound
     """
     yield from owned(store_id, account_id)
-    wants = change.name, change.description, change.accent, change.almost_at, change.board_code
+    wants = change.name, change.description, change.accent, change.almost_at, change.board_code, change.ladder
     own = any(want is not None for want in wants)
     count = int(own) + len(change.queues) + len(change.add_queues)
     if not count:
@@ -177,8 +181,8 @@ def edit(store_id: str, account_id: str, change: StoreChange, now_ms: int) -> Op
     if own:
         found = yield Statement(
             "update stores set name = coalesce($2, name), description = coalesce($3, description), accent = coalesce($4, accent),"
-            f" almost_at = coalesce($5, almost_at), board_code = coalesce($6, board_code) where id = $1 returning {rows.STORE}",
-            (store_id, *wants[:4], None if change.board_code is None else int(change.board_code)),
+            f" almost_at = coalesce($5, almost_at), board_code = coalesce($6, board_code), ladder = coalesce($7, ladder) where id = $1 returning {rows.STORE}",
+            (store_id, *wants[:4], None if change.board_code is None else int(change.board_code), change.ladder),
         )
         events.append(store_event(seq, now_ms, "store_changed", rows.store(found[0])))
     for queue in change.queues:
@@ -234,6 +238,7 @@ def _remember(store_id: str) -> Operation[None]:
         store.almost_at,
         store.board_code,
         [NewQueue(*line) for line in lines],
+        store.ladder,
     )
     yield Statement("update accounts set template = $2 where id = $1", (store.account_id, msgspec.json.encode(new).decode()))
 

@@ -10,7 +10,7 @@ from realtime import wording
 from realtime.errors import CodeExpired, CodeUsed, NobodyWaiting, QueueNotFound, QueuePaused, Refused, TicketNotFound, WrongState
 from realtime.events import ticket_event
 from realtime.model import CHANGES, MOVES, Action, Delivery, Event, Queue, Ticket, TicketState, came_from
-from realtime.operations import posts, rows, wordings
+from realtime.operations import escalation, posts, rows, wordings
 from realtime.operations.changes import Change, Moment, Rules, Taken, append, owe, take
 from realtime.storage.statement import NOTHING, Operation, Statement, changed
 
@@ -167,7 +167,7 @@ def call_next(store_id: str, queue_id: str, desk: str, rules: Rules | None, now_
     """
     taken = yield from take(store_id, 1)
     found = yield Statement(
-        "update tickets set state = 'called', desk = $3, called_ms = $4, calls = calls + 1"
+        "update tickets set state = 'called', desk = $3, called_ms = $4, calls = calls + 1, seen_ms = 0, unreached_ms = 0"
         " where store_id = $1 and id = (select id from tickets where store_id = $1 and queue_id = $2 and state = 'waiting'"
         f" order by place limit 1) returning {rows.TICKET}",
         (store_id, queue_id, desk, now_ms),
@@ -179,14 +179,16 @@ def call_next(store_id: str, queue_id: str, desk: str, rules: Rules | None, now_
 
 
 _SET = {
-    Action.CALL: "state = 'called', desk = $5, called_ms = $4, calls = calls + 1",
-    Action.RECALL: "desk = case when $5 = '' then desk else $5 end, called_ms = $4, calls = calls + 1",
+    Action.CALL: "state = 'called', desk = $5, called_ms = $4, calls = calls + 1, seen_ms = 0",
+    # The time of a call names it, so none has the time of the one before.
+    Action.RECALL: "desk = case when $5 = '' then desk else $5 end, calls = calls + 1, seen_ms = 0,"
+    " called_ms = case when called_ms >= $4 then called_ms + 1 else $4 end",
     Action.SERVE: "state = 'serving', desk = case when $5 = '' then desk else $5 end, served_ms = $4,"
     " called_ms = case when called_ms = 0 then $4 else called_ms end",
     Action.DONE: "state = 'done', desk = case when $5 = '' then desk else $5 end, ended_ms = $4,"
     " served_ms = case when served_ms = 0 then $4 else served_ms end",
     Action.NO_SHOW: "state = 'no_show', desk = case when $5 = '' then desk else $5 end, ended_ms = $4",
-    Action.RETURN: "state = 'waiting', desk = '', called_ms = 0, served_ms = 0, ended_ms = 0",
+    Action.RETURN: "state = 'waiting', desk = '', called_ms = 0, served_ms = 0, ended_ms = 0, seen_ms = 0",
     Action.REMOVE: "state = 'removed', ended_ms = $4",
     Action.LEAVE: "state = 'left', ended_ms = $4",
 }
@@ -209,7 +211,7 @@ def change(store_id: str, ticket_id: int, action: Action, desk: str, rules: Rule
     if before.state not in allowed:
         raise WrongState(f"{before.label} is {_SAID[before.state]}; from there this is not possible.")
     found = yield Statement(
-        f"update tickets set {_SET[action]} where store_id = $1 and id = $2 and state = $3 returning {rows.TICKET}",
+        f"update tickets set {_SET[action]}, unreached_ms = 0 where store_id = $1 and id = $2 and state = $3 returning {rows.TICKET}",
         (store_id, ticket_id, before.state.value, *(() if action in _UNTIMED else (now_ms,)), *((desk,) if action in _AT_DESK else ())),
     )
     if not found:
@@ -233,7 +235,8 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
         raise WrongState(f"{now.label} is {_SAID[now.state]}; there is nothing to undo.")
     found = yield Statement(
         "update tickets set state = $3, ended_ms = 0, served_ms = case when $3 = 'serving' then served_ms else 0 end,"
-        " called_ms = case when $3 = 'waiting' then 0 else called_ms end, desk = case when $3 = 'waiting' then '' else desk end"
+        " called_ms = case when $3 = 'waiting' then 0 else called_ms end, desk = case when $3 = 'waiting' then '' else desk end,"
+        " seen_ms = case when $3 = 'waiting' then 0 else seen_ms end, unreached_ms = 0"
         f" where store_id = $1 and id = $2 and state = $4 returning {rows.TICKET}",
         (store_id, ticket_id, back.value, now.state.value),
     )
@@ -275,7 +278,8 @@ def _moved(
     about: list[int] = []
     if action in (Action.CALL, Action.RECALL):
         texts = (yield from wordings.of_store(store_id, "called")) if taken.worded and (ticket.phone or ticket.email) else ()
-        owed += rules.compose(Moment("called", store_id, taken.name, taken.timezone, queue, ticket, 0, now_ms, taken.language, texts))
+        moment = Moment("called", store_id, taken.name, taken.timezone, queue, ticket, 0, now_ms, taken.language, texts)
+        owed += escalation.called(rules.compose(moment), taken.ladder, ticket.called_ms)
         about += [ticket.id] * len(owed)
     if waiting < 0 and taken.almost_at:
         near = yield Statement(
@@ -293,7 +297,7 @@ def _moved(
             moment = Moment("almost", store_id, taken.name, taken.timezone, queue, next_one, before[0][0], now_ms, taken.language, texts)
             owed += rules.compose(moment)
             about += [next_one.id] * (len(owed) - len(about))
-    count = yield from owe(store_id, seq, owed, now_ms, tickets=about)
+    count = yield from owe(store_id, seq, owed, now_ms, tickets=about, call=(ticket.id, ticket.called_ms))
     return Change(ticket, (event,), count, posted)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime.errors import Overloaded
-from realtime.messages import Problem
+from realtime.problem import Problem
 from realtime.server.wire import EXTENSION
 
 RETRY_AFTER_SECONDS = 10

@@ -19,6 +19,7 @@ from realtime.errors import (
     TicketNotFound,
     WrongState,
 )
+from realtime.protocol import Seen
 from realtime.web.endpoint import Auth, Call, Endpoint
 from realtime.web.held import labelled, shown
 
@@ -53,6 +54,12 @@ async def own(call: Call[None]) -> Response:
 async def leave(call: Call[None]) -> Response:
     token, _ = await shown(call.context.reception, call.tickets, call.public_base)
     await call.context.reception.leave(token)
+    return call.answer()
+
+
+async def seen(call: Call[Seen]) -> Response:
+    token, _ = await shown(call.context.reception, call.tickets, call.public_base)
+    await call.context.reception.seen(token, call.body.called_ms)
     return call.answer()
 
 
@@ -107,6 +114,10 @@ ENDPOINTS = (
         "GET", "/v1/ticket", "The caller's own ticket", TAG, own, auth=Auth.TICKET, response=messages.OwnTicket, errors=(TicketNotFound,)
     ),
     Endpoint("DELETE", "/v1/ticket", "Leave the line", TAG, leave, auth=Auth.TICKET, status=204, errors=(TicketNotFound, WrongState, StoreClosed)),
+    Endpoint(
+        "POST", "/v1/ticket/seen", "Say that the page shows a call; one that was seen before, or is over, changes nothing", TAG, seen,
+        auth=Auth.TICKET, request=Seen, status=204, errors=(TicketNotFound, StoreClosed),
+    ),
     Endpoint(
         "POST", "/v1/ticket/trade", "Trade the secret of a ticket's link for a cookie", TAG, trade,
         request=messages.TradeTicket, status=204, errors=(TicketNotFound,), sets_cookie=True, limited=True,

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from realtime.errors import BadMessage, InvalidInput, NotAllowed, NotSignedIn, NowServingError, TooLarge, TooMany, Unavailable
-from realtime.messages import Problem
+from realtime.problem import Problem
 from realtime.web import problems
 from realtime.web.cookies import Cookies
 from realtime.web.endpoint import PARAMETERS, SAFE, Auth, Call, Endpoint
@@ -67,6 +67,7 @@ EXAMPLES: Mapping[str, Any] = {
     "PreviewWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{number}, Ihr Tisch ist fertig. {link}"},
     "TryWording": {"moment": "called", "channel": "email", "language": "de"},
     "ChooseLanguage": {"language": "de"},
+    "Seen": {"called_ms": 1795393114000},
     "TradeTicket": {"token": "k3v9x2m4p7qa.12.Zm9vYmFyYmF6cXV4MTIzNA"},
 }
 """A body that each request type accepts; the documents' examples are sent in the tests."""

@@ -11,7 +11,7 @@ from jinja2 import Environment
 from starlette.responses import HTMLResponse, Response
 
 from realtime.errors import NotSignedIn, NowServingError, TooMany
-from realtime.messages import Problem
+from realtime.problem import Problem
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2

@@ -135,6 +135,8 @@ class Session:
             return b"{}"
         if isinstance(verb, protocol.Leave):
             return await self._leave(granted)
+        if isinstance(verb, protocol.Seen):
+            return await self._seen(granted, verb)
         return await self._serve(granted, verb)
 
     async def _sign_in(self, token: str) -> bytes:
@@ -164,6 +166,12 @@ class Session:
         if granted.kind != "ticket":
             raise NotAllowed("Only a ticket's own party can leave.")
         await self._context.reception.leave_ticket(granted.store_id, granted.ticket_id)
+        return b"{}"
+
+    async def _seen(self, granted: Granted, verb: protocol.Seen) -> bytes:
+        if granted.kind != "ticket":
+            raise NotAllowed("Only a ticket's own party can say that it has seen the call.")
+        await self._context.reception.seen_ticket(granted.store_id, granted.ticket_id, verb.called_ms)
         return b"{}"
 
     async def _serve(

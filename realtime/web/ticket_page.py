@@ -1,14 +1,17 @@
-"""`/ticket`: a party's own page. Without JavaScript it loads itself again, and a form gives the place up."""
+"""`/ticket`: a party's own page. Without JavaScript it loads itself again, which is how a call is seen, and a form gives the place up."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 import msgspec
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope
 
-from realtime.errors import BadMessage, TicketNotFound
+from realtime.errors import BadMessage, StoreClosed, TicketNotFound
 from realtime.web import held, problems
+from realtime.web.addresses import header
 from realtime.web.context import Context
 from realtime.web.join_page import read_form
 from realtime.web.pages import Page, render
@@ -20,9 +23,12 @@ PATH = "/ticket"
 async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     tokens = context.cookies(scope).read_tickets(scope)
     try:
-        _, own = await held.shown(context.reception, tokens, context.public_base(scope))
+        token, own = await held.shown(context.reception, tokens, context.public_base(scope))
     except TicketNotFound as error:
         return problems.page(error, context.templates, "join_problem.html")
+    if own.state == "called" and scope["method"] == "GET" and "prefetch" not in (header(scope, b"sec-purpose") or ""):
+        with suppress(StoreClosed):
+            await context.reception.seen(token, own.called_ms)
     page_data = msgspec.to_builtins(own)
     push = await context.push.state(tokens)
     if push.key:

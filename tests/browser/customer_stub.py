@@ -216,6 +216,8 @@ class Stub:
                 await socket.close(4410, sentence)
                 raise WebSocketDisconnect(4410)
             ok: JsonObject = {"as": "ticket", "store_id": self.store["id"], "topics": self.topics, "expires_ms": now_ms() + 600_000}
+        elif "seen" in message:
+            ok = {}
         else:
             topic = message["subscribe"]["topic"]
             self.sockets.setdefault(socket, set()).add(topic)
@@ -247,6 +249,8 @@ class Stub:
                 return JSONResponse(self.own_ticket())
             case "DELETE", ["ticket"]:
                 await self.move(self.tickets[self.own], "left")
+                return Response(status_code=204)
+            case "POST", ["ticket", "seen"]:
                 return Response(status_code=204)
             case "POST", ["ticket", "trade"]:
                 self.trade(**body)

@@ -229,6 +229,30 @@ async def test_a_party_sees_its_turn_without_anybodys_name_and_leaves(house: Hou
         assert "Bartholomew" not in json.dumps([replies, talk.pushes, called])
 
 
+async def test_only_a_party_says_that_it_has_seen_its_call(house: House, place: Served, owner: Owner) -> None:
+    phone = await join(house, owner, "Ann")
+    own = await own_ticket(phone)
+    async with place.connect() as socket, place.connect() as counter:
+        party, staff = Talk(socket), Talk(counter)
+        await party.say(authenticate={"token": own["live_token"]})
+        await staff.say(authenticate={"token": token_of(owner)})
+        await staff.say(subscribe={"topic": f"store/{owner.store_id}/owner"})
+        called = (await staff.say(call_next={"store_id": owner.store_id, "queue": "A"}))["ok"]
+
+        refused = await staff.say(seen={"called_ms": called["called_ms"]})
+        wrong = await party.say(seen={"called_ms": 0})
+        early = await party.say(seen={"called_ms": called["called_ms"] - 1})
+        assert (await staff.say(change_ticket={"store_id": owner.store_id, "ticket": called["id"], "action": "recall"}))["ok"][
+            "seen_ms"
+        ] == 0
+        now = await staff.push("recalled")
+        answers = [await party.say(seen={"called_ms": now["ticket"]["called_ms"]}) for _ in range(2)]
+
+        assert (refused["error"]["code"], wrong["error"]["field"], early["ok"]) == ("not_allowed", "seen.called_ms", {})
+        assert [answer["ok"] for answer in answers] == [{}, {}]
+        assert (await staff.push("seen"))["ticket"]["seen_ms"] >= now["ticket"]["called_ms"]
+
+
 async def test_a_stranger_hears_nothing_of_a_store(house: House, place: Served, owner: Owner) -> None:
     other = await new_owner(house, "maria@example.com")
     async with place.connect() as socket:

@@ -2,11 +2,12 @@
 // The customer's own page: follows the line and the ticket, and says so.
 
 import { ahead, applyPush, emptyState, fromSnapshot, minutes } from "./live/reducer.js";
-import { connect } from "./live/socket.js";
+import { LiveError, connect } from "./live/socket.js";
 import { showStatus } from "./live/status.js";
 import { byId, pageData, say, setAccent } from "./page.js";
 import { PushOffer } from "./push.js";
 import { Chime, WakeLock, vibrate } from "./ring.js";
+import { acknowledge } from "./seen.js";
 import { Problem, call } from "./session.js";
 import { words } from "./ticket_words.js";
 
@@ -25,6 +26,7 @@ let line = emptyState();
 let shownFace = "";
 let spokenAt = 0;
 let firstToken = own.live_token;
+const shows = acknowledge(tellSeen);
 
 /** The way through the line since this page first saw it. @param {number} now */
 function startedAt(now) {
@@ -68,6 +70,7 @@ function draw() {
   document.title = said.title;
   drawProgress(before);
   if (said.face !== shownFace) changed(said.face);
+  shows(said.face === "called" ? own.called_ms : 0);
   speak(`${own.label}. ${said.sentence} ${said.detail}`);
 }
 
@@ -102,6 +105,17 @@ function callOut() {
   scrollTo(0, 0);
   vibrate();
   chime.ring(3);
+}
+
+/** The socket first; where there is none, or no answer, a request. @param {number} calledMs */
+async function tellSeen(calledMs) {
+  const seen = { called_ms: calledMs };
+  try {
+    await live.send({ seen });
+  } catch (fault) {
+    if (!(fault instanceof LiveError && fault.retry)) throw fault;
+    await call("POST", "/v1/ticket/seen", seen);
+  }
 }
 
 /** Reads the news out, at once when the state changed and seldom while the line only moves. @param {string} text */
@@ -254,4 +268,4 @@ byId("leave-yes").onclick = () => void leave();
 byId("ring").onclick = () => void toggleRing();
 drawOthers();
 draw();
-connect({ token, topics: own.topics, onPush, onSnapshot, onState: showStatus(byId("status")), onFinal });
+const live = connect({ token, topics: own.topics, onPush, onSnapshot, onState: showStatus(byId("status")), onFinal });

@@ -5,6 +5,7 @@ import { setAccent } from "../page.js";
 import { SHADES, darkened, readable } from "./accent.js";
 import { openDialog } from "./dialog.js";
 import { h, icon } from "./dom.js";
+import { ladderEditor } from "./edit_ladder.js";
 import { queueEditor } from "./edit_queue.js";
 import { check, faultLine, faults, field, onSend } from "./forms.js";
 
@@ -20,6 +21,7 @@ export function openEdit(store, commands, toast, queueId) {
   const almost = h("input", { name: "almost_at", type: "number", min: "0", max: "50", value: String(shop.almost_at ?? 0), inputMode: "numeric" });
   const boardCode = check("The board shows the QR code", { name: "board_code", checked: shop.board_code });
   const accent = accentField(shop.accent);
+  const ladder = ladderEditor(shop.ladder ?? [], store.get().account);
   const editors = [...queues.values()].map((queue) => queueEditor(queue, queue.id === queueId));
   const added = h("div", { class: "stack" });
   const form = h(
@@ -34,6 +36,7 @@ export function openEdit(store, commands, toast, queueId) {
         field("Say “almost your turn” to the party at place", almost, { hint: "0 says it to nobody." }),
         h("p", { class: "hint" }, h("a", { href: "/messages" }, "What guests are told"), " by text message and e-mail."),
         boardCode)),
+    ladder.node,
     ...editors.map((editor) => editor.node),
     added,
     h("button", { type: "button", class: "button", onclick: addQueue }, icon("plus"), "Add a queue"),
@@ -71,6 +74,7 @@ export function openEdit(store, commands, toast, queueId) {
     if (accent.value() !== shop?.accent) edit.accent = accent.value();
     if (Number(almost.value) !== shop?.almost_at) edit.almost_at = Number(almost.value);
     if (box.checked !== shop?.board_code) edit.board_code = box.checked;
+    if (ladder.changed()) edit.ladder = ladder.value();
     const changed = editors.filter((editor) => editor.changed());
     if (changed.length) edit.queues = changed.map((editor, at) => editor.value(at));
     const fresh = [...added.querySelectorAll("input")].map((input) => ({ name: input.value.trim() })).filter((queue) => queue.name);

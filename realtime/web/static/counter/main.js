@@ -17,6 +17,7 @@ import { createWelcome } from "./welcome.js";
 import { createHeader, watchMenus } from "./header.js";
 import { listenToKeys } from "./keys.js";
 import { createQueues } from "./queues.js";
+import { createAnnouncer } from "./reached.js";
 import { openSheet } from "./sheet.js";
 import { createStore, firstState } from "./state.js";
 import { keepTime } from "./times.js";
@@ -56,6 +57,7 @@ function run(account, storeId) {
   const banner = createBanner({ session, store, commands, toast });
   const closing = createClosing({ session, store, commands, toast, storeId });
   const welcome = createWelcome({ holdUp, addGuest: () => openWalkIn(store.get().queue, store, commands) });
+  const announcer = createAnnouncer();
   const panel = createCodePanel({ holdUp, hide: () => showCode(false) });
   const header = createHeader({
     toggleCode: () => (beside.matches ? showCode(!store.get().codeShown) : holdUp()),
@@ -108,6 +110,7 @@ function run(account, storeId) {
       return;
     }
     banner.render(state);
+    announcer.render(state.live);
     const codeShown = state.codeShown && beside.matches;
     header.render({ ...state, codeShown });
     welcome.node.hidden = !fresh;
@@ -120,7 +123,7 @@ function run(account, storeId) {
   store.watch(draw);
   beside.addEventListener("change", () => draw(store.get()));
 
-  root.replaceChildren(header.node, banner.node, work, closing.node);
+  root.replaceChildren(header.node, banner.node, work, closing.node, announcer.node);
   watchMenus();
   keepTime(document.body, now);
   listenToKeys({

@@ -7,6 +7,7 @@ import { openDialog } from "./dialog.js";
 import { fill, h, icon } from "./dom.js";
 import { clockTime } from "../live/clock.js";
 import { STATE_WORDS, WORDS, legal } from "./moves.js";
+import { reachedWords } from "./reached.js";
 import { people, runningSince } from "./ticket.js";
 
 /** The action to expect stands first, the ones that end a visit last. @type {import("./moves.js").Action[]} */
@@ -46,7 +47,7 @@ export function openSheet(id, store, commands, now) {
     const possible = legal(ticket.state);
     const order = ORDER.filter((action) => possible.includes(action));
     return [
-      h("div", { class: "row" }, h("span", { class: "pill", "data-state": ticket.state }, STATE_WORDS[state]), ["waiting", "called", "serving"].includes(state) ? runningSince(ticket, now) : null),
+      h("div", { class: "row" }, h("span", { class: "pill", "data-state": ticket.state }, STATE_WORDS[state]), reachedWords(ticket, (ms) => clockTime(ms, live.store?.timezone)), ["waiting", "called", "serving"].includes(state) ? runningSince(ticket, now) : null),
       h("p", { class: "lead sheet-who" }, h("bdi", { class: "one-line" }, ticket.name || "No name"), h("span", { class: "muted" }, ` · ${people(ticket.party ?? 1)}`)),
       contact(ticket),
       notices(ticket, live),
@@ -99,6 +100,7 @@ function facts(ticket, live) {
     ["Queue", live.queues.get(ticket.queue)?.name ?? ticket.queue],
     ["Joined", `${at(ticket.joined_ms)}${ticket.walk_in ? ", added by the staff" : ""}`],
     ["Called", ticket.called_ms ? `${at(ticket.called_ms)}${(ticket.calls ?? 0) > 1 ? `, ${ticket.calls} times` : ""}` : ""],
+    ["Seen", at(ticket.seen_ms)],
     ["Desk", ticket.desk],
     ["Served", at(ticket.served_ms)],
     ["Ended", at(ticket.ended_ms)],

@@ -3,6 +3,7 @@
 
 import { h, icon } from "./dom.js";
 import { STATE_WORDS, WORDS, isLive } from "./moves.js";
+import { phoneThem, reachedWords, unreached } from "./reached.js";
 import { passed } from "./times.js";
 
 /**
@@ -72,21 +73,12 @@ function opener(ticket, context) {
         h("span", { class: "ticket-party" }, icon("people"), h("span", { class: "sr-only" }, ", "), ticket.party ?? 1, h("span", { class: "sr-only" }, ticket.party === 1 ? " person, " : " people, ")),
         desk ? h("span", { class: "ticket-desk" }, desk) : null,
         again ? h("span", { class: "ticket-again" }, h("span", { class: "sr-only" }, "called "), `×${again}`) : null,
-        unreached(ticket) ? h("span", { class: "ticket-unreached" }, "not reached") : null,
-        ticket.phone ? h("span", { class: "ticket-phone" }, icon("phone"), h("span", { class: "sr-only" }, "has a phone, ")) : null,
+        reachedWords(ticket, context.timeOfDay),
+        ticket.phone && !unreached(ticket) ? h("span", { class: "ticket-phone" }, icon("phone"), h("span", { class: "sr-only" }, "has a phone, ")) : null,
       ),
     ),
     isLive(ticket.state) ? runningSince(ticket, context.now) : h("span", { class: "ticket-time" }, h("span", { class: "sr-only" }, "at "), context.timeOfDay(ticket.ended_ms ?? 0)),
   );
-}
-
-/** What a notification ends as that nobody got. */
-const UNREACHED = ["failed", "late", "undelivered", "suppressed"];
-
-/** Whether the guest was called and no notification of it went out, or none arrived. @param {Ticket} ticket */
-function unreached(ticket) {
-  const calls = (ticket.notices ?? []).filter((notice) => notice.moment === "called");
-  return ticket.state === "called" && calls.length > 0 && calls.every((notice) => UNREACHED.includes(notice.state));
 }
 
 /** @param {Ticket} ticket @param {boolean} busy @param {RowContext} context */
@@ -95,6 +87,7 @@ function steps(ticket, busy, context) {
   return h(
     "span",
     { class: "ticket-steps" },
+    phoneThem(ticket),
     ...actions.map((action, at) =>
       h(
         "button",
