@@ -360,6 +360,7 @@ create table if not exists report_files (
     tickets bigint not null,
     bytes bigint not null,
     sha256 text not null,
+    about text not null,
     primary key (store_id, file)
 );
 

@@ -60,7 +60,7 @@ async def _open(folder: Path, secret: str) -> None:
 
 async def close_and_watch(folder: Path, secret: str, tickets: int) -> tuple[float, float]:
     """The whole program's parts, without its sockets: the store is closed, and the memory watched until its report is made."""
-    settings = shop.settings_in(folder, secret)
+    settings = shop.settings_in(folder, secret, report_files=["csv", "html", "jsonl"])
     about = psutil.Process()
     async with app.running(settings, app.make_storage(settings), app.load_plugins(settings)) as parts:
         await parts.storage.read(stores.one, shop.STORE)
@@ -72,7 +72,7 @@ async def close_and_watch(folder: Path, secret: str, tickets: int) -> tuple[floa
             peak = max(peak, about.memory_info().rss)
         seconds = time.perf_counter() - began
         files = await parts.storage.read(reports.files, shop.STORE)
-        if [file.tickets for file in files] != [tickets]:
+        if {file.tickets for file in files} != {tickets} or len(files) != len(settings.report_files):
             raise ValueError(f"The report holds {files}, not {tickets} tickets")
     return (peak - before) / 2**20, seconds
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from realtime.hookspecs import ClosedStore, ReportFile, hookimpl
+from realtime.hookspecs import ClosedStore, Idle, Notifier, ReportFile, hookimpl
 from realtime.report import CsvReport
+
+if TYPE_CHECKING:
+    from realtime.settings import Settings
+
+
+@hookimpl
+def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
+    return [] if "csv" in settings.report_files else Idle("report_files does not name csv")
 
 
 @hookimpl

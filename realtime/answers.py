@@ -33,6 +33,8 @@ from realtime.model import Delivery
 LONGEST_REFUSAL = 300
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]*(; ?[a-z]+=[A-Za-z0-9._-]+)*")
+LONGEST_ABOUT = 300
 _OUTCOMES = (Sent, Accepted, Retry, Permanent, Gone, Suppressed)
 
 
@@ -71,7 +73,7 @@ def deliveries(carriers: Container[str], answer: object, *, with_report: bool = 
 
 def report_files(answer: object) -> list[ReportFile] | Broken:
     if not isinstance(answer, list | tuple) or not all(_is_file(file) for file in answer):
-        return _wrong(answer, "a list of ReportFile, named like report.csv")
+        return _wrong(answer, "a list of ReportFile, named like report.csv, with a media type")
     return list(answer)
 
 
@@ -141,7 +143,11 @@ def text(answer: object) -> str | Broken:
 def _is_file(file: Any) -> bool:
     methods: Iterable[Any] = (getattr(file, method, None) for method in ("header", "rows", "footer"))
     name, media_type = getattr(file, "name", None), getattr(file, "media_type", None)
-    return isinstance(name, str) and _FILE_NAME.fullmatch(name) is not None and isinstance(media_type, str) and all(map(callable, methods))
+    about = getattr(file, "about", "")
+    named = isinstance(name, str) and _FILE_NAME.fullmatch(name) is not None
+    typed = isinstance(media_type, str) and _MEDIA_TYPE.fullmatch(media_type) is not None
+    told = isinstance(about, str) and len(about) <= LONGEST_ABOUT and about.isprintable()
+    return named and typed and told and all(map(callable, methods))
 
 
 def _wrong(answer: object, wanted: str) -> Broken:

@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
+from realtime.checked_file import CheckedFile
 from realtime.clerk import Clerk, Tasks
+from realtime.closing_messages import ClosingView, ReportFileView
 from realtime.courier import report_chunks
 from realtime.errors import NotFound, NotReported, NowServingError, StoreClosed
 from realtime.hookspecs import ClosedStore, FileFacts, QueueFacts, StoreFacts
@@ -18,10 +20,9 @@ from realtime.hookspecs import StoreClosed as ClosedFacts
 from realtime.house import House
 from realtime.keys import Keys
 from realtime.live import Live
-from realtime.messages import ClosingView
 from realtime.model import Account, Delivery, JobState, MadeFile, Receipt, Store, StoreState
 from realtime.operations import jobs, reports, snapshots, stores
-from realtime.registry import CheckedFile, Registry
+from realtime.registry import Registry
 from realtime.report import Summary
 from realtime.storage.statement import Storage
 
@@ -30,6 +31,7 @@ _log = logging.getLogger("nowserving.closing")
 PAGE = 500
 """Tickets that are read, and written to the report, at once."""
 DELETED_AT_ONCE = 1000
+MAIN_FILE = "report.csv"
 LONGEST_NAP_S = 30.0
 """However far the next closing is, clocks may jump; stores that began to close elsewhere are looked at as often."""
 RETRY_S = 2.0
@@ -95,10 +97,11 @@ class Closing:
             store_id,
             store.state,
             known.tickets,
-            files[0].sha256 if files else "",
+            _main(files).sha256 if files else "",
             deliveries,
             _waits_for(store.state, standings),
             msgspec.json.decode(receipt) if receipt else None,
+            [ReportFileView(f.name, f.media_type, f.bytes, f.sha256, f.about) for f in files if store.state is StoreState.REPORTED],
         )
 
     async def resend(self, account_id: str, store_id: str) -> ClosingView:
@@ -119,12 +122,12 @@ class Closing:
         self.drive(store_id)
         return await self.view(account_id, store_id)
 
-    async def report(self, account_id: str, store_id: str) -> tuple[str, AsyncIterator[str]]:
-        """The report's first file, to be downloaded: its name, and its text in parts.
+    async def report(self, account_id: str, store_id: str, name: str = "") -> tuple[MadeFile, AsyncIterator[str]]:
+        """One of the report's files, to be downloaded, and its text in parts; report.csv where none is named.
 
         Raises:
             NotReported: it is not made yet.
-            NotFound: it was deleted with the store's data.
+            NotFound: it was deleted with the store's data, or there is none of this name.
             NotAllowed, StoreNotFound
         """
         store = await self._storage.read(stores.owned, store_id, account_id)
@@ -133,7 +136,10 @@ class Closing:
         files = await self._storage.read(reports.files, store_id)
         if not files or store.state is not StoreState.REPORTED:
             raise NotFound(_DELETED)
-        return files[0].name, self._text(store_id, files[0])
+        file = next((each for each in files if each.name == name), None) if name else _main(files)
+        if file is None:
+            raise NotFound(f"The report has no file of this name. It has {_listed([each.name for each in files])}.")
+        return file, self._text(store_id, file)
 
     async def _text(self, store_id: str, file: MadeFile) -> AsyncIterator[str]:
         left = file.bytes
@@ -241,7 +247,7 @@ class Closing:
         files = [_File(file, self._storage, store.id) for file in composed]
         summary = Summary()
         for file in files:
-            await file.add(file.source.header())
+            await file.add(await asyncio.to_thread(file.source.header))
         after = 0
         while page := await self._storage.read(reports.page, store.id, after, PAGE):
             after = page[-1].id
@@ -249,7 +255,7 @@ class Closing:
             for file in files:
                 await file.add(await asyncio.to_thread(file.source.rows, page), len(page))
         for file in files:
-            await file.add(file.source.footer())
+            await file.add(await asyncio.to_thread(file.source.footer))
         made = [file.made() for file in files if not file.source.broken]
         counts = summary.counts()
         compose = await self._compose(store, made, summary)
@@ -275,7 +281,8 @@ class Closing:
                     closed_ms=known.closed_ms,
                     counts=counts,
                     files=tuple(
-                        FileFacts(name=f.name, media_type=f.media_type, rows=f.tickets, bytes=f.bytes, sha256=f.sha256) for f in made
+                        FileFacts(name=f.name, media_type=f.media_type, rows=f.tickets, bytes=f.bytes, sha256=f.sha256, about=f.about)
+                        for f in made
                     ),
                     link=f"{self._house.base}/account",
                 )
@@ -326,7 +333,16 @@ class _File:
             self._parts += 1
 
     def made(self) -> MadeFile:
-        return MadeFile(self.source.name, self.source.media_type, self._tickets, self._bytes, self._sha256.hexdigest())
+        return MadeFile(self.source.name, self.source.media_type, self._tickets, self._bytes, self._sha256.hexdigest(), self.source.about)
+
+
+def _main(files: Sequence[MadeFile]) -> MadeFile:
+    """The file that whoever names none means."""
+    return next((file for file in files if file.name == MAIN_FILE), files[0])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _must_be_reported(store: Store) -> None:

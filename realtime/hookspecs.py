@@ -57,13 +57,14 @@ class Counts(Facts, frozen=True, kw_only=True):
 
 
 class FileFacts(Facts, frozen=True, kw_only=True):
-    """A report file, as it was made."""
+    """A report file, as it was made; `about` is a sentence on it for the owner."""
 
     name: str
     media_type: str
     rows: int
     bytes: int
     sha256: str
+    about: str = ""
 
 
 class ClosedStore(Facts, frozen=True, kw_only=True):
@@ -142,8 +143,6 @@ class JobFacts(Facts, frozen=True, kw_only=True):
 
 # ---- what notifiers are given, and answer -------------------------------------------------------------------------
 
-Chunks = Callable[[], AsyncIterator[bytes]]
-
 
 class Attachment(Facts, frozen=True, kw_only=True):
     """A report file that goes with a delivery."""
@@ -152,7 +151,7 @@ class Attachment(Facts, frozen=True, kw_only=True):
     media_type: str
     bytes: int
     sha256: str
-    chunks: Chunks
+    chunks: Callable[[], AsyncIterator[bytes]]
     """Reads the file from its start, each time it is called."""
 
 
@@ -228,7 +227,7 @@ class ReportFile(Protocol):
     """A file of the report, made in order: header, page after page, footer. Called again from the header after a crash."""
 
     name: str
-    """Made by the plugin, never from the store's texts: "report.csv"."""
+    """Made by the plugin, never from the store's texts: "report.csv". A file may also have `about: str`, a sentence on it for the owner."""
     media_type: str
 
     def header(self) -> str: ...

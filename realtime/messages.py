@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -377,21 +377,3 @@ class WalkedIn(Struct, frozen=True):
     link: str
     svg: str
     """A QR code of the link, for the guest to take along."""
-
-
-class ReceiptCheck(Struct, frozen=True):
-    valid: bool
-
-
-class ClosingView(Struct, frozen=True):
-    """How far the closing of a store is."""
-
-    store_id: str
-    state: str
-    tickets: int
-    report_sha256: str
-    deliveries: list[dict[str, Any]]
-    """Each with notifier, recipient, state, attempts, outcome, due_ms."""
-    waits_for: str
-    """What it waits for: "" (nothing), "report", "confirmation", "delivery" or "decision"."""
-    receipt: dict[str, Any] | None

@@ -304,6 +304,8 @@ class MadeFile(Struct, frozen=True):
     tickets: int
     bytes: int
     sha256: str
+    about: str = ""
+    """One sentence for the owner: what is in it, and whether that is personal."""
 
 
 class Receipt(Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from msgspec import Struct
 
 from realtime import answers
+from realtime.checked_file import CheckedFile
 from realtime.hookspecs import (
     PROJECT,
     AccountNotice,
@@ -28,7 +29,6 @@ from realtime.hookspecs import (
     Outcome,
     OutgoingDelivery,
     Preview,
-    ReportFile,
     Retry,
     StoreClosed,
     TicketNotice,
@@ -36,7 +36,7 @@ from realtime.hookspecs import (
 )
 from realtime.isolation import Begun, Broken, Wall
 from realtime.loading import Candidate, Implementations, candidates, load, near
-from realtime.model import Delivery, Ticket
+from realtime.model import Delivery
 from realtime.settings import Settings
 from realtime.watchdog import Watchdog
 
@@ -379,33 +379,6 @@ class Registry:
         plugin.status = f"failed: {why}"
         logger.error("The plugin %s %s takes no part: %s.", plugin.name, plugin.version, why)
         return False
-
-
-class CheckedFile:
-    """A plugin's report file behind the plugin's wall. Once it broke it is empty, and `broken` says why: leave it out."""
-
-    def __init__(self, file: ReportFile, wall: Wall) -> None:
-        self.name = file.name
-        self.media_type = file.media_type
-        self.broken = ""
-        self._file = file
-        self._wall = wall
-
-    def header(self) -> str:
-        return self._text(self._file.header)
-
-    def rows(self, tickets: Sequence[Ticket]) -> str:
-        return self._text(partial(self._file.rows, tickets))
-
-    def footer(self) -> str:
-        return self._text(self._file.footer)
-
-    def _text(self, make: Callable[[], object]) -> str:
-        text: str | Broken = Broken(self.broken) if self.broken else self._wall.call("compose_report", make, answers.text)
-        if isinstance(text, Broken):
-            self.broken = text.why
-            return ""
-        return text
 
 
 def deadline_s(notifier: Notifier | JobHandler, settings: Settings) -> float:

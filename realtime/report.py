@@ -53,6 +53,7 @@ class CsvReport:
     """
 
     media_type = "text/csv; charset=utf-8"
+    about = "Every ticket, for a spreadsheet. It holds names and contacts: keep it safe."
 
     def __init__(self, name: str, timezone: ZoneInfo, queues: Mapping[str, str], *, bom: bool = False) -> None:
         self.name = name

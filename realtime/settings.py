@@ -96,6 +96,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry_first_seconds: Seconds
     retry_most_seconds: Seconds
     capture_messages: bool
+    report_files: list[Literal["csv", "html", "jsonl"]]
     plugins_off: list[str]
 
     program_requests_per_minute: Count
@@ -254,6 +255,8 @@ def _wanted(name: str) -> str:
         return "debug, info, warning or error"
     if name == "phone_region":
         return 'two capital letters such as "DE", or empty'
+    if name == "report_files":
+        return 'a list of "csv", "html" and "jsonl"'
     if get_origin(hint) is list:
         return 'a list of texts such as ["one", "two"]'
     kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}[getattr(hint, "__origin__", hint)]

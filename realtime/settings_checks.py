@@ -114,6 +114,10 @@ def contradictions(chosen: Mapping[str, Any]) -> list[str]:
         for low, high in (*_AT_MOST, *((_OF_SERVICE,) if calls else ()))
         if low in chosen and high in chosen and chosen[low] > chosen[high]
     ]
+    if not chosen.get("report_files", "-"):
+        faults.append(
+            'report_files: is empty, so owners would have nothing of their evening; name at least one of "csv", "html" and "jsonl"'
+        )
     if chosen.get("smtp_url") and not chosen.get("mail_from", "-"):
         faults.append("mail_from: is empty although smtp_url is set; write the address mails come from, such as queue@example.com")
     if chosen.get("smtp_url") and not chosen.get("public_url", "-") and chosen.get("host") not in _LOOPBACK:

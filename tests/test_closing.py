@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import io
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,9 +13,9 @@ import msgspec
 import pytest
 
 from realtime import closing as closing_module
+from realtime.closing_messages import ClosingView
 from realtime.errors import NotAllowed, NotFound, NotReported, NowServingError, StorageFailed, StoreClosed
 from realtime.hookspecs import Permanent, Retry
-from realtime.messages import ClosingView
 from realtime.model import StoreState
 from realtime.operations import reports, stores
 from realtime.storage.statement import Operation, Statement
@@ -50,7 +51,7 @@ async def test_a_confirmed_owner_gets_the_report_and_the_data_is_deleted(evening
     view = await _until(evening, owned, state="purged")
 
     (mail,) = [each for each in evening.office.mail.to(owned.email) if each.delivery.needs_report]
-    assert [file.name for file in mail.report] == ["report.csv"]
+    assert [file.name for file in mail.report] == ["report.csv", "report.html"]
     assert (view.waits_for, view.tickets, view.deliveries) == ("", 2, [])
     assert view.receipt is not None
     assert view.receipt["receipt"]["delivered"] is True
@@ -144,16 +145,36 @@ async def test_the_report_is_its_owners_and_only_while_it_is_kept(evening: Eveni
     await _close(evening, owned)
     await _until(evening, owned, state="reported")
 
-    name, text = await evening.closing.report(owned.account_id, owned.store_id)
+    file, text = await evening.closing.report(owned.account_id, owned.store_id)
     rows = list(csv.DictReader(io.StringIO("".join([part async for part in text]).removeprefix("\ufeff"))))
 
-    assert (name, [row["name"] for row in rows]) == ("report.csv", ["'=1+1", "Bo"])
-    with pytest.raises(NotAllowed):
-        await evening.closing.report(stranger.account_id, owned.store_id)
+    assert (file.name, [row["name"] for row in rows]) == ("report.csv", ["'=1+1", "Bo"])
+    for name in ("", "report.csv", "report.html"):
+        with pytest.raises(NotAllowed):
+            await evening.closing.report(stranger.account_id, owned.store_id, name)
+    with pytest.raises(NotFound, match=r"no file of this name\. It has report\.csv and report\.html\."):
+        await evening.closing.report(owned.account_id, owned.store_id, "report.jsonl")
     await evening.closing.delete(owned.account_id, owned.store_id)
     await _until(evening, owned, state="purged")
     with pytest.raises(NotFound):
         await evening.closing.report(owned.account_id, owned.store_id)
+
+
+async def test_every_file_of_the_report_is_downloaded_by_its_name(evening: Evening) -> None:
+    owned = await evening.open()
+    await evening.join(owned, "Ann", "Bo")
+    await _close(evening, owned)
+    view = await _until(evening, owned, state="reported")
+
+    assert [file.name for file in view.files] == ["report.csv", "report.html"]
+    assert view.report_sha256 == view.files[0].sha256
+    for told in view.files:
+        file, text = await evening.closing.report(owned.account_id, owned.store_id, told.name)
+        content = "".join([part async for part in text]).encode()
+        assert (file.media_type, len(content), hashlib.sha256(content).hexdigest()) == (told.media_type, told.bytes, told.sha256)
+        assert (b"Ann" in content) == (told.name == "report.csv")
+    await evening.closing.delete(owned.account_id, owned.store_id)
+    assert (await _until(evening, owned, state="purged")).files == []
 
 
 async def test_a_report_that_is_deleted_while_it_is_downloaded_breaks_off(evening: Evening) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from notifiers import csv_report, email, log, sms, web_push, webhook
+from notifiers import csv_report, email, html_report, json_report, log, sms, web_push, webhook
 from plugins import echo, journal, party_size, service
 from realtime.hookspecs import Idle, Notifier, hookimpl
 from realtime.registry import PluginInfo, Registry
@@ -18,8 +18,8 @@ from tests.plugins.facts import JOIN, notice
 from tests.plugins.office import GROUP, PostOffice, Says, load
 
 BUILT_IN = (
-    ("csv_report", csv_report), ("echo", echo), ("email", email), ("journal", journal), ("log", log), ("party_size", party_size),
-    ("service", service), ("sms", sms), ("web_push", web_push), ("webhook", webhook),
+    ("csv_report", csv_report), ("echo", echo), ("email", email), ("html_report", html_report), ("journal", journal), ("json_report", json_report),
+    ("log", log), ("party_size", party_size), ("service", service), ("sms", sms), ("web_push", web_push), ("webhook", webhook),
 )  # fmt: skip
 THIEF = """
 from realtime.hookspecs import hookimpl
@@ -200,7 +200,9 @@ def test_what_is_built_in_loads_and_says_what_it_misses() -> None:
         "csv_report": "active",
         "echo": "active",
         "email": "idle: smtp_url is not set",
+        "html_report": "active",
         "journal": "active",
+        "json_report": "idle: report_files does not name jsonl",
         "log": "active",
         "party_size": "active",
         "service": "idle: neither job_service_url nor job_service_hosts is set",

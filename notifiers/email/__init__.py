@@ -75,7 +75,7 @@ def compose_store_closed(closed: StoreClosed) -> Delivery:
             "unserved": counts.unserved,
             "median_wait_ms": counts.median_wait_ms,
             "longest_wait_ms": counts.longest_wait_ms,
-            "files": ", ".join(file.name for file in closed.files),
+            "files": "\n".join(f"{file.name}: {file.about}" if file.about else file.name for file in closed.files),
             "link": closed.link,
         },
         needs_report=True,

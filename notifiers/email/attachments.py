@@ -15,7 +15,7 @@ from realtime.hookspecs import Attachment
 
 MIB = 1 << 20
 PLAIN_BYTES = 5 * MIB
-"""A report up to this size is attached as it is, a larger one compressed."""
+"""The smallest files are attached as they are, as long as they are no larger together; the others are compressed."""
 LARGEST_BYTES = 20 * MIB
 """Most mail servers take 25 MiB, and base64 makes a third more of it."""
 TOO_LARGE = "The report is larger than mail carries (20 MiB compressed). Download it from the counter, then have the data deleted."
@@ -28,19 +28,29 @@ class Part(NamedTuple):
 
 
 async def parts(report: Sequence[Attachment]) -> list[Part]:
-    """The report's files, read whole: as they are if they are small together, else compressed through a temporary file.
+    """The report's files, read whole: the small ones as they are, the others compressed through a temporary file.
 
     Raises: Unsendable, OSError where a file is not what it was when it was made.
     """
     if not report:
         raise Unsendable("There is no report to send.")
-    compress = sum(file.bytes for file in report) > PLAIN_BYTES
+    plain = _plain(report)
     made: list[Part] = []
     for file in report:
-        made.append(await (_compressed(file) if compress else _whole(file)))
+        made.append(await (_whole(file) if file.name in plain else _compressed(file)))
         if sum(len(part.content) for part in made) > LARGEST_BYTES:
             raise Unsendable(TOO_LARGE)
     return made
+
+
+def _plain(report: Sequence[Attachment]) -> set[str]:
+    """The files that go as they are: the smallest, so that a page of charts opens at a touch beside a large list that is compressed."""
+    names, left = set(), PLAIN_BYTES
+    for file in sorted(report, key=lambda file: file.bytes):
+        left -= file.bytes
+        if left >= 0:
+            names.add(file.name)
+    return names
 
 
 async def _whole(file: Attachment) -> Part:

@@ -21,6 +21,8 @@ MOMENTS = ("store_closed", "confirm_email", "reset_password", "email_changed", "
 """There is a text and a page for each, and one for whatever else a plugin sends: its body has a `subject` and a `text`."""
 TOLD = ("joined", "almost", "called")
 """What a party is told: the same, with a page that shows the number and leads to its place."""
+_OF_LINES = frozenset({"text", "files"})
+"""What has lines in it; it stands in no header."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -49,7 +51,7 @@ class Letters:
         """May wait for the disk, where timezones are kept. Raises: Unsendable."""
         owed = delivery.delivery
         for name, value in owed.body.items():
-            if name != "text" and isinstance(value, str) and _CONTROL.search(value):
+            if name not in _OF_LINES and isinstance(value, str) and _CONTROL.search(value):
                 raise Unsendable(f"{name} has control characters in it, which a mail must not have.")
         moment = owed.moment if owed.moment in MOMENTS else "message"
         template = "ticket" if owed.moment in TOLD else moment

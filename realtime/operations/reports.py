@@ -52,7 +52,7 @@ def standing(store_id: str) -> Operation[Reported]:
 def files(store_id: str) -> Operation[list[MadeFile]]:
     """The files of a store's report, once it is made."""
     found = yield Statement(
-        "select file, media_type, tickets, bytes, sha256 from report_files where store_id = $1 order by file", (store_id,)
+        "select file, media_type, tickets, bytes, sha256, about from report_files where store_id = $1 order by file", (store_id,)
     )
     return [MadeFile(*row) for row in found]
 
@@ -72,8 +72,8 @@ def finish(store_id: str, tickets: int, made: Sequence[MadeFile], compose: Compo
         return change
     for file in made:
         yield Statement(
-            "insert into report_files (store_id, file, media_type, tickets, bytes, sha256) values ($1, $2, $3, $4, $5, $6)",
-            (store_id, file.name, file.media_type, file.tickets, file.bytes, file.sha256),
+            "insert into report_files (store_id, file, media_type, tickets, bytes, sha256, about) values ($1, $2, $3, $4, $5, $6, $7)",
+            (store_id, file.name, file.media_type, file.tickets, file.bytes, file.sha256, file.about),
         )
     owed = yield from _owe_report(change.value, change.value.seq, compose, now_ms)
     return Change(change.value, change.events, owed)

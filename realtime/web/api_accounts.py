@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from realtime import messages
+from realtime import closing_messages, messages
 from realtime.errors import EmailTaken, LinkExpired, NotSignedIn, Unavailable, WrongPassword
 from realtime.web.cases import SignedIn
 from realtime.web.endpoint import Auth, Call, Endpoint
@@ -52,7 +52,7 @@ async def receipts(call: Call[None]) -> Response:
 
 
 async def verify(call: Call[messages.CheckReceipt]) -> Response:
-    return call.answer(messages.ReceiptCheck(call.context.closing.verify(call.body.receipt, call.body.signature)))
+    return call.answer(closing_messages.ReceiptCheck(call.context.closing.verify(call.body.receipt, call.body.signature)))
 
 
 async def forgot(call: Call[messages.ForgotPassword]) -> Response:
@@ -136,6 +136,6 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST", "/v1/receipts/verify", "Whether this server signed a receipt as it is given", TAG, verify,
-        request=messages.CheckReceipt, response=messages.ReceiptCheck,
+        request=messages.CheckReceipt, response=closing_messages.ReceiptCheck,
     ),
 )  # fmt: skip

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 
 from starlette.responses import Response, StreamingResponse
 
-from realtime import messages
+from realtime import closing_messages, messages
 from realtime.errors import (
     EmailTaken,
     NotFound,
@@ -64,10 +63,10 @@ async def delete_undelivered(call: Call[None]) -> Response:
 
 
 async def report(call: Call[None]) -> Response:
-    name, parts = await call.context.closing.report(call.account_id, call.path["store_id"])
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name) or "report.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{plain}"'}
-    return StreamingResponse(_encoded(parts), headers=headers, media_type="text/csv")
+    file, parts = await call.context.closing.report(call.account_id, call.path["store_id"], call.query.file)
+    # Saved, never shown: what a plugin wrote must not run as a page of this origin.
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return StreamingResponse(_encoded(parts), headers=headers, media_type=file.media_type)
 
 
 async def _encoded(parts: AsyncIterator[str]) -> AsyncIterator[bytes]:
@@ -102,20 +101,20 @@ ENDPOINTS = (
     ),
     Endpoint(
         "DELETE", _STORE, "Close the store: nobody joins any more, the report goes out, then the data is deleted", TAG, close,
-        auth=Auth.OWNER, response=messages.ClosingView, status=202, errors=(*_MINE, StoreClosed),
+        auth=Auth.OWNER, response=closing_messages.ClosingView, status=202, errors=(*_MINE, StoreClosed),
     ),
-    Endpoint("GET", _STORE + "/closing", "How far the closing is", TAG, closing, auth=Auth.OWNER, response=messages.ClosingView, errors=_MINE),
+    Endpoint("GET", _STORE + "/closing", "How far the closing is", TAG, closing, auth=Auth.OWNER, response=closing_messages.ClosingView, errors=_MINE),
     Endpoint(
         "POST", _STORE + "/report/resend", "Send the report again", TAG, resend_report,
-        auth=Auth.OWNER, response=messages.ClosingView, status=202, errors=(*_MINE, NotReported),
+        auth=Auth.OWNER, response=closing_messages.ClosingView, status=202, errors=(*_MINE, NotReported),
     ),
     Endpoint(
-        "GET", _STORE + "/report", "Download the report as CSV", TAG, report,
-        auth=Auth.OWNER, response=str, errors=(*_MINE, NotReported), media_type="text/csv",
+        "GET", _STORE + "/report", "Download a file of the report; the CSV where none is named", TAG, report,
+        auth=Auth.OWNER, query=closing_messages.ReportQuery, response=str, errors=(*_MINE, NotReported, NotFound), media_type="text/csv",
     ),
     Endpoint(
         "POST", _STORE + "/delete", "Delete the data although its report was not delivered", TAG, delete_undelivered,
-        auth=Auth.OWNER, response=messages.ClosingView, status=202, errors=(*_MINE, WrongState, NotReported, Refused),
+        auth=Auth.OWNER, response=closing_messages.ClosingView, status=202, errors=(*_MINE, WrongState, NotReported, Refused),
     ),
     Endpoint(
         "GET", _STORE + "/queues/{queue}/logo/{version}", "A queue's logo", TAG, logo,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from realtime.closing_messages import ClosingView
 from realtime.hookspecs import Callback
 from realtime.job_messages import AddedJob, AddJob, JobStatuses, OneJob, ShowJobs
 from realtime.messages import (
@@ -13,7 +14,6 @@ from realtime.messages import (
     ChangeEmail,
     ChangePassword,
     ChangeTicket,
-    ClosingView,
     CodePage,
     EditStore,
     Join,
@@ -28,7 +28,7 @@ from realtime.messages import (
     WalkedIn,
     WalkIn,
 )
-from realtime.model import Receipt
+from realtime.model import MadeFile, Receipt
 from realtime.operator_messages import (
     Changed,
     Count,
@@ -154,8 +154,8 @@ class Closing(Protocol):
     async def delete(self, account_id: str, store_id: str) -> ClosingView: ...
     async def receipts(self, account_id: str) -> list[dict[str, Any]]: ...
     def verify(self, receipt: Receipt, signature: str) -> bool: ...
-    async def report(self, account_id: str, store_id: str) -> tuple[str, AsyncIterator[str]]:
-        """The file's name, and its text in parts. Raises: NotReported, StoreNotFound."""
+    async def report(self, account_id: str, store_id: str, name: str = "") -> tuple[MadeFile, AsyncIterator[str]]:
+        """One file of the report, and its text in parts. Raises: NotReported, NotFound, StoreNotFound."""
         ...
 
 

@@ -24,9 +24,13 @@ async def test_without_mail_the_owner_downloads_the_report_deletes_and_opens_aga
 
     await expect(page.get_by_role("heading", name="Please decide")).to_be_visible()
     async with page.expect_download() as download:
-        await page.get_by_role("button", name="Download the report").click()
+        await page.get_by_role("button", name="Download report.csv").click()
     report = (await (await download.value).path()).read_bytes()
     assert "Di" in report.decode()
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Download report.html").click()
+    assert (await download.value).suggested_filename == "report.html"
+    assert (await (await download.value).path()).read_text().startswith("<!doctype html>")
     await page.get_by_role("button", name="Delete now").click()
     await page.get_by_role("dialog").get_by_role("button", name="Delete now").click()
     await expect(page.get_by_role("heading", name="All done")).to_be_visible()
@@ -67,13 +71,14 @@ async def test_the_report_waits_for_the_address_and_goes_once_it_is_confirmed(se
 async def receipt(page: Page, outcome: str) -> None:
     """The receipt on show tells this outcome, three dates of this moment, one ticket, a checksum and a signature."""
     facts = page.locator(".receipt .facts > div")
-    await expect(facts).to_have_count(7)
+    await expect(facts).to_have_count(8)
     told = dict(zip(await facts.locator("dt").all_inner_texts(), await facts.locator("dd").all_inner_texts(), strict=True))
     assert told["Report"] == outcome
     assert told["Tickets"] == "1"
     for date in ("Opened", "Closed", "Deleted"):
         assert re.fullmatch(r"\d{1,2} \w{3,4} 20\d\d, \d\d:\d\d", told[date]), told
-    assert re.fullmatch("[0-9a-f]{64}", told["SHA-256 of report.csv"])
+    for file in ("report.csv", "report.html"):
+        assert re.fullmatch("[0-9a-f]{64}", told[f"SHA-256 of {file}"])
     assert told["Signature"]
 
 

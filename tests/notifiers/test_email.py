@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import random
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from email.headerregistry import Address
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,7 +14,6 @@ import msgspec
 import pytest
 
 from notifiers import email
-from notifiers.email import attachments
 from notifiers.email.letter import Letters, Unsendable
 from notifiers.email.smtp import GREYLISTED_RETRY_S, MISCONFIGURED_RETRY_S, EmailNotifier
 from realtime.errors import BadSettings
@@ -28,19 +25,6 @@ from tests.plugins.facts import CLOSED, LINK, OPENED_MS, QUEUE, STORE, TICKET, a
 from tests.support.mail import MailServer
 
 MADE: list[EmailNotifier] = []
-REPORT = b"queue,number\r\nTable for two,A07\r\n"
-
-
-@pytest.fixture(scope="module")
-def post_office() -> Iterator[PostServer]:
-    with PostServer() as server:
-        yield server
-
-
-@pytest.fixture
-def post(post_office: PostServer) -> PostServer:
-    post_office.forget()
-    return post_office
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +139,7 @@ MOMENTS: dict[str, tuple[Delivery, str, list[str]]] = {
     "closed": (
         closed(),
         "Luigi's: report of 22 November 2025",
-        ["18:00", "23:00", "40 parties", "31", "report.csv", "12 minutes", "41 minutes"],
+        ["18:00", "23:00", "40 parties", "31", "report.csv", "Every ticket, for a spreadsheet.", "report.html", "12 minutes", "41 minutes"],
     ),
     "confirm": (Delivery("email", "luigi@example.com", "confirm_email", {"link": LINK}), "Confirm your e-mail address", [LINK]),
     "reset": (Delivery("email", "luigi@example.com", "reset_password", {"link": LINK}), "Choose a new password", [LINK]),
@@ -189,7 +173,7 @@ MOMENTS: dict[str, tuple[Delivery, str, list[str]]] = {
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_text_and_page_say_the_same(post: PostServer, moment: str) -> None:
     delivery, subject, said = MOMENTS[moment]
-    report = [attachment(REPORT)] if delivery.needs_report else []
+    report = [attachment(b"queue,number\r\nTable for two,A07\r\n")] if delivery.needs_report else []
 
     assert isinstance(await (await notifier(post)).deliver(outgoing(delivery, *report)), Sent)
 
@@ -286,54 +270,6 @@ async def test_a_domain_in_other_letters_is_reached(post: PostServer) -> None:
 
     assert isinstance(outcome, Sent)
     assert post.envelopes[0][1] == ["ann@xn--bcher-kva.example"]
-
-
-# ---- the report ---------------------------------------------------------------------------------------------------
-
-
-async def test_the_report_arrives_byte_for_byte(post: PostServer) -> None:
-    content = "\ufeffqueue,name\r\nTisch,Zoë\r\n".encode()
-    await (await notifier(post)).deliver(outgoing(closed(), attachment(content)))
-
-    (part,) = post.mails[0].iter_attachments()
-    assert (part.get_filename(), part.get_content_type(), part.get_content_charset()) == ("report.csv", "text/csv", "utf-8")
-    assert part.get_payload(decode=True) == content
-
-
-async def test_a_large_report_is_compressed(post: PostServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attachments, "PLAIN_BYTES", 1000)
-    content = REPORT * 100
-
-    assert isinstance(await (await notifier(post)).deliver(outgoing(closed(), attachment(content))), Sent)
-
-    (part,) = post.mails[0].iter_attachments()
-    packed: Any = part.get_payload(decode=True)
-    assert part.get_filename() == "report.csv.gz"
-    assert gzip.decompress(packed) == content
-
-
-async def test_a_report_that_no_mail_can_carry_is_told_to_the_owner(post: PostServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attachments, "PLAIN_BYTES", 1000)
-    monkeypatch.setattr(attachments, "LARGEST_BYTES", 10_000)
-
-    outcome = await (await notifier(post)).deliver(outgoing(closed(), attachment(random.Random(7).randbytes(20_000))))
-
-    assert outcome == Permanent(attachments.TOO_LARGE)
-    assert post.mails == []
-
-
-@pytest.mark.parametrize("plain_bytes", [1, 1 << 20])
-async def test_a_report_that_is_not_what_was_made_is_not_sent(post: PostServer, monkeypatch: pytest.MonkeyPatch, plain_bytes: int) -> None:
-    monkeypatch.setattr(attachments, "PLAIN_BYTES", plain_bytes)
-    whole, cut = attachment(REPORT), attachment(REPORT[:-1])
-    damaged = type(whole)(name="report.csv", media_type="text/csv", bytes=whole.bytes, sha256=whole.sha256, chunks=cut.chunks)
-
-    assert isinstance(await (await notifier(post)).deliver(outgoing(closed(), damaged)), Retry)
-    assert post.mails == []
-
-
-async def test_a_report_without_files_is_not_sent(post: PostServer) -> None:
-    assert isinstance(await (await notifier(post)).deliver(outgoing(closed())), Permanent)
 
 
 # ---- the way ------------------------------------------------------------------------------------------------------

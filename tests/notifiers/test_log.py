@@ -18,7 +18,7 @@ async def test_a_closing_is_one_line_of_figures_without_personal_data(caplog: py
     outcome = await notifier.deliver(outgoing(log.compose_store_closed(CLOSED)))
 
     assert outcome == Sent()
-    assert caplog.messages == ["store_closed store=luigis tickets=40 served=31 no_shows=2 left=5 files=1 delivery=luigis/7-email"]
+    assert caplog.messages == ["store_closed store=luigis tickets=40 served=31 no_shows=2 left=5 files=2 delivery=luigis/7-email"]
     assert "Luigi" not in caplog.text
     assert "@" not in caplog.text
 

@@ -38,7 +38,12 @@ CLOSED = StoreClosed(
     opened_ms=OPENED_MS,
     closed_ms=CLOSED_MS,
     counts=COUNTS,
-    files=(FileFacts(name="report.csv", media_type="text/csv", rows=40, bytes=2048, sha256="00" * 32),),
+    files=(
+        FileFacts(
+            name="report.csv", media_type="text/csv", rows=40, bytes=2048, sha256="00" * 32, about="Every ticket, for a spreadsheet."
+        ),
+        FileFacts(name="report.html", media_type="text/html", rows=40, bytes=2048, sha256="00" * 32),
+    ),
     link="https://queue.example.com/counter",
 )
 

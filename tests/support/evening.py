@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from notifiers import csv_report
+from notifiers import csv_report, html_report
 from realtime import app
 from realtime.accounts import SignedIn
 from realtime.app import Parts, make_storage, running
@@ -233,7 +233,7 @@ async def an_evening(
     clock, office = clock or Clock(), office or Office()
     wanted = {"database_url": database_url, "secret_key": SECRET, "drain_seconds": 2, "flush_window_ms": 0, "postgres_pool": 3, **settings}
     chosen = await asyncio.to_thread(partial(Settings.defaults, **wanted))
-    plugins = (("office", office), ("csv_report", csv_report))
+    plugins = (("office", office), ("csv_report", csv_report), ("html_report", html_report))
     registry = await asyncio.to_thread(partial(Registry.load, chosen, plugins, group=GROUP))
     storage = await asyncio.to_thread(make_storage, chosen)
     with patch.object(app, "now_ms", clock):

@@ -189,6 +189,13 @@ async def test_reading_changes_nothing(house: House, owner: Owner) -> None:
     assert (await owner.client.get(owner.url)).content == before
 
 
+@pytest.mark.parametrize("name", ["", "../report.csv", "a b", "x" * 65, "report.csv%0d%0aX-Evil:1"])
+async def test_a_name_that_no_file_can_have_is_refused(house: House, owner: Owner, name: str) -> None:
+    answer = await owner.client.get(f"{owner.url}/report?file={name}")
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_input", "file")
+
+
 async def test_the_report_waits_until_it_is_made_and_says_so(house: House, owner: Owner) -> None:
     answer = await owner.client.get(f"{owner.url}/report")
 

@@ -2,7 +2,7 @@
 /** How far the closing is, step by step, and what the owner can do where it waits. */
 
 import { clockTime } from "../live/clock.js";
-import { askDelete, correctAddress, saveReport } from "./closing_ask.js";
+import { askDelete, correctAddress, reportFiles } from "./closing_ask.js";
 import { fill, h, icon } from "./dom.js";
 import { dayAndTime } from "./times.js";
 
@@ -91,20 +91,19 @@ export function createClosing(context) {
     return wait ? [h("section", { class: "card stack" }, ...wait(closing, state))] : [];
   }
 
-  const download = () => h("button", { type: "button", class: "button", onclick: () => void saveReport(context, path) }, "Download the report");
   const deleteNow = () => h("button", { type: "button", class: "button danger", onclick: () => askDelete(() => doing(() => session.api("POST", `${path}/delete`))) }, "Delete now");
   const resend = (/** @type {string} */ words) =>
     h("button", { type: "button", class: "button primary", onclick: () => void doing(() => session.api("POST", `${path}/report/resend`)) }, words);
 
-  /** @param {Closing} _ @param {Counter} state */
-  function confirmation(_, { account }) {
+  /** @param {Closing} closing @param {Counter} state */
+  function confirmation(closing, { account }) {
     return [
       h("h2", {}, "The report waits for your address"),
       h("p", {}, "Open the link that we sent to ", h("bdi", { class: "strong" }, account.email), ". As soon as it is confirmed, the report goes there. Nothing is deleted before."),
+      reportFiles(context, path, closing.files),
       h("div", { class: "row" },
         h("button", { type: "button", class: "button primary", onclick: () => void doing(async () => { await session.api("POST", "/v1/email/resend"); context.toast.show({ say: "The mail is on its way." }); }) }, "Send the link again"),
-        h("button", { type: "button", class: "button", onclick: () => correctAddress(context, poll) }, "Correct the address"),
-        download(), deleteNow()),
+        h("button", { type: "button", class: "button", onclick: () => correctAddress(context, poll) }, "Correct the address"), deleteNow()),
     ];
   }
 
@@ -116,7 +115,8 @@ export function createClosing(context) {
       h("h2", {}, late ? "The mail did not get through yet" : "The report is on its way"),
       h("p", {}, late ? `It was tried ${late.attempts === 1 ? "once" : `${late.attempts} times`}.${next} Your data is kept until it worked.` : "Your data is kept until it has arrived."),
       late?.outcome ? h("p", { class: "small muted" }, h("bdi", {}, late.outcome)) : null,
-      h("div", { class: "row" }, late ? resend("Try now") : null, download(), deleteNow()),
+      reportFiles(context, path, closing.files),
+      h("div", { class: "row" }, late ? resend("Try now") : null, deleteNow()),
     ];
   }
 
@@ -129,7 +129,8 @@ export function createClosing(context) {
         ? "The report could not be delivered, so nothing was deleted. Download it, then delete the data, or try again."
         : "This server cannot send e-mail, so nothing was deleted. Download the report, then delete the data."),
       failed?.outcome ? h("p", { class: "small muted" }, h("bdi", {}, failed.outcome)) : null,
-      h("div", { class: "row" }, download(), account.can_mail ? resend("Try again") : null,
+      reportFiles(context, path, closing.files),
+      h("div", { class: "row" }, account.can_mail ? resend("Try again") : null,
         account.can_mail ? h("button", { type: "button", class: "button", onclick: () => correctAddress(context, poll) }, "Correct the address") : null, deleteNow()),
     ];
   }

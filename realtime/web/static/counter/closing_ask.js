@@ -8,17 +8,31 @@ import { faultLine, field, onSend } from "./forms.js";
 /**
  * @typedef {{session: import("../session.js").Session, store: import("./state.js").Store, commands: import("./commands.js").Commands,
  *   toast: import("./toast.js").Toast}} AskContext
+ * @typedef {import("./state.js").ReportFile} ReportFile
  */
 
-/** @param {AskContext} context @param {string} path */
-export async function saveReport({ session, commands }, path) {
+/** @param {AskContext} context @param {string} path @param {string} name */
+async function saveReport({ session, commands }, path, name) {
   try {
-    const address = URL.createObjectURL(await session.download(`${path}/report`));
-    h("a", { href: address, download: "report.csv" }).click();
+    const address = URL.createObjectURL(await session.download(`${path}/report?file=${encodeURIComponent(name)}`));
+    h("a", { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   } catch (fault) {
     commands.complain(fault);
   }
+}
+
+/** The report's files, each with what it is for and a button that saves it. @param {AskContext} context @param {string} path @param {ReportFile[]} files */
+export function reportFiles(context, path, files) {
+  return h("ul", { class: "report-files" }, ...files.map((file) =>
+    h("li", {},
+      h("p", {}, h("span", { class: "strong" }, file.name), " ", h("span", { class: "small muted" }, size(file.bytes)), file.about ? h("span", { class: "about muted" }, file.about) : null),
+      h("button", { type: "button", class: "button", "aria-label": `Download ${file.name}`, onclick: () => void saveReport(context, path, file.name) }, "Download"))));
+}
+
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
 /** @param {() => unknown} act */

@@ -12,8 +12,9 @@ import { isLive } from "./moves.js";
  * @typedef {import("../live/reducer.js").Snapshot} Snapshot
  * @typedef {import("../live/freshness.js").LiveState} LiveState
  * @typedef {import("../session.js").Account} Account
- * @typedef {{store_id: string, state: string, tickets: number, report_sha256: string, deliveries: Record<string, any>[],
+ * @typedef {{store_id: string, state: string, tickets: number, report_sha256: string, files: ReportFile[], deliveries: Record<string, any>[],
  *   waits_for: string, receipt: SignedReceipt|null}} Closing
+ * @typedef {{name: string, media_type: string, bytes: number, sha256: string, about: string}} ReportFile
  * @typedef {{receipt: Receipt, signature: string}} SignedReceipt
  * @typedef {{store_id: string, opened_ms: number, closed_ms: number, deleted_ms: number, tickets: number,
  *   report: Record<string, string>, delivered: boolean}} Receipt
