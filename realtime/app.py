@@ -76,9 +76,12 @@ class Lifecycle:
     def __init__(self) -> None:
         self.ready = False
         self.pings: PingWheel | None = None
+        self.messaging: Messaging | None = None
 
     def begin_drain(self) -> None:
         self.ready = False
+        if self.messaging:
+            self.messaging.stop_waiting()
 
     async def disconnect_all(self, budget_s: float) -> None:
         if self.pings:
@@ -300,7 +303,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with running(settings, storage, registry) as parts:
-            lifecycle.pings = parts.pings
+            lifecycle.pings, lifecycle.messaging = parts.pings, parts.messaging
             context = Context(
                 settings=settings,
                 accounts=parts.accounts,

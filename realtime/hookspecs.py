@@ -144,6 +144,9 @@ class JobFacts(Facts, frozen=True, kw_only=True):
 # ---- what notifiers are given, and answer -------------------------------------------------------------------------
 
 
+Chunks = Callable[[], AsyncIterator[bytes]]
+
+
 class Attachment(Facts, frozen=True, kw_only=True):
     """A report file that goes with a delivery."""
 
@@ -151,7 +154,7 @@ class Attachment(Facts, frozen=True, kw_only=True):
     media_type: str
     bytes: int
     sha256: str
-    chunks: Callable[[], AsyncIterator[bytes]]
+    chunks: Chunks
     """Reads the file from its start, each time it is called."""
 
 

@@ -65,6 +65,7 @@ class Messaging:
         self._meter: Meter = meter or NoMeter()
         self._last_id = 0
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._ending = False
 
     async def publish(self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "") -> list[Published]:
         """Put messages in, all or none; once only, however often it is asked for with one key. Raises: InvalidInput."""
@@ -103,7 +104,7 @@ class Messaging:
         came = asyncio.Event()
         self._waiting.setdefault(name, set()).add(came)
         try:
-            while True:
+            while not (self._ending and came.is_set()):
                 came.clear()
                 held = await self._storage.write(
                     receives.receive, name, request.cid, secrets.token_urlsafe(18), lease_ms, request.limit,
@@ -111,15 +112,23 @@ class Messaging:
                 )  # fmt: skip
                 left = until - loop.time()
                 self._noted(held)
-                if held or left <= 0 or request.attempt_id:
+                if held or left <= 0 or self._ending:
                     return [_message(each) for each in held]
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, await self._until_ready(name))):
                         await came.wait()
+            return []
         finally:
             self._waiting[name].discard(came)
             if not self._waiting[name]:
                 del self._waiting[name]
+
+    def stop_waiting(self) -> None:
+        """The process ends: who waits for a message is answered now, and nobody waits any more."""
+        self._ending = True
+        for waiting in self._waiting.values():
+            for came in waiting:
+                came.set()
 
     def _noted(self, held: Sequence[Leased]) -> None:
         for each in held:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from realtime.model import Delivery, Job, JobState
-from realtime.operations import pauses, queue
+from realtime.operations import attempts, pauses, queue
 from realtime.operations.changes import DELIVERIES, HELD_MS
 from realtime.storage.statement import Operation, Statement
 
@@ -124,8 +124,8 @@ def forget(ended_ms: int, died_ms: int, now_ms: int, limit: int) -> Operation[in
         " and blocks = 0 and store_id like 'account-%' order by died_ms limit $2) returning store_id, id",
         (died_ms, limit),
     )
-    for store_id, id_ in (*ended, *dead):
-        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    if gone := [*ended, *dead]:
+        yield from attempts.forget([(row[0], row[1]) for row in gone])
     keys = yield Statement(
         "delete from job_keys where (store_id, queue, key) in (select store_id, queue, key from job_keys where until_ms < $1 limit $2)"
         " returning key",

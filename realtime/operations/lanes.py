@@ -6,6 +6,10 @@ twice. A lane is nothing but its jobs: one without any costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec import json
+
 from realtime.storage.statement import Operation, Statement
 
 PENDING = "lane <> '' and state in ('waiting', 'leased')"
@@ -17,12 +21,28 @@ def lock(store_id: str, queue: str, lane: str) -> Operation[None]:
     yield Statement("select $1", (key,), "select pg_advisory_xact_lock(hashtextextended($1, 0))")
 
 
+def lock_all(lanes: Sequence[tuple[str, str, str]]) -> Operation[None]:
+    """Hold several lanes, named in an order that everybody uses."""
+    keys = json.encode([" ".join(lane) for lane in lanes]).decode()
+    yield Statement(
+        "select $1", (keys,), "select pg_advisory_xact_lock(hashtextextended(key, 0)) from json_array_elements_text($1::json) as each (key)"
+    )
+
+
+_ENDS = (
+    "ends as materialized (select (select place from jobs where store_id = $1 and queue = {queue} and lane = {lane} and lane <> ''"
+    " and state in ('waiting', 'leased') order by place desc limit 1) as last, (select max(place) from dead_jobs where store_id = $1"
+    " and queue = {queue} and lane = {lane} and blocks = 1) as blocked)"
+)
+ENDS = _ENDS.format(queue="$3", lane="$4")
+"""The place of whoever stands last in lane $4 of $1's queue $3, and of the last dead letter for which it waits. The lane is held already."""
+
+
 def next_place(store_id: str, queue: str, lane: str, now_ms: int) -> Operation[tuple[int, int]]:
     """The place after everybody in a lane, and 1 if it is the first. Holds the lane."""
     yield from lock(store_id, queue, lane)
     rows = yield Statement(
-        f"select (select place from jobs where store_id = $1 and queue = $2 and lane = $3 and {PENDING} order by place desc limit 1),"
-        " (select max(place) from dead_jobs where store_id = $1 and queue = $2 and lane = $3 and blocks = 1)",
+        f"with {_ENDS.format(queue='$2', lane='$3')} select last, blocked from ends",
         (store_id, queue, lane),
     )
     last, blocked = rows[0]
@@ -40,6 +60,23 @@ def promote(store_id: str, queue: str, lane: str, now_ms: int) -> Operation[None
             " and not exists (select 1 from dead_jobs where store_id = $1 and queue = $2 and lane = $3 and blocks = 1)",
             (store_id, queue, lane, now_ms),
         )
+
+
+_PROMOTE_ALL = (
+    "update jobs set head = 1, ready_ms = case when due_ms > $2 then due_ms else $2 end from {each} where jobs.store_id = {0}"
+    " and jobs.queue = {1} and jobs.lane = {2} and jobs.lane <> '' and jobs.state in ('waiting', 'leased') and jobs.head = 0"
+    " and jobs.place = (select f.place from jobs f where f.store_id = {0} and f.queue = {1} and f.lane = {2} and f.lane <> ''"
+    " and f.state in ('waiting', 'leased') order by f.place limit 1)"
+    " and not exists (select 1 from jobs l where l.store_id = {0} and l.queue = {1} and l.lane = {2} and l.lane <> '' and l.state = 'leased')"
+    " and not exists (select 1 from dead_jobs d where d.store_id = {0} and d.queue = {1} and d.lane = {2} and d.blocks = 1)"
+)
+_PROMOTE_SQLITE = _PROMOTE_ALL.format(*(f"json_extract(e.value, '$[{at}]')" for at in range(3)), each="json_each($1) as e")
+_PROMOTE_POSTGRES = _PROMOTE_ALL.format(*(f"e ->> {at}" for at in range(3)), each="json_array_elements($1::json) as e")
+
+
+def promote_all(lanes: Sequence[tuple[str, str, str]], now_ms: int) -> Operation[None]:
+    """`promote` for several lanes."""
+    yield Statement(_PROMOTE_SQLITE, (json.encode(lanes).decode(), now_ms), _PROMOTE_POSTGRES)
 
 
 def demote(store_id: str, queue: str, lane: str) -> Operation[None]:

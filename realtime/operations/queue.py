@@ -13,12 +13,10 @@ from typing import Any
 from msgspec import Struct, json
 
 from realtime.model import JobState
-from realtime.operations import lanes, pauses
-from realtime.storage.statement import Operation, Row, Statement, changed
+from realtime.operations import attempts, lanes, pauses
+from realtime.operations.claims import CLAIM_OF_POSTGRES, CLAIM_OF_SQLITE, CLAIM_POSTGRES, CLAIM_SQLITE, NOW, PRIORITIES
+from realtime.storage.statement import NOTHING, Operation, Row, Statement, changed
 
-PRIORITIES = 4
-NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
-LOST = "its worker ended without an answer"
 TOO_LATE = "too late to be of use"
 ROUNDS = 64
 """So often one transaction looks past what came too late."""
@@ -88,19 +86,33 @@ class Settled(StrEnum):
     NOT_FOUND = "not_found"
 
 
+_PUT = (
+    "insert into jobs (store_id, id, queue, lane, priority, state, max_attempts, due_ms, ready_ms, not_after_ms, created_ms, body,"
+    " notifier, recipient, moment, needs_report, blocks, ticket_id, called_ms, place, head) {each}"
+)
+_VALUES = "$1, $2, $3, $4, $5, 'waiting', $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17"
+_ENQUEUE = _PUT.format(each=f"values ({_VALUES}, 0, 1)")
+_LAST = (
+    f"with {lanes.ENDS} select {_VALUES}, {{greatest}}($9, coalesce(last, 0) + 1, coalesce(blocked, 0) + 1),"
+    f" case when last is null and blocked is null then 1 else 0 end from ends"
+)
+_ENQUEUE_IN_LANE = _PUT.format(each=_LAST.format(greatest="max"))
+_ENQUEUE_IN_LANE_POSTGRES = _PUT.format(each=_LAST.format(greatest="greatest"))
+
+
 def enqueue(job: NewJob, now_ms: int) -> Operation[None]:
     """Put a job in, as part of the transaction that causes it. A taken id is a Conflict."""
-    place, head = (yield from lanes.next_place(job.store_id, job.queue, job.lane, now_ms)) if job.lane else (0, 1)
+    if job.lane:
+        yield from lanes.lock(job.store_id, job.queue, job.lane)
     due_ms = job.due_ms or now_ms
     yield Statement(
-        "insert into jobs (store_id, id, queue, lane, place, head, priority, state, max_attempts, due_ms, ready_ms, not_after_ms,"
-        " created_ms, body, notifier, recipient, moment, needs_report, blocks, ticket_id, called_ms)"
-        " values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+        _ENQUEUE_IN_LANE if job.lane else _ENQUEUE,
         (
-            job.store_id, job.id, job.queue, job.lane, place, head, job.priority, job.max_attempts, due_ms, job.not_after_ms, now_ms,
-            job.body, job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks),
-            job.ticket_id, job.called_ms,
+            job.store_id, job.id, job.queue, job.lane, job.priority, job.max_attempts, due_ms, job.not_after_ms, now_ms, job.body,
+            job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks), job.ticket_id,
+            job.called_ms,
         ),
+        _ENQUEUE_IN_LANE_POSTGRES if job.lane else "",
     )  # fmt: skip
 
 
@@ -119,30 +131,6 @@ def enqueue_once(job: NewJob, key: str, window_ms: int, now_ms: int) -> Operatio
     return str(first[0][0])
 
 
-_PICK = "select store_id, id from jobs where queue = $1 and "
-_OF_PRIORITY = _PICK + "state = 'waiting' and head = 1 and priority = {priority} and ready_ms <= $5 order by ready_ms, id limit $4 {lock}"
-_CANDIDATES = (
-    "select * from (" + _PICK + "state = 'leased' and leased_until_ms <= {now} order by leased_until_ms limit $4 {lock}) as l"
-) + "".join(f" union all select * from ({_OF_PRIORITY.replace('{priority}', str(each))}) as p{each}" for each in range(PRIORITIES))
-_OF_NOTIFIER = (
-    "select * from ("
-    + _PICK
-    + "state = 'leased' and leased_until_ms <= {now} and notifier = $7 order by leased_until_ms limit $4 {lock}) as l"
-    " union all select * from (" + _PICK + "state = 'waiting' and head = 1 and notifier = $7 and notifier <> '' and ready_ms <= $5"
-    " order by ready_ms, id limit $4 {lock}) as w"
-)
-_CLAIM = (
-    f"with picked as materialized (select * from ({{candidates}}) as c where {pauses.NOT_PAUSED} limit $4)"
-    " update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
-    " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
-    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id, called_ms"
-)
-_ON_SQLITE = {"now": "$5", "lock": ""}
-_ON_POSTGRES = {"now": NOW, "lock": "for update skip locked"}
-CLAIM_SQLITE, CLAIM_OF_SQLITE = (_CLAIM.replace("{candidates}", each).format(**_ON_SQLITE) for each in (_CANDIDATES, _OF_NOTIFIER))
-CLAIM_POSTGRES, CLAIM_OF_POSTGRES = (_CLAIM.replace("{candidates}", each).format(**_ON_POSTGRES) for each in (_CANDIDATES, _OF_NOTIFIER))
-
-
 def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[list[Leased]]:
     """Lease up to `limit` jobs: those whose lease ended first, then by priority and by how long they have been ready.
 
@@ -153,7 +141,7 @@ def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, wor
         most: how often a job is claimed at most, where it does not say so itself; 0: without end. A report is never given up.
     """
     rows = yield Statement(CLAIM_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker), CLAIM_POSTGRES)
-    return (yield from _begun(rows, queue, lease, now_ms, most))
+    return (yield from _begun(rows, worker, lease, now_ms, most))
 
 
 def claim_of(
@@ -162,23 +150,18 @@ def claim_of(
     """`claim` of what one notifier carries, whatever its priority, without a look at what others carry. What came too late is passed by."""
     for _ in range(ROUNDS):
         rows = yield Statement(CLAIM_OF_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker, notifier), CLAIM_OF_POSTGRES)
-        held = yield from _begun(rows, queue, lease, now_ms, most)
+        held = yield from _begun(rows, worker, lease, now_ms, most)
         if held or not rows:
             return held
     return []
 
 
-def _begun(rows: Sequence[Row], queue: str, lease: str, now_ms: int, most: int) -> Operation[list[Leased]]:
+def _begun(rows: Sequence[Row], worker: str, lease: str, now_ms: int, most: int) -> Operation[list[Leased]]:
     """Note the attempts that a claim begins, and end what must not be tried any more."""
     if not rows:
         return []
-    yield Statement(
-        "insert into attempts (store_id, job_id, number, worker, started_ms)"
-        " select store_id, id, attempts, worker, $3 from jobs where queue = $1 and state = 'leased' and lease = $2"
-        " on conflict (store_id, job_id, number) do update set worker = excluded.worker, started_ms = excluded.started_ms, ended_ms = 0,"
-        " outcome = '', detail = ''",
-        (queue, lease, now_ms),
-    )
+    yield from attempts.begun(rows, worker, now_ms)
+    lost = yield from attempts.lost([(row[0], row[1], row[5] - 1) for row in rows if row[5] > 1], now_ms)
     held = []
     for row in sorted(rows, key=_turn):
         job = _leased(row, lease)
@@ -186,14 +169,15 @@ def _begun(rows: Sequence[Row], queue: str, lease: str, now_ms: int, most: int) 
         if job.not_after_ms and now_ms > job.not_after_ms:
             yield from end(job.store_id, job.id, lease, JobState.EXPIRED, TOO_LATE, now_ms, just_claimed=True)
         elif limit_of_job and job.attempts > limit_of_job:
-            yield from bury(job.store_id, job.id, lease, f"given up after {limit_of_job} attempts: {LOST}", now_ms, just_claimed=True)
+            why = attempts.LOST if (job.store_id, job.id) in lost else row[18]
+            yield from bury(job.store_id, job.id, lease, f"given up after {limit_of_job} attempts: {why}", now_ms, just_claimed=True)
         else:
             held.append(job)
     return held
 
 
 def _leased(row: Row, lease: str) -> Leased:
-    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), *row[15:])
+    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), *row[15:18])
     return Leased(*values)
 
 
@@ -206,7 +190,7 @@ _NOW_4 = ("$4", NOW)
 
 
 def _held(store_id: str, id_: str, lease: str, now_ms: int, just_claimed: bool = False) -> Operation[Row | None]:
-    """Queue, lane and attempts of a job under a lease that holds; its row, and its lane, are held from here on."""
+    """Queue, lane, attempts and what else counts of a job under a lease that holds; its row, and its lane, are held from here on."""
     since = "0 * " if just_claimed else ""
     sqlite, postgres = (f"select queue, lane, attempts, needs_report, blocks from jobs where {_MINE}{since}{now}" for now in _NOW_4)
     rows = yield Statement(sqlite, (store_id, id_, lease, now_ms), f"{postgres} and $4::bigint is not null for update")
@@ -227,27 +211,34 @@ def _why_not(store_id: str, id_: str) -> Operation[Settled]:
     return Settled.ALREADY_DONE if rows[0][0] == "done" else Settled.LEASE_LOST
 
 
-def _attempted(store_id: str, id_: str, number: int, outcome: str, detail: str, now_ms: int) -> Operation[None]:
-    yield Statement(
-        "update attempts set ended_ms = $4, outcome = $5, detail = $6 where store_id = $1 and job_id = $2 and number = $3",
-        (store_id, id_, number, now_ms, outcome, detail),
-    )
+_ENDED = (
+    "state = $5, outcome = $6, ended_ms = $4, lease = '', leased_until_ms = 0, head = 0, body = case when $5 = 'dead' or $7 = 1"
+    " then body else '{}' end"
+)
+_LOOK = f"select queue, lane, attempts from jobs where {_MINE}{{since}}$4 and $5 <> '' and $6 is not null and $7 >= 0"
+# Each round trip to Postgres costs more than what it asks for, so there one statement finds the job and ends it.
+_END_POSTGRES = (
+    f"with held as (select queue, lane, attempts from jobs where {_MINE}{{since}}{NOW} for update),"
+    f" ended as (update jobs set {_ENDED.replace('{}', '{{}}')} from held where jobs.store_id = $1 and jobs.id = $2),"
+    " tried as (update attempts set ended_ms = $4, outcome = $5, detail = $6 from held where store_id = $1 and job_id = $2"
+    " and number = held.attempts) select * from held"
+)
 
 
 def end(
     store_id: str, id_: str, lease: str, state: JobState, outcome: str, now_ms: int, *, just_claimed: bool = False, keep: bool = False
 ) -> Operation[Settled]:
     """End a job under its lease; the next of its lane may go. What it said is forgotten, unless `keep`, or it is a report's: somebody may send it again."""
-    row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
-    if row is None:
+    args = store_id, id_, lease, now_ms, state.value, outcome, int(keep)
+    since = "0 * " if just_claimed else ""
+    rows = yield Statement(_LOOK.format(since=since), args, _END_POSTGRES.format(since=since))
+    if not rows:
         return (yield from _why_not(store_id, id_))
-    queue, lane, attempts = row[:3]
-    yield Statement(
-        "update jobs set state = $3, outcome = $4, ended_ms = $5, lease = '', leased_until_ms = 0, head = 0,"
-        " body = case when $3 = 'dead' or $6 = 1 then body else '{}' end where store_id = $1 and id = $2",
-        (store_id, id_, state.value, outcome, now_ms, int(keep)),
-    )
-    yield from _attempted(store_id, id_, attempts, state.value, outcome, now_ms)
+    queue, lane, number = rows[0]
+    if lane:
+        yield from lanes.lock(store_id, queue, lane)
+    yield Statement(f"update jobs set {_ENDED} where store_id = $1 and id = $2 and lease = $3", args, NOTHING)
+    yield from attempts.ended(store_id, id_, number, state.value, outcome, now_ms, postgres=NOTHING)
     yield from lanes.promote(store_id, queue, lane, now_ms)
     return Settled.DONE
 
@@ -261,53 +252,48 @@ class Done(Struct, frozen=True):
     outcome: str = ""
 
 
-_HELD_SQLITE = (
-    "select j.store_id, j.id, j.queue, j.lane, j.attempts from json_each($1) as e cross join jobs as j where j.store_id ="
-    " json_extract(e.value, '$[0]') and j.id = json_extract(e.value, '$[1]') and j.lease = json_extract(e.value, '$[2]')"
-    " and j.state = 'leased' and j.leased_until_ms > $2"
-)
-_HELD_POSTGRES = (
-    "select j.store_id, j.id, j.queue, j.lane, j.attempts from json_array_elements($1::json) as e join jobs as j on j.store_id = e ->> 0"
-    f" and j.id = e ->> 1 and j.lease = e ->> 2 where j.state = 'leased' and j.leased_until_ms > {NOW} and $2::bigint is not null"
-    " order by j.store_id, j.id for update of j"
-)
+_HELD = "select j.store_id, j.id, j.queue, j.lane, j.attempts from {each} where {mine} and j.state = 'leased' and j.leased_until_ms > {now}"
 _DONE = (
-    "update jobs set state = 'done', outcome = {outcome}, ended_ms = $2, lease = '', leased_until_ms = 0, head = 0, body = '{{}}'"
-    " from {each} where jobs.store_id = {of_0} and jobs.id = {of_1}"
+    "update jobs set state = 'done', outcome = {said}, ended_ms = $2, lease = '', leased_until_ms = 0, head = 0, body = '{{}}' from {each}"
 )
-_TRIED = (
-    "update attempts set ended_ms = $2, outcome = 'done', detail = {outcome} from {each} where attempts.store_id = {of_0} and attempts.job_id = {of_1}"
-    " and attempts.number = {of_2}"
+_TRIED = "update attempts set ended_ms = $2, outcome = 'done', detail = {said} from {each}"
+_OF = [f"json_extract(e.value, '$[{at}]')" for at in range(5)]
+_HELD_SQLITE = _HELD.format(
+    each="json_each($1) as e cross join jobs as j", mine=f"j.store_id = {_OF[0]} and j.id = {_OF[1]} and j.lease = {_OF[2]}", now="$2"
 )
-_OF_SQLITE = {
-    "each": "json_each($1) as e",
-    **{f"of_{at}": f"json_extract(e.value, '$[{at}]')" for at in range(3)},
-    "outcome": "json_extract(e.value, '$[3]')",
-}
-_OF_POSTGRES = {
-    "each": "json_array_elements($1::json) as e",
-    "of_0": "e ->> 0",
-    "of_1": "e ->> 1",
-    "of_2": "(e ->> 2)::bigint",
-    "outcome": "e ->> 3",
-}
+_DONE_SQLITE = f"{_DONE} where jobs.store_id = {_OF[0]} and jobs.id = {_OF[1]}".format(said=_OF[3], each="json_each($1) as e")
+_TRIED_SQLITE = (
+    f"{_TRIED} where attempts.store_id = {_OF[0]} and attempts.job_id = {_OF[1]} and attempts.number = {_OF[2]}"
+).format(said=_OF[3], each="json_each($1) as e")  # fmt: skip
+_HELD_POSTGRES = _HELD.replace(" from ", ", e ->> 3 as said from ").format(
+    each="json_array_elements($1::json) as e join jobs as j on j.store_id = e ->> 0 and j.id = e ->> 1", mine="j.lease = e ->> 2", now=NOW
+)
+_END_ALL_POSTGRES = (
+    f"with held as ({_HELD_POSTGRES} order by j.store_id, j.id for update of j),"
+    f" done as ({_DONE} where jobs.store_id = held.store_id and jobs.id = held.id),"
+    f" tried as ({_TRIED} where attempts.store_id = held.store_id and attempts.job_id = held.id and attempts.number = held.attempts)"
+    " select store_id, id, queue, lane, attempts from held"
+).format(said="held.said", each="held")
 
 
 def end_all(jobs: Sequence[Done], now_ms: int) -> Operation[list[Settled]]:
     """`end` as done, for many in a few statements; an answer for each. One that is named twice is done already the second time."""
-    asked = json.encode([(job.store_id, job.id, job.lease) for job in jobs]).decode()
-    rows = yield Statement(_HELD_SQLITE, (asked, now_ms), _HELD_POSTGRES)
+    if len(jobs) == 1:
+        job = jobs[0]
+        return [(yield from end(job.store_id, job.id, job.lease, JobState.DONE, job.outcome, now_ms))]
+    asked = json.encode([(job.store_id, job.id, job.lease, job.outcome) for job in jobs]).decode()
+    rows = yield Statement(_HELD_SQLITE, (asked, now_ms), _END_ALL_POSTGRES)
     held = {(row[0], row[1]): row for row in rows}
-    said = {(job.store_id, job.id): job.outcome for job in jobs}
     lanes_of = sorted({(row[0], row[2], row[3]) for row in held.values() if row[3]})
-    for each in lanes_of:  # everybody holds lanes in one order
-        yield from lanes.lock(*each)
+    if lanes_of:  # everybody holds lanes in one order
+        yield from lanes.lock_all(lanes_of)
     if held:
+        said = {(job.store_id, job.id): job.outcome for job in jobs}
         ended = json.encode([(*key, row[4], said[key]) for key, row in held.items()]).decode()
-        for text in (_DONE, _TRIED):
-            yield Statement(text.format(**_OF_SQLITE), (ended, now_ms), text.format(**_OF_POSTGRES))
-    for each in lanes_of:
-        yield from lanes.promote(*each, now_ms)
+        for text in (_DONE_SQLITE, _TRIED_SQLITE):
+            yield Statement(text, (ended, now_ms), NOTHING)
+    if lanes_of:
+        yield from lanes.promote_all(lanes_of, now_ms)
     answers = []
     for job in jobs:
         mine = held.pop((job.store_id, job.id), None)
@@ -326,10 +312,11 @@ def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms
         return (yield from _why_not(store_id, id_))
     yield Statement(
         "update jobs set state = 'waiting', due_ms = $3, ready_ms = $3, outcome = $4, attempts = attempts - $5, lease = '',"
-        " leased_until_ms = 0 where store_id = $1 and id = $2",
+        " leased_until_ms = 0, head = case when lane = '' then 1 else 0 end where store_id = $1 and id = $2",
         (store_id, id_, due_ms, outcome, 0 if counted else 1),
     )
-    yield from _attempted(store_id, id_, row[2], "retry" if counted else "given_back", outcome, now_ms)
+    yield from lanes.promote(store_id, row[0], row[1], now_ms)  # itself, unless one that was redriven stands before it
+    yield from attempts.ended(store_id, id_, row[2], "retry" if counted else "given_back", outcome, now_ms)
     return Settled.DONE
 
 
@@ -338,7 +325,7 @@ def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just
     row = yield from _held(store_id, id_, lease, now_ms, just_claimed)
     if row is None:
         return (yield from _why_not(store_id, id_))
-    queue, lane, attempts, needs_report, blocks = row
+    queue, lane, number, needs_report, blocks = row
     if needs_report:  # it stays with its store until it is sent again, or a person decides
         return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms, just_claimed=just_claimed))
     yield Statement(
@@ -348,7 +335,7 @@ def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just
         (store_id, id_, outcome, now_ms, int(blocks and lane != "")),
     )
     yield Statement("delete from jobs where store_id = $1 and id = $2", (store_id, id_))
-    yield from _attempted(store_id, id_, attempts, "dead", outcome, now_ms)
+    yield from attempts.ended(store_id, id_, number, "dead", outcome, now_ms)
     yield from lanes.promote(store_id, queue, lane, now_ms)
     return Settled.DONE
 

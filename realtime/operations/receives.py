@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.operations import queue
+from realtime.operations import claims, queue
 from realtime.operations.queue import Leased
 from realtime.storage.statement import Operation, Row, Statement
 
@@ -22,8 +22,8 @@ def receive(
         most: how often a message is received at most; after that it is a dead letter.
         owner, attempt: with these, a receive that was asked for already gets what it leased then and still holds.
     """
-    if attempt:
-        key = f"receive {consumer} {attempt}"
+    key = f"receive {consumer} {attempt}" if attempt else ""
+    if key:
         mine = yield Statement(
             "insert into job_keys (store_id, queue, key, job_id, until_ms) values ($1, $2, $3, $4, $5)"
             " on conflict (store_id, queue, key) do update set job_id = excluded.job_id, until_ms = excluded.until_ms"
@@ -36,10 +36,13 @@ def receive(
             held = yield Statement(
                 f"{_SAME}$3 order by ready_ms, id",
                 (name, lease, now_ms),
-                f"{_SAME}{queue.NOW} and $3::bigint is not null order by ready_ms, id",
+                f"{_SAME}{claims.NOW} and $3::bigint is not null order by ready_ms, id",
             )
             return [_leased(row, lease) for row in held]
-    return (yield from queue.claim(name, lease, lease_ms, limit, now_ms, worker=consumer, most=most))
+    claimed = yield from queue.claim(name, lease, lease_ms, limit, now_ms, worker=consumer, most=most)
+    if key and not claimed:  # there is nothing to get again: the next one may be lucky
+        yield Statement("delete from job_keys where store_id = $1 and queue = $2 and key = $3", (owner, name, key))
+    return claimed
 
 
 def _leased(row: Row, lease: str) -> Leased:

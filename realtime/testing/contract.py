@@ -54,6 +54,10 @@ class Rig:
         """One that the notifier can carry, and whose words hold `number`."""
         raise NotImplementedError
 
+    def parcel(self, delivery: OutgoingDelivery) -> OutgoingDelivery:
+        """A delivery with what the core puts beside it for some notifiers: a browser's subscription, a webhook's endpoint."""
+        return delivery
+
     def arrange(self, fault: str) -> None:
         """Have the server do what `faults` names, from now on."""
 
@@ -83,7 +87,8 @@ class Desk:
         self.notifier = notifier
 
     async def deliver(self, number: int = 1, attempt: int = 1) -> Outcome:
-        return await self._registry.deliver(OutgoingDelivery(id=f"contract-{number}", attempt=attempt, delivery=self._rig.delivery(number)))
+        outgoing = OutgoingDelivery(id=f"contract-{number}", attempt=attempt, delivery=self._rig.delivery(number))
+        return await self._registry.deliver(self._rig.parcel(outgoing))
 
     @property
     def failures(self) -> int:
@@ -183,7 +188,8 @@ async def _leaves_nothing_behind(rig: Rig) -> None:
         rig.arrange("hang")
     before = asyncio.all_tasks()
     async with at(rig, rig.deadline_s) as desk:
-        carrying = asyncio.create_task(desk.notifier.deliver(OutgoingDelivery(id="contract-1", attempt=1, delivery=rig.delivery(1))))
+        outgoing = rig.parcel(OutgoingDelivery(id="contract-1", attempt=1, delivery=rig.delivery(1)))
+        carrying = asyncio.create_task(desk.notifier.deliver(outgoing))
         await asyncio.to_thread(rig.wait_until, rig.is_hanging, "the delivery")
         carrying.cancel()
         await asyncio.wait({carrying})

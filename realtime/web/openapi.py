@@ -63,6 +63,16 @@ EXAMPLES: Mapping[str, Any] = {
     "PauseQueue": {"queue": "service"},
     "Redrive": {"queue": "default", "limit": 10},
     "Change": {"cid": "1", "id": "1882668100000000017", "vt": 60},
+    "SubscribePush": {
+        "endpoint": "https://push.example.com/send/Zm9vYmFyYmF6cXV4MTIzNA",
+        "keys": {
+            "p256dh": "BIPUL12DLfytvTajnryr2PRdAgXS3HGKiLqndGcJGabyhHheJYlNGCeXl1dn18gSJ1WAkAPIxr4gK0_dQds4yiI",
+            "auth": "FPssNDTKnInHVndSTdbKFw",
+        },
+    },
+    "NewWebhook": {"url": "https://example.com/nowserving", "name": "Kitchen", "events": ["ticket.joined", "ticket.called"]},
+    "EditWebhook": {"events": []},
+    "Replay": {},
     "WriteWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{store}: {number}, Ihr Tisch ist fertig. {link}"},
     "PreviewWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{number}, Ihr Tisch ist fertig. {link}"},
     "TryWording": {"moment": "called", "channel": "email", "language": "de"},

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def url(server: Serve) -> str:
-    return server(capture_messages="true").url
+    return server(capture_messages="true", call_ladder=["sms:0", "email:0"]).url
 
 
 async def test_what_is_written_is_seen_at_once_and_told_to_guests(pages: Pages, url: str) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 import pytest
 
 from notifiers.email.smtp import EmailNotifier
 from notifiers.log import LogNotifier
 from notifiers.sms.gateway import SmsNotifier
-from realtime.hookspecs import Notifier, Permanent, Retry
-from realtime.model import Delivery
+from notifiers.web_push.push import WebPushNotifier
+from notifiers.webhook import WebhookNotifier
+from realtime.hookspecs import Notifier, OutgoingDelivery, Permanent, Retry
+from realtime.model import Delivery, Endpoint
 from realtime.testing import Case, HttpRig, Rig, SinkRequest, cases, http_cases
 from tests.notifiers.post import PostServer
+from tests.support.subscriber import Subscriber
 from tests.support.waiting import until
 
 # Apprise imports a module that Python 3.13 no longer has, and brings its own where it is missing.
@@ -36,6 +40,45 @@ class SmsRig(HttpRig):
 
     def mark(self, request: SinkRequest) -> str:
         return str(request.json()["message"])
+
+
+class WebhookRig(HttpRig):
+    # A receiver that says no today may be mended tomorrow: only 410 ends it.
+    faults = {**HttpRig.faults, **{f"status {status}": (Retry,) for status in (400, 401, 403, 404, 413)}}
+
+    def at(self, url: str, deadline_s: float) -> Notifier:
+        self.endpoint = Endpoint(url, ("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",))
+        return WebhookNotifier(("127.0.0.0/8",), deadline_s)
+
+    def delivery(self, number: int) -> Delivery:
+        return Delivery("webhook", "0d6c1f4be2a90c11", "ticket.called", {"payload": f'{{"number":{number}}}'})
+
+    def parcel(self, delivery: OutgoingDelivery) -> OutgoingDelivery:
+        return msgspec.structs.replace(delivery, endpoint=self.endpoint)
+
+    def mark(self, request: SinkRequest) -> str:
+        return request.headers["webhook-id"]
+
+
+class PushRig(HttpRig):
+    def at(self, url: str, deadline_s: float) -> Notifier:
+        self.browser = Subscriber(url)
+        notifier = WebPushNotifier("mailto:queue@example.com", ("127.0.0.0/8",), deadline_s)
+        notifier.use_secret(b"s" * 32)
+        return notifier
+
+    def delivery(self, number: int) -> Delivery:
+        body: dict[str, str | int | bool] = {"store": "Luigi's", "label": f"A{number}", "desk": "Desk 2", "ahead": 0}
+        return Delivery("web_push", self.browser.id, "called", body)
+
+    def parcel(self, delivery: OutgoingDelivery) -> OutgoingDelivery:
+        return msgspec.structs.replace(delivery, subscription=self.browser.row())
+
+    def mark(self, request: SinkRequest) -> str:
+        return str(self.browser.read(request)["id"])
+
+    def words(self, request: SinkRequest) -> str:
+        return str(self.browser.read(request))
 
 
 class EmailRig(Rig):
@@ -107,6 +150,16 @@ class LogRig(Rig):
 @pytest.mark.parametrize("case", http_cases(SmsRig), ids=str)
 def test_sms_keeps_the_contract(case: Case) -> None:
     case.check(SmsRig)
+
+
+@pytest.mark.parametrize("case", http_cases(WebhookRig), ids=str)
+def test_webhook_keeps_the_contract(case: Case) -> None:
+    case.check(WebhookRig)
+
+
+@pytest.mark.parametrize("case", http_cases(PushRig), ids=str)
+def test_web_push_keeps_the_contract(case: Case) -> None:
+    case.check(PushRig)
 
 
 @pytest.mark.parametrize("case", cases(EmailRig), ids=str)

@@ -22,7 +22,7 @@ from tests.plugins.facts import LINK, outgoing
 from tests.support.sink import Answer, HttpSink
 
 NUMBER = "+4915112345678"
-BODY: dict[str, str | int | bool] = {"store": "Luigi's", "label": "A07", "desk": "", "ahead": 0, "link": LINK}
+BODY: dict[str, str | int | bool] = {"store": "Luigi's", "text": f"Luigi's: it's your turn, A07. {LINK}"}
 BACK = "https://queue.example.com/v1/callbacks/sms/status"
 OWN = Account("AC0123", "s3cret", "+15005550006")
 
@@ -73,9 +73,9 @@ async def test_it_sends_the_form_that_twilio_takes(notifier: SmsNotifier, api: H
         (400, b'{"code": 29999}', Permanent("The gateway refused the message (29999).")),
         (400, b'{"code": "x"}', Permanent("The gateway refused the message (400).")),
         (404, b"", Permanent("The gateway refused the message (404).")),
-        (401, b'{"code": 20003}', Retry("The gateway refuses us (401). Check the credentials in sms_url, and the account.", 1800.0)),
+        (401, b'{"code": 20003}', Retry("The gateway refuses us (401). Check the credentials in sms_url, and the account.", 1800.0, True)),
         (429, b'{"code": 20429}', Retry("The gateway answered 429.", 60.0)),
-        (503, b"\xff", Retry("The gateway answered 503.")),
+        (503, b"\xff", Retry("The gateway answered 503.", provider_down=True)),
         (302, b"", Retry("The gateway answered 302.")),
     ],
 )

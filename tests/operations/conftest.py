@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -14,6 +15,7 @@ from realtime.operations import accounts, codes, stores, tickets
 from realtime.operations.changes import Change, Moment
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
+from tests.support.desk import Desk
 
 FAR_MS = 10**13
 
@@ -85,3 +87,12 @@ async def shop(storage: Storage) -> Shop:
     shop = Shop(storage)
     await shop.open()
     return shop
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=database_url))
+    storage = await asyncio.to_thread(make_storage, settings)
+    await storage.open()
+    yield Desk(storage)
+    await storage.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from realtime.operations import jobs, pauses, queue
+from realtime.operations import claims, jobs, pauses, queue
 from realtime.operations.changes import DELIVERIES, HELD_MS
 from realtime.operations.queue import NewJob
 from realtime.storage.statement import Operation, Statement
@@ -88,14 +88,14 @@ async def test_the_plan_looks_only_at_what_is_taken(shop: Shop, database_url: st
     claim = {1: f"'{DELIVERIES}'", 2: "'lease'", 3: "1", 4: "10", 5: str(NOW), 6: "'me'", 7: "'email'"}
     fronts = {1: f"'{DELIVERIES}'", 2: str(HELD_MS)}
     if database_url.startswith("sqlite"):
-        for sql, values in ((queue.CLAIM_OF_SQLITE, claim), (jobs.FRONTS, fronts)):
+        for sql, values in ((claims.CLAIM_OF_SQLITE, claim), (jobs.FRONTS, fronts)):
             steps = [str(row[3]) for row in await shop.storage.read(_ask, f"explain query plan {_filled(sql, values)}")]
             assert not [step for step in steps if step.startswith("SCAN jobs") or "TEMP B-TREE" in step], steps
             assert [step for step in steps if "INDEX jobs_of_notifier" in step], steps
             assert sum("INDEX jobs_leased" in step for step in steps) == 1
         return
     await shop.storage.write(_ask, "analyze jobs")
-    for sql, values in ((queue.CLAIM_OF_POSTGRES, claim), (jobs.FRONTS, fronts)):
+    for sql, values in ((claims.CLAIM_OF_POSTGRES, claim), (jobs.FRONTS, fronts)):
         plan = "\n".join(row[0] for row in await shop.storage.write(_ask, f"explain {_filled(sql, values)}"))
         assert "Seq Scan on jobs" not in plan, plan
         assert "using jobs_of_notifier" in plan, plan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,7 @@ from realtime.operations.oversight import Answer, Backlog, Standing
 from realtime.operations.queue import NewJob
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Statement, Storage
-from tests.operations.test_queue import Desk, Q
-
-
-@pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=database_url))
-    storage = await asyncio.to_thread(make_storage, settings)
-    await storage.open()
-    yield Desk(storage)
-    await storage.close()
+from tests.support.desk import Desk, Q
 
 
 async def backlog(desk: Desk) -> Backlog:

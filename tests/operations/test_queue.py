@@ -3,67 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from realtime.app import make_storage
-from realtime.model import JobState
-from realtime.operations import dead, jobs, queue
-from realtime.operations.queue import Leased, NewJob, Settled
-from realtime.settings import Settings
-from realtime.storage.statement import Operation, Statement, Storage
-
-Q = "work"
-LONG_MS = 600_000
-
-
-class Desk:
-    """A queue, somebody who puts jobs in, and somebody who works."""
-
-    def __init__(self, storage: Storage) -> None:
-        self.storage = storage
-        self.now = int(time.time() * 1000)  # leases live by the database's clock, so tests start from it
-        self.count = 0
-
-    async def put(self, lane: str = "", **more: Any) -> str:
-        self.count += 1
-        id_ = f"{self.count:04d}"
-        await self.storage.write(queue.enqueue, NewJob("shop", id_, Q, f'"{id_}"', lane, **more), self.now)
-        return id_
-
-    async def claim(self, limit: int = 10, lease: str = "lease", lease_ms: int = LONG_MS, **more: Any) -> list[Leased]:
-        return await self.storage.write(queue.claim, Q, lease, lease_ms, limit, self.now, **more)
-
-    async def ids(self, limit: int = 10, lease: str = "lease") -> list[str]:
-        return [job.id for job in await self.claim(limit, lease)]
-
-    async def done(self, id_: str, lease: str = "lease") -> Settled:
-        return await self.storage.write(queue.end, "shop", id_, lease, JobState.DONE, "", self.now)
-
-    async def fail(self, id_: str, lease: str = "lease") -> Settled:
-        return await self.storage.write(queue.bury, "shop", id_, lease, "no", self.now)
-
-    async def later(self, id_: str, after_ms: int = 0, *, counted: bool = True) -> Settled:
-        return await self.storage.write(queue.retry, "shop", id_, "lease", self.now + after_ms, "again", self.now, counted=counted)
-
-    async def rows(self, sql: str, *args: Any) -> list[Sequence[Any]]:
-        def ask() -> Operation[list[Sequence[Any]]]:
-            return (yield Statement(sql, args))
-
-        return await self.storage.read(ask)
-
-
-@pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=database_url))
-    storage = await asyncio.to_thread(make_storage, settings)
-    await storage.open()
-    yield Desk(storage)
-    await storage.close()
-
+from realtime.operations import claims, dead, jobs, queue
+from realtime.operations.queue import NewJob, Settled
+from realtime.storage.statement import Operation, Statement
+from tests.support.desk import LONG_MS, Desk, Q
 
 # ---- leases -------------------------------------------------------------------------------------------------------
 
@@ -379,21 +327,21 @@ async def test_a_claim_is_bounded_by_what_is_ready_and_not_by_history(desk: Desk
     await desk.storage.write(fill)
     if database_url.startswith("sqlite"):
         args = (Q, "lease", 1, 10, desk.now, "me")
-        rows = await desk.rows("explain query plan " + queue.CLAIM_SQLITE, *args)
+        rows = await desk.rows("explain query plan " + claims.CLAIM_SQLITE, *args)
         steps = [row[3] for row in rows]
         assert not [step for step in steps if step.startswith("SCAN jobs") or "TEMP B-TREE" in step], steps
-        assert sum("INDEX jobs_ready" in step for step in steps) == queue.PRIORITIES
+        assert sum("INDEX jobs_ready" in step for step in steps) == claims.PRIORITIES
         assert sum("INDEX jobs_leased" in step for step in steps) == 1
         return
 
     def explain() -> Operation[list[Sequence[Any]]]:
         yield Statement("analyze jobs")
-        sql = queue.CLAIM_POSTGRES
+        sql = claims.CLAIM_POSTGRES
         for number, value in enumerate((f"'{Q}'", "'lease'", "1", "10", str(desk.now), "'me'"), 1):
             sql = sql.replace(f"${number}", value)
         return (yield Statement("explain " + sql))
 
     plan = "\n".join(row[0] for row in await desk.storage.write(explain))
     assert "Seq Scan on jobs" not in plan, plan
-    assert plan.count("using jobs_ready") == queue.PRIORITIES, plan
+    assert plan.count("using jobs_ready") == claims.PRIORITIES, plan
     assert "using jobs_leased" in plan, plan

@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
-
-from realtime.app import make_storage
 from realtime.operations import queue
 from realtime.operations.queue import Settled
-from realtime.settings import Settings
-from tests.operations.test_queue import Desk
-
-
-@pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
-    settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=database_url))
-    storage = await asyncio.to_thread(make_storage, settings)
-    await storage.open()
-    yield Desk(storage)
-    await storage.close()
+from tests.support.desk import Desk
 
 
 async def test_many_are_ended_together_each_under_its_own_lease(desk: Desk) -> None:

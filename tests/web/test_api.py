@@ -13,9 +13,11 @@ from realtime.web import ENDPOINTS
 from realtime.web.endpoint import Auth
 from tests.web.conftest import HOST, PASSWORD, House, Owner, join, new_owner
 
+PARTS = {"queue": "A", "ticket": 1, "code": "a.b", "version": "v", "token_id": "0" * 12, "owner": "o", "any_job": "j", "webhook": "0" * 16}
+
 
 def fill(path: str, store_id: str) -> str:
-    return path.format(store_id=store_id, queue="A", ticket=1, code="a.b", version="v", token_id="0" * 12, owner="o", any_job="j")
+    return path.format(store_id=store_id, post="p", notifier="sms", kind="status", **PARTS)
 
 
 async def test_a_store_is_opened_and_its_owner_is_signed_in(house: House) -> None:

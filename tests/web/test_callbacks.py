@@ -25,7 +25,7 @@ FORM = "application/x-www-form-urlencoded"
 @pytest.fixture
 async def house(open_house: Open, http_sink: HttpSink) -> House:
     gateway = http_sink.url.removeprefix("http://")
-    house: House = await open_house(sms_url=f"json://{gateway}/{{to}}", sms_callback_secret=SECRET)
+    house: House = await open_house(sms_url=f"json://{gateway}/{{to}}", sms_callback_secret=SECRET, call_ladder=["sms:0"])
     return house
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from realtime.app import Lifecycle
 from tests.web.conftest import House, Open, Owner, new_owner
 
 
@@ -113,6 +114,13 @@ async def test_a_receive_can_be_asked_for_again(program: httpx.AsyncClient) -> N
     assert len(await _consume(program, attempt_id="a1")) == 1
 
 
+async def test_a_receive_that_got_nothing_is_asked_for_anew(program: httpx.AsyncClient) -> None:
+    assert await _consume(program, attempt_id="a1") == []
+    await _publish(program)
+
+    assert len(await _consume(program, attempt_id="a1")) == 1
+
+
 async def test_a_key_stands_for_the_first_message(program: httpx.AsyncClient) -> None:
     first = await _publish(program, 1, key="k")
     answer = await program.post("/v1/publish", json={"message": 1, "key": "k"})
@@ -121,9 +129,10 @@ async def test_a_key_stands_for_the_first_message(program: httpx.AsyncClient) ->
     assert len(await _consume(program)) == 1
 
 
-async def test_who_waits_gets_a_message_as_soon_as_there_is_one(program: httpx.AsyncClient) -> None:
-    waiting = asyncio.create_task(_consume(program, wait=20))
-    while not program_waits(program):
+@pytest.mark.parametrize("more", [{}, {"attempt_id": "a1"}])
+async def test_who_waits_gets_a_message_as_soon_as_there_is_one(program: httpx.AsyncClient, more: dict[str, str]) -> None:
+    waiting = asyncio.create_task(_consume(program, wait=20, **more))
+    while not program_waits(program) and not waiting.done():
         await asyncio.sleep(0)
     await _publish(program, "at last")
 
@@ -131,6 +140,28 @@ async def test_who_waits_gets_a_message_as_soon_as_there_is_one(program: httpx.A
         (message,) = await waiting
 
     assert message["message"] == "at last"
+
+
+async def test_who_waits_is_answered_when_the_server_ends(program: httpx.AsyncClient, house: House) -> None:
+    waiting = asyncio.create_task(_consume(program, wait=20))
+    while not program_waits(program):
+        await asyncio.sleep(0)
+    lifecycle = Lifecycle()
+    lifecycle.messaging = house.parts.messaging
+
+    lifecycle.begin_drain()
+
+    async with asyncio.timeout(10):
+        assert await waiting == []
+        assert await _consume(program, wait=20) == []
+
+
+async def test_a_look_at_the_head_takes_nothing(program: httpx.AsyncClient) -> None:
+    await _publish(program)
+
+    assert (await program.head("/v1/consumer", params={"cid": "1"})).status_code == 200
+
+    assert len(await _consume(program)) == 1
 
 
 def program_waits(program: httpx.AsyncClient) -> bool:

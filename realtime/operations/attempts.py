@@ -1,0 +1,63 @@
+"""Attempts: one row for each time a job was claimed - who had it, from when to when, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import json
+
+from realtime.storage.statement import NOTHING, Operation, Row, Statement, changed
+
+LOST = "its worker ended without an answer"
+
+_BEGUN = (
+    "insert into attempts (store_id, job_id, number, worker, started_ms) {each} on conflict (store_id, job_id, number) do update"
+    " set worker = excluded.worker, started_ms = excluded.started_ms, ended_ms = 0, outcome = '', detail = ''"
+)
+_BEGUN_ONE = _BEGUN.format(each="values ($1, $2, $3, $4, $5)")
+_BEGUN_ALL = _BEGUN.format(
+    each="select json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), $2, $3 from json_each($1) where true"
+)
+BEGUN_BY_CLAIM = _BEGUN.format(each="select store_id, id, attempts, $6, $5 from claimed")
+"""For a claim on Postgres: what `begun` does, of the rows that are `claimed`."""
+
+
+def begun(rows: Sequence[Row], worker: str, now_ms: int) -> Operation[None]:
+    """Record an attempt at each job that was claimed, from what the claim has said: not from a look at everything that is in flight."""
+    if len(rows) == 1:
+        store_id, id_, number = rows[0][0], rows[0][1], rows[0][5]
+        yield Statement(_BEGUN_ONE, (store_id, id_, number, worker, now_ms), NOTHING)
+    else:
+        claimed = json.encode([(row[0], row[1], row[5]) for row in rows]).decode()
+        yield Statement(_BEGUN_ALL, (claimed, worker, now_ms), NOTHING)
+
+
+def lost(before: Sequence[tuple[str, str, int]], now_ms: int) -> Operation[set[tuple[str, str]]]:
+    """Of the attempts before those that were just begun, note which have ended without an answer."""
+    found = set()
+    for store_id, id_, number in before:
+        count = yield from changed(
+            "update attempts set ended_ms = $4, outcome = 'lost', detail = $5 where store_id = $1 and job_id = $2 and number = $3 and ended_ms = 0",
+            store_id, id_, number, now_ms, LOST,
+        )  # fmt: skip
+        if count:
+            found.add((store_id, id_))
+    return found
+
+
+def ended(store_id: str, id_: str, number: int, outcome: str, detail: str, now_ms: int, *, postgres: str = "") -> Operation[None]:
+    """Record how an attempt went; on Postgres by another text, where it is recorded already."""
+    yield Statement(
+        "update attempts set ended_ms = $4, outcome = $5, detail = $6 where store_id = $1 and job_id = $2 and number = $3",
+        (store_id, id_, number, now_ms, outcome, detail),
+        postgres,
+    )
+
+
+def forget(jobs: Sequence[tuple[str, str]]) -> Operation[None]:
+    """Delete the attempts at these jobs, each named by owner and id."""
+    yield Statement(
+        "delete from attempts where (store_id, job_id) in (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each($1))",
+        (json.encode(jobs).decode(),),
+        "delete from attempts using json_array_elements($1::json) as e where store_id = e ->> 0 and job_id = e ->> 1",
+    )

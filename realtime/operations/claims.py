@@ -1,0 +1,37 @@
+"""The statements with which jobs are claimed: through partial indexes that hold nothing but what can be claimed."""
+
+from __future__ import annotations
+
+from realtime.operations import attempts, pauses
+
+PRIORITIES = 4
+NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
+"""Leases go by Postgres's clock: the processes' own may differ."""
+
+_PICK = "select store_id, id from jobs where queue = $1 and "
+_OF_PRIORITY = _PICK + "state = 'waiting' and head = 1 and priority = {priority} and ready_ms <= $5 order by ready_ms, id limit $4 {lock}"
+_CANDIDATES = (
+    "select * from (" + _PICK + "state = 'leased' and leased_until_ms <= {now} order by leased_until_ms limit $4 {lock}) as l"
+) + "".join(f" union all select * from ({_OF_PRIORITY.replace('{priority}', str(each))}) as p{each}" for each in range(PRIORITIES))
+_OF_NOTIFIER = (
+    "select * from ("
+    + _PICK
+    + "state = 'leased' and leased_until_ms <= {now} and notifier = $7 order by leased_until_ms limit $4 {lock}) as l"
+    " union all select * from (" + _PICK + "state = 'waiting' and head = 1 and notifier = $7 and notifier <> '' and ready_ms <= $5"
+    " order by ready_ms, id limit $4 {lock}) as w"
+)
+_PICKED = f"with picked as materialized (select * from ({{candidates}}) as c where {pauses.NOT_PAUSED} limit $4)"
+_TAKEN = (
+    "update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
+    " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
+    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id, called_ms, outcome"
+)
+_CLAIM = f"{_PICKED} {_TAKEN}"
+# Each round trip to Postgres costs more than what it asks for, so there the attempts are recorded by the same statement.
+_CLAIM_AND_BEGIN = f"{_PICKED}, claimed as ({_TAKEN}), begun as ({attempts.BEGUN_BY_CLAIM}) select * from claimed"
+_ON_SQLITE = {"now": "$5", "lock": ""}
+_ON_POSTGRES = {"now": NOW, "lock": "for update skip locked"}
+CLAIM_SQLITE, CLAIM_OF_SQLITE = (_CLAIM.replace("{candidates}", each).format(**_ON_SQLITE) for each in (_CANDIDATES, _OF_NOTIFIER))
+CLAIM_POSTGRES, CLAIM_OF_POSTGRES = (
+    _CLAIM_AND_BEGIN.replace("{candidates}", each).format(**_ON_POSTGRES) for each in (_CANDIDATES, _OF_NOTIFIER)
+)
