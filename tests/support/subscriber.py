@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from realtime.model import Subscription
 from realtime.push import subscription_id
+from realtime.testing import SinkRequest
 from tests.support.sink import Request
 
 
@@ -46,7 +47,7 @@ class Subscriber:
     def row(self) -> Subscription:
         return Subscription(self.id, self.endpoint, self.p256dh, encoded(self._auth))
 
-    def read(self, request: Request) -> dict[str, Any]:
+    def read(self, request: Request | SinkRequest) -> dict[str, Any]:
         """The message in a request, by an implementation that is not ours."""
         assert request.headers["content-encoding"] == "aes128gcm"
         assert self.endpoint.endswith(request.path)
