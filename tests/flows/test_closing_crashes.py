@@ -77,7 +77,7 @@ def settings(database_url: str, smtp_sink: MailServer) -> Settings:
         smtp_allow_plain=True,
         mail_from="luigi@example.org",
         retry_first_seconds=0.05,
-        job_lease_seconds=0.2,
+        job_lease_seconds=0.6,
         drain_seconds=1,
     )
 
