@@ -69,7 +69,8 @@ export class PushOffer {
   }
 
   draw() {
-    byId("push").hidden = !this.wanted || !(this.may || !byId("push-apple").hidden);
+    // What went wrong can be read also where nothing more is offered.
+    byId("push").hidden = !this.wanted || !(this.may || !byId("push-apple").hidden || byId("push-fault").textContent);
     byId("push-ask").hidden = !this.may || this.on;
     byId("push-on").hidden = !this.may || !this.on;
   }
