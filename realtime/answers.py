@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,10 +31,14 @@ from realtime.ladder import NOT_REACHED
 from realtime.model import Delivery
 
 LONGEST_REFUSAL = 300
+LONGEST_REASON = 500
+LATEST_S = 24 * 3600.0
+"""However late somebody wants to be asked again, they are asked after so long."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]*(; ?[a-z]+=[A-Za-z0-9._-]+)*")
 LONGEST_ABOUT = 300
+Said = TypeVar("Said", bound=Outcome | Done)
 _OUTCOMES = (Sent, Accepted, Retry, Permanent, Gone, Suppressed)
 
 
@@ -119,6 +123,23 @@ def outcome(answer: object) -> Outcome | Broken:
     return answer
 
 
+def plain(outcome: Said) -> Said:
+    """An outcome as it can be kept and acted on: its sentence short and storable, its wait none or a number of seconds up to a day."""
+    if isinstance(outcome, Done):
+        return msgspec.structs.replace(outcome, detail=_kept(outcome.detail))
+    if isinstance(outcome, Retry):
+        asked_s = outcome.after_s if isinstance(outcome.after_s, int | float) and outcome.after_s > 0 else None
+        after_s = None if asked_s is None else min(float(asked_s), LATEST_S)
+        return msgspec.structs.replace(outcome, reason=_kept(outcome.reason), after_s=after_s, provider_down=outcome.provider_down is True)
+    if isinstance(outcome, Permanent | Gone | Suppressed):
+        return msgspec.structs.replace(outcome, reason=_kept(outcome.reason))
+    return outcome
+
+
+def _kept(sentence: object) -> str:
+    return str(sentence).encode("utf-8", "replace").decode().replace("\0", "")[:LONGEST_REASON]
+
+
 def heard(answer: object) -> list[Arrival | Wish] | Broken | None:
     """What a provider's callback tells; None: it is not the provider's."""
     if answer is None:
@@ -126,9 +147,10 @@ def heard(answer: object) -> list[Arrival | Wish] | Broken | None:
     if not isinstance(answer, list | tuple) or not all(isinstance(each, Arrival | Wish) for each in answer):
         return _wrong(answer, "a list of Arrival and Wish, or None")
     try:
-        return [msgspec.convert(msgspec.to_builtins(each), type(each)) for each in answer]
+        told = [msgspec.convert(msgspec.to_builtins(each), type(each)) for each in answer]
     except (msgspec.ValidationError, TypeError) as error:
         return Broken(f"returned an Arrival or a Wish that is none: {error}")
+    return [msgspec.structs.replace(each, why=_kept(each.why)) if isinstance(each, Arrival) else each for each in told]
 
 
 def preview(answer: object) -> Preview | Broken:

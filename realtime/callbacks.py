@@ -18,7 +18,6 @@ from realtime.registry import Registry
 
 AWAITED_MS = 4 * 3_600_000
 """So long after a message was accepted its provider may tell of it by naming the recipient only; Twilio keeps one for four hours."""
-LONGEST_WHY = 500
 _ID = re.compile(r"[A-Za-z0-9_-]{1,160}")
 
 
@@ -64,7 +63,7 @@ class Callbacks:
                 arrival.delivery_id,
                 self._keys.recipient_hash(arrival.recipient),
                 delivered=arrival.delivered,
-                why=arrival.why.encode("utf-8", "replace").decode().replace("\0", "")[:LONGEST_WHY],
+                why=arrival.why,
                 since_ms=now - AWAITED_MS,
                 now_ms=now,
             )

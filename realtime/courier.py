@@ -32,9 +32,6 @@ KEEP_DEAD_MS = 14 * KEEP_MS
 """And dead letters."""
 FORGET_MS = 3_600_000
 """How often they are looked for."""
-LATEST_S = 24 * 3600.0
-"""However late a provider wants to be asked again, it is asked after so long."""
-LONGEST_REASON = 500
 
 P = ParamSpec("P")
 Settled = Callable[[str], Awaitable[None]]
@@ -168,9 +165,9 @@ class Courier:
             await self._again(job, outcome)
         elif isinstance(outcome, Suppressed) and job.ticket_id:
             # No dead letter: there is nothing for a person to decide.
-            await self._settle(job, JobState.CANCELLED, _plain(outcome.reason), "suppressed")
+            await self._settle(job, JobState.CANCELLED, outcome.reason, "suppressed")
         else:
-            await self._settle(job, JobState.DEAD, _plain(outcome.reason), "failed")
+            await self._settle(job, JobState.DEAD, outcome.reason, "failed")
 
     async def _is_over(self, job: Job) -> bool:
         """Whether a step of a call needs no notifier: the call was seen, or is over, or it is the staff who are to be told."""
@@ -224,14 +221,13 @@ class Courier:
         _log.info("Delivery %s by %s: kept in the outbox, not sent", job.id, owed.notifier)
 
     async def _again(self, job: Job, outcome: Retry) -> None:
-        reason = _plain(outcome.reason)
+        reason = outcome.reason
         # The report is never given up: only time or a person ends it.
         if job.attempts >= self._settings.job_max_attempts and not job.delivery.needs_report:
             await self._settle(job, JobState.DEAD, f"given up after {job.attempts} attempts: {reason}", "failed")
             return
         most = min(self._settings.retry_first_seconds * 2 ** min(job.attempts - 1, 30), self._settings.retry_most_seconds)
-        asked_s = min(outcome.after_s, LATEST_S) if outcome.after_s and outcome.after_s > 0 else 0.0
-        wait_s = max(most * (0.5 + 0.5 * self._random()), asked_s)
+        wait_s = max(most * (0.5 + 0.5 * self._random()), outcome.after_s or 0.0)
         due_ms = self._now() + int(wait_s * 1000)
         now = self._now()
         if job.ticket_id and job.attempts == 1:
@@ -285,11 +281,6 @@ class Courier:
             )
             for file in files
         )
-
-
-def _plain(reason: str) -> str:
-    """What a notifier says, as it can be kept."""
-    return str(reason).replace("\0", "")[:LONGEST_REASON]
 
 
 async def report_chunks(storage: Storage, store_id: str, file: str) -> AsyncIterator[bytes]:

@@ -153,8 +153,7 @@ class Providers:
         breaker = self._breakers.setdefault(notifier, Breaker(self._random))
         if isinstance(outcome, Retry) and down:
             now, first = self._now(), breaker.state is BreakerState.CLOSED
-            asked_s = outcome.after_s if outcome.after_s and outcome.after_s > 0 else 0.0
-            if breaker.failed(outcome.reason, asked_s, now, probe=self._probes.get(notifier) == id_) and first:
+            if breaker.failed(outcome.reason, outcome.after_s or 0.0, now, probe=self._probes.get(notifier) == id_) and first:
                 self._meter.provider(notifier, down=True)
                 _log.error(
                     "The provider of the notifier %s is down: %d deliveries in a row failed. It is left alone for %.0f s, then tried with one"

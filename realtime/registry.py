@@ -271,7 +271,7 @@ class Registry:
         outcome: Outcome | Broken = await wall.run(
             "deliver", partial(notifier.deliver, delivery), answers.outcome, deadline_s(notifier, self._settings)
         )
-        return Retry(f"The notifier {name!r} {outcome.why}.", provider_down=True) if isinstance(outcome, Broken) else outcome
+        return answers.plain(Retry(f"The notifier {name!r} {outcome.why}.", provider_down=True) if isinstance(outcome, Broken) else outcome)
 
     def begin(self, secret: Callable[[str], bytes]) -> None:
         """Hand every notifier that takes one (`use_secret`) a secret of its own, before anything is delivered."""
@@ -306,7 +306,7 @@ class Registry:
         outcome: JobOutcome | Broken = await wall.run(
             "handle", partial(handler.handle, job), answers.job_outcome, deadline_s(handler, self._settings)
         )
-        return Retry(f"The handler {name!r} {outcome.why}.") if isinstance(outcome, Broken) else outcome
+        return answers.plain(Retry(f"The handler {name!r} {outcome.why}.") if isinstance(outcome, Broken) else outcome)
 
     async def close(self) -> None:
         """Let every notifier close what it holds, and end the watchdog."""

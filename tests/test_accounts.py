@@ -352,7 +352,7 @@ async def test_no_secret_stands_in_the_database_once_it_was_sent(database_url: s
         await until_async(lambda: evening.office.text.given, what="the text")
 
         async def is_settled() -> bool:
-            return await evening.storage.read(jobs.next_due_ms) is None
+            return not await evening.storage.read(jobs.fronts)
 
         await until_async(is_settled, what="all deliveries")
         kept = msgspec.json.encode([list(row) for row in await evening.storage.read(_everything)]).decode()

@@ -10,6 +10,7 @@ import pytest
 
 from realtime.model import JobState
 from realtime.operations import jobs
+from tests.support import deliveries
 from tests.support.carrying import MakeWork, a_shop, couriers, make_due, opened
 from tests.support.waiting import until_async
 
@@ -33,7 +34,7 @@ async def test_who_lost_the_lease_does_not_settle(at_work: MakeWork) -> None:
     await until_async(lambda: work.text.given, what="the delivery")
 
     await work.storage.write(make_due, work.clock() - 1)
-    (again,) = await work.storage.write(jobs.claim, "another courier", 60_000, 1, work.clock())
+    (again,) = await work.storage.write(deliveries.claim, "another courier", 60_000, 1, work.clock())
     work.text.open.set()
     await until_async(lambda: not work.courier._crew._carrying, what="the end of the first")
 

@@ -182,6 +182,24 @@ async def test_an_outcome_that_is_none_is_tried_again(answer: object) -> None:
     assert "instead of one of Sent, Accepted" in outcome.reason
 
 
+@pytest.mark.parametrize("after_s", ["soon", float("nan"), -1, None])
+async def test_what_a_notifier_says_is_made_storable_whatever_it_is(after_s: Any) -> None:
+    class Odd(Post):
+        async def deliver(self, delivery: OutgoingDelivery) -> Any:
+            return Retry("Lost\ud800 \0" + "x" * 1000, after_s)
+
+    class Office(PostOffice):
+        def __init__(self) -> None:
+            self.post = Odd()
+
+    outcome = await (await load_async(("office", Office()))).deliver(outgoing(Delivery("post", "Bo", "joined", {})))
+
+    assert isinstance(outcome, Retry)
+    assert outcome.after_s is None
+    assert outcome.reason.startswith("Lost? x")
+    assert len(outcome.reason) == 500
+
+
 async def test_events_reach_every_plugin_in_order() -> None:
     seen: list[tuple[str, int]] = []
 

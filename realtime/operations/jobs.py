@@ -12,12 +12,6 @@ from realtime.operations.changes import DELIVERIES, HELD_MS
 from realtime.storage.statement import Operation, Statement
 
 
-def claim(lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[list[Job]]:
-    """Lease up to `limit` deliveries, whoever carries them; see `queue.claim`."""
-    held = yield from queue.claim(DELIVERIES, lease, lease_ms, limit, now_ms, worker=worker, most=most)
-    return [_job(each) for each in held]
-
-
 def claim_each(
     lease: str, lease_ms: int, rooms: Mapping[str, int], now_ms: int, *, worker: str = "", most: int = 0
 ) -> Operation[list[Job]]:
@@ -45,11 +39,6 @@ def settle(store_id: str, id_: str, lease: str, state: JobState, outcome: str, n
 def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms: int, *, counted: bool = True) -> Operation[bool]:
     """Give a delivery back, to be tried again at `due_ms`; see `queue.retry`. False when the lease was lost meanwhile."""
     return (yield from queue.retry(store_id, id_, lease, due_ms, outcome, now_ms, counted=counted)) is queue.Settled.DONE
-
-
-def next_due_ms() -> Operation[int | None]:
-    """When the next delivery can be claimed; those that wait for a person do not count."""
-    return min((yield from fronts()).values(), default=None)
 
 
 _OF = "queue = $1 and state = 'waiting' and head = 1 and notifier <> ''"

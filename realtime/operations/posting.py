@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from realtime.model import Delivery, Endpoint, JobState
-from realtime.operations import lanes, queue, webhooks
+from realtime.operations import attempts, lanes, queue, webhooks
 from realtime.operations.changes import owe
 from realtime.operations.posts import LATER, PING, QUEUE
 from realtime.operations.queue import Leased, Settled
@@ -89,6 +89,6 @@ def forget(before_ms: int, limit: int) -> Operation[int]:
         " order by ended_ms limit $2) returning store_id, id",
         (before_ms, limit, QUEUE),
     )
-    for store_id, id_ in rows:
-        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    if rows:
+        yield from attempts.forget([(row[0], row[1]) for row in rows])
     return len(rows)

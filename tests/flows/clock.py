@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+import httpx
 import pytest
+
+from tests.support.process import ServerProcess
+from tests.support.waiting import until_async
 
 HOUR_S = 3600
 
@@ -24,14 +30,26 @@ class WallClock:
         self.environment = {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
+            # Reading the file whenever the time is asked for would make the process ten times as slow.
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
     def jump(self, seconds: int) -> None:
-        """From now on it is that much later than it was."""
+        """It is that much later than it was; a process that runs notices within a second or two."""
         self.ahead_s += seconds
         # Put in place whole: the process reads it all the time.
         new = self._file.with_suffix(".new")
         new.write_text(f"{self.ahead_s:+d}\n")
         new.replace(self._file)
+
+    async def jump_seen(self, seconds: int, by: ServerProcess) -> None:
+        """The same; waits until a server has noticed."""
+        self.jump(seconds)
+
+        async def seen() -> bool:
+            async with httpx.AsyncClient() as http:
+                told = parsedate_to_datetime((await http.get(by.url + "/healthz")).headers["date"]).timestamp()
+            return abs(told - time.time() - self.ahead_s) < 60
+
+        await until_async(seen, what="the server to notice that its clock jumped")

@@ -88,12 +88,12 @@ async def test_it_closes_when_the_clock_jumps_past_its_end_and_not_before(server
     started = server(environment=clock.environment, **settings(smtp_sink))
     async with open_store(started) as owner, Screen(started, owner.token, owner.topic) as screen:
         await evening(owner, smtp_sink)
-        clock.jump(-3 * HOUR_S)
+        await clock.jump_seen(-3 * HOUR_S, started)
         await owner.walk_in("Earlier than Ann")
-        clock.jump(3 * HOUR_S + HOUR_S // 2)
+        await clock.jump_seen(3 * HOUR_S + HOUR_S // 2, started)
         await owner.walk_in("Half an hour later")
         assert (await owner.snapshot())["store"]["state"] == "open"
-        clock.jump(HOUR_S)
+        await clock.jump_seen(HOUR_S, started)
 
         await until_async(lambda: screen.view.store["state"] != "open", 40, "the store to close")
         assert [row["name"] for row in await reported(owner, smtp_sink)] == ["Ann", "Bo", "Earlier than Ann", "Half an hour later"]
@@ -105,7 +105,7 @@ async def test_sign_ins_and_codes_run_out_by_the_wall_clock(server: Serve, smtp_
     started = server(environment=clock.environment, **{**settings(smtp_sink), "access_token_minutes": 10, "store_hours": 24})
     async with open_store(started) as owner:
         old = await owner.code()
-        clock.jump(HOUR_S)
+        await clock.jump_seen(HOUR_S, started)
 
         assert (await owner.http.get(owner.path)).status_code == 401
         refreshed = await owner.http.post("/v1/token")

@@ -247,7 +247,13 @@ async def test_notifications_survive_a_server_that_is_killed(server: Serve, data
     chance = random.Random(4)
     guests = [f"guest{number}@example.com" for number in range(8)]
     started = server(
-        database_url=database_url, smtp_url=smtp_sink.url, smtp_allow_plain=True, mail_from="queue@example.org", **SHORT_LEASES, **MANY
+        database_url=database_url,
+        smtp_url=smtp_sink.url,
+        smtp_allow_plain=True,
+        mail_from="queue@example.org",
+        call_ladder="email:0",
+        **SHORT_LEASES,
+        **MANY,
     )
     async with open_store(started) as owner:
         for guest in guests:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from realtime.model import JobState
 from realtime.operations import jobs, stores
 from tests.operations.conftest import Shop
+from tests.support import deliveries
 
 
 async def test_who_is_told_that_it_is_almost_their_turn_is_told_how_many_are_before_them(shop: Shop) -> None:
@@ -34,7 +35,7 @@ async def _almost_at(shop: Shop, almost_at: int) -> None:
 async def _told(shop: Shop) -> dict[str, object]:
     """By recipient, how many were said to be before them."""
     told: dict[str, object] = {}
-    while claimed := await shop.storage.write(jobs.claim, "lease", 60_000, 100, 10_000):
+    while claimed := await shop.storage.write(deliveries.claim, "lease", 60_000, 100, 10_000):
         for job in claimed:
             if job.delivery.moment == "almost":
                 told[job.delivery.recipient] = job.delivery.body["ahead"]

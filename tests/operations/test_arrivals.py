@@ -9,11 +9,12 @@ import pytest
 
 from realtime.errors import StoreClosed
 from realtime.model import Job, JobState, Notice
-from realtime.operations import jobs, notices, reports, snapshots, stores
+from realtime.operations import notices, reports, snapshots, stores
 from realtime.operations.arrivals import NothingNew
 from realtime.operations.changes import Change
 from realtime.storage.statement import Operation, Statement
 from tests.operations.conftest import Shop
+from tests.support import deliveries
 
 NOW, LATER = 4_000, 9_000
 
@@ -26,7 +27,7 @@ async def carried(shop: Shop, at_ms: int = NOW, hashed: str = "hash of +391") ->
 
 
 async def claimed(shop: Shop) -> Job:
-    (job,) = await shop.storage.write(jobs.claim, "lease", 10**12, 1, 10**12)
+    (job,) = await shop.storage.write(deliveries.claim, "lease", 10**12, 1, 10**12)
     found: Job = job
     return found
 

@@ -18,6 +18,7 @@ from realtime.operations.changes import Moment
 from realtime.operations.escalation import OVER, SEEN, STORE_CLOSED, NotThisCall
 from realtime.storage.statement import Operation, Row, Statement, Storage
 from tests.operations.conftest import Shop
+from tests.support import deliveries
 
 CALLED = 10_000
 LATE = CALLED + 3_600_000
@@ -83,7 +84,7 @@ async def move(shop: Shop, ticket: Ticket, action: Action, now_ms: int = CALLED 
 
 async def due(shop: Shop, notifier: str, now_ms: int = LATE) -> Job:
     """The job of one step, as the courier holds it at that time."""
-    claimed = await shop.storage.write(jobs.claim, "lease", 10**12, 100, now_ms)
+    claimed = await shop.storage.write(deliveries.claim, "lease", 10**12, 100, now_ms)
     (job,) = [job for job in claimed if (job.delivery.notifier, job.delivery.moment) == (notifier, "called")]
     found: Job = job
     return found
@@ -101,7 +102,7 @@ async def test_a_call_owes_every_step_at_its_time(shop: Shop) -> None:
 
     assert await waiting(shop) == [("sms", CALLED + 20_000), ("email", CALLED + 40_000), (NOT_REACHED, CALLED + 120_000)]
     assert all(row[4] == ticket.called_ms for row in await shop.storage.read(_rows))
-    now = await shop.storage.write(jobs.claim, "lease", 1000, 100, CALLED)
+    now = await shop.storage.write(deliveries.claim, "lease", 1000, 100, CALLED)
     assert {job.delivery.notifier for job in now} == {"sms", "log"}, "joined, and what is not on the ladder"
     assert {job.delivery.moment for job in now} == {"joined", "in_the_kitchen"}
 
@@ -114,12 +115,12 @@ async def test_who_left_no_address_has_only_the_step_of_the_staff(shop: Shop) ->
 
 async def test_a_step_that_waits_holds_up_nothing_else_to_the_same_phone(shop: Shop) -> None:
     await call(shop)
-    await shop.storage.write(jobs.claim, "first", 10**9, 100, CALLED)
+    await shop.storage.write(deliveries.claim, "first", 10**9, 100, CALLED)
     await shop.storage.write(jobs.settle, shop.store_id, (await _joined(shop))[0], "first", JobState.DONE, "sent", CALLED)
 
     friend = await shop.add("Friend", phone="+391", now_ms=CALLED + 1_000)
 
-    told = await shop.storage.write(jobs.claim, "second", 1000, 100, CALLED + 1_000)
+    told = await shop.storage.write(deliveries.claim, "second", 1000, 100, CALLED + 1_000)
     assert [(job.delivery.moment, job.ticket_id) for job in told] == [("joined", friend.id)]
 
 

@@ -28,7 +28,6 @@ async def test_the_front_of_each_notifier_is_when_its_first_can_be_taken(shop: S
     await shop.storage.write(put, *owed)
 
     assert await shop.storage.read(jobs.fronts) == {"sms": 8_000, "email": 20_000}
-    assert await shop.storage.read(jobs.next_due_ms) == 8_000
 
 
 async def test_what_is_held_comes_to_the_front_when_its_lease_ends(shop: Shop) -> None:

@@ -12,6 +12,7 @@ from realtime.operations import dead, jobs, notices, snapshots, stores, tickets
 from realtime.operations.notices import LeaseLost
 from realtime.storage.statement import Storage
 from tests.operations.conftest import Shop
+from tests.support import deliveries
 
 NOW = 4_000
 
@@ -24,7 +25,7 @@ async def shop(storage: Storage) -> Shop:
 
 
 async def claimed(shop: Shop, lease: str = "lease") -> Job:
-    (job,) = await shop.storage.write(jobs.claim, lease, 10**12, 1, 10**12)
+    (job,) = await shop.storage.write(deliveries.claim, lease, 10**12, 1, 10**12)
     found: Job = job
     return found
 
@@ -97,7 +98,7 @@ async def test_in_a_closed_store_a_delivery_ends_and_nobody_is_told(shop: Shop) 
     change = await shop.storage.write(notices.settle, job, JobState.DONE, "sent", Notice("sms", "joined", "sent", NOW, ""), NOW)
 
     assert change.events == ()
-    assert await shop.storage.write(jobs.claim, "other", 1000, 9, 10**12) == []
+    assert await shop.storage.write(deliveries.claim, "other", 1000, 9, 10**12) == []
 
 
 async def test_only_the_latest_are_kept(shop: Shop) -> None:

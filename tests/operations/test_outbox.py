@@ -12,12 +12,13 @@ from realtime.operations import changes, jobs, outbox, reports, tickets
 from realtime.operations.notices import LeaseLost
 from realtime.operations.outbox import Kept
 from tests.operations.conftest import Shop
+from tests.support import deliveries
 
 PHONE = "+4915112345678"
 
 
 async def claim(shop: Shop, now_ms: int = 4_000) -> Job:
-    (job,) = await shop.storage.write(jobs.claim, "lease", 60_000, 1, now_ms)
+    (job,) = await shop.storage.write(deliveries.claim, "lease", 60_000, 1, now_ms)
     held: Job = job
     return held
 
@@ -38,7 +39,7 @@ async def test_a_guests_message_is_kept_and_the_staff_see_that(shop: Shop) -> No
     assert await shop.storage.read(outbox.of_account, shop.account_id, 10) == [kept(job)]
     assert '"captured"' in change.events[0].owner
     assert '"captured"' in (await shop.storage.read(tickets.one, shop.store_id, ticket.id)).notices
-    assert await shop.storage.write(jobs.claim, "again", 60_000, 5, 200_000) == []
+    assert await shop.storage.write(deliveries.claim, "again", 60_000, 5, 200_000) == []
 
 
 async def test_what_somebody_else_has_is_not_kept(shop: Shop) -> None:
@@ -92,8 +93,7 @@ async def test_everybody_sees_their_own_only(shop: Shop) -> None:
 async def test_a_stores_messages_go_with_its_data_and_others_after_a_day(shop: Shop) -> None:
     await shop.storage.write(changes.owe, "account-owner", "note", [Delivery("email", "x@example.org", "email_changed", {})], 3_000)
     await shop.add(phone=PHONE)
-    for _ in range(2):
-        job = await claim(shop)
+    for job in await shop.storage.write(deliveries.claim, "lease", 60_000, 1, 4_000):
         await shop.storage.write(outbox.keep, job, kept(job), 4_000)
 
     assert await shop.storage.write(outbox.forget, 4_000, 10) == 0

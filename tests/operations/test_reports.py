@@ -7,6 +7,7 @@ import asyncio
 from realtime.model import Account, Delivery, JobState, MadeFile, StoreState
 from realtime.operations import accounts, jobs, reports, stores
 from tests.operations.conftest import FAR_MS, Shop
+from tests.support import deliveries
 
 FILE = MadeFile("report.csv", "text/csv", 2, 100, "ab" * 32)
 
@@ -59,11 +60,11 @@ async def test_a_part_is_the_same_when_it_is_made_again_and_none_comes_late(shop
 
 async def test_an_unconfirmed_owner_gets_the_report_once_the_address_is_confirmed(shop: Shop) -> None:
     await _reported(shop, confirmed=False)
-    held = await shop.storage.write(jobs.claim, "lease", 1_000, 10, 10**12)
+    held = await shop.storage.write(deliveries.claim, "lease", 1_000, 10, 10**12)
 
     await _confirm(shop, "corrected@example.org")
 
-    released = await shop.storage.write(jobs.claim, "lease", 1_000, 10, 10**12)
+    released = await shop.storage.write(deliveries.claim, "lease", 1_000, 10, 10**12)
     assert held == []
     assert [job.delivery.recipient for job in released] == ["corrected@example.org"]
 
@@ -75,7 +76,7 @@ async def test_nothing_is_settled_before_the_report_is_delivered(shop: Shop) -> 
     assert early.value is None
     assert await shop.storage.write(reports.delete_some, shop.store_id, 100) == 0
 
-    (job,) = await shop.storage.write(jobs.claim, "lease", 10_000, 10, 8_000)
+    (job,) = await shop.storage.write(deliveries.claim, "lease", 10_000, 10, 8_000)
     await shop.storage.write(jobs.settle, job.store_id, job.id, "lease", JobState.DONE, "sent", 9_000)
     settled = await shop.storage.write(reports.settle, shop.store_id, 9_000)
     assert settled.value.state is StoreState.SETTLED
@@ -83,13 +84,13 @@ async def test_nothing_is_settled_before_the_report_is_delivered(shop: Shop) -> 
 
 async def test_a_dead_delivery_waits_for_a_person_and_can_be_sent_again(shop: Shop) -> None:
     await _reported(shop, confirmed=True)
-    (job,) = await shop.storage.write(jobs.claim, "lease", 10_000, 10, 8_000)
+    (job,) = await shop.storage.write(deliveries.claim, "lease", 10_000, 10, 8_000)
     await shop.storage.write(jobs.settle, job.store_id, job.id, "lease", JobState.DEAD, "refused", 9_000)
 
     assert (await shop.storage.write(reports.settle, shop.store_id, 9_000)).value is None
     assert (await shop.storage.write(reports.send_again, shop.store_id, mail, 9_500)).owed == 1
 
-    (again,) = await shop.storage.write(jobs.claim, "lease 2", 10_000, 10, 9_600)
+    (again,) = await shop.storage.write(deliveries.claim, "lease 2", 10_000, 10, 9_600)
     assert again.delivery == job.delivery
 
 

@@ -13,6 +13,7 @@ from realtime.model import MOVES, Action, JobState, TicketState
 from realtime.operations import jobs, snapshots, stores, tickets
 from realtime.operations.changes import Change
 from tests.operations.conftest import Shop
+from tests.support import deliveries
 
 
 async def _do(shop: Shop, ticket_id: int, action: Action, desk: str = "", now_ms: int = 4_000) -> Change:
@@ -197,8 +198,8 @@ async def test_joined_called_and_almost_are_owed_once_each(shop: Shop) -> None:
     await shop.call_next()
     await shop.call_next()
 
-    owed = await shop.storage.write(jobs.claim, "lease", 60_000, 100, 10_000)
-    more = await shop.storage.write(jobs.claim, "other lease", 60_000, 100, 10_000)
+    owed = await shop.storage.write(deliveries.claim, "lease", 60_000, 100, 10_000)
+    more = await shop.storage.write(deliveries.claim, "other lease", 60_000, 100, 10_000)
     told = sorted((job.delivery.recipient, job.delivery.moment) for job in owed)
 
     # Party 0 and 1 joined at the second and third place: near enough to be told once only.
@@ -206,7 +207,7 @@ async def test_joined_called_and_almost_are_owed_once_each(shop: Shop) -> None:
     assert more == []
     for job in owed:
         await shop.storage.write(jobs.settle, job.store_id, job.id, "lease", JobState.DONE, "sent", 10_000)
-    later = await shop.storage.write(jobs.claim, "third lease", 60_000, 100, 10_000)
+    later = await shop.storage.write(deliveries.claim, "third lease", 60_000, 100, 10_000)
     assert sorted((job.delivery.recipient, job.delivery.moment) for job in later) == [("+0", "called"), ("+2", "almost"), ("+3", "almost")]
 
 

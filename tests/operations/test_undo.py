@@ -6,8 +6,9 @@ import pytest
 
 from realtime.errors import WrongState
 from realtime.model import Action, TicketState
-from realtime.operations import jobs, snapshots, tickets
+from realtime.operations import snapshots, tickets
 from tests.operations.conftest import Shop
+from tests.support import deliveries
 
 CALL, SERVE, DONE, NO_SHOW, LEAVE, REMOVE = Action.CALL, Action.SERVE, Action.DONE, Action.NO_SHOW, Action.LEAVE, Action.REMOVE
 
@@ -47,7 +48,7 @@ async def test_undo_notifies_nobody(shop: Shop) -> None:
 
     change = await shop.storage.write(tickets.undo, shop.store_id, party.id, 6_000)
 
-    owed = await shop.storage.write(jobs.claim, "lease", 60_000, 100, 10_000)
+    owed = await shop.storage.write(deliveries.claim, "lease", 60_000, 100, 10_000)
     assert change.owed == 0
     assert [job.delivery.moment for job in owed] == ["joined"]
 

@@ -1,0 +1,81 @@
+"""The work of a crew that does the jobs of one queue, but for what is done with each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from realtime.crew import Crew
+from realtime.metering import Meter, NoMeter
+from realtime.operations import queue
+from realtime.operations.queue import Leased, Settled
+from realtime.registry import Registry
+from realtime.settings import Settings
+from realtime.storage.statement import Storage
+
+
+class QueueWork:
+    """One per process; several processes share the work through the leases in the database.
+
+    Args:
+        random_: for the jitter of retries, 0 to 1.
+        meter: notes how it goes.
+    """
+
+    name = ""
+    """What the log calls one job."""
+    queue = ""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        registry: Registry,
+        clock_ms: Callable[[], int],
+        random_: Callable[[], float],
+        meter: Meter | None,
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._registry = registry
+        self._now = clock_ms
+        self._random = random_
+        self._meter: Meter = meter or NoMeter()
+        self._crew = Crew(self, clock_ms, random_)
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._crew.wake()
+
+    async def run(self) -> None:
+        """Do jobs until `stop` is called."""
+        await self._crew.run()
+
+    async def stop(self, budget_s: float) -> None:
+        """Claim nothing any more; what is not done within `budget_s` is given back, as if it had not been tried."""
+        await self._crew.stop(budget_s)
+
+    # ---- as `Work` of a crew
+
+    def id_of(self, job: Leased) -> str:
+        return job.id
+
+    async def claim(self, lease: str, room: int, worker: str) -> list[Leased]:
+        lease_ms = int(self._settings.job_lease_seconds * 1000)
+        return await self._storage.write(queue.claim, self.queue, lease, lease_ms, room, self._now(), worker=worker)
+
+    async def give_back(self, job: Leased) -> None:
+        now = self._now()
+        await self._storage.write(queue.retry, job.store_id, job.id, job.lease, now, "given back", now, counted=False)
+
+    async def next_due_ms(self) -> int | None:
+        return await self._storage.read(queue.next_ready_ms, self.queue)
+
+    async def tidy(self) -> None:
+        """Nothing, unless the queue keeps what ended."""
+
+    async def carry(self, job: Leased) -> None:
+        raise NotImplementedError
+
+    def _noted(self, settled: Settled) -> None:
+        if settled is not Settled.DONE:
+            self._meter.lost(self.queue)
