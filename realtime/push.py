@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from realtime.errors import InvalidInput, NotFound, TicketNotFound
@@ -15,7 +14,7 @@ from realtime.operations import subscriptions
 from realtime.push_messages import PushKey, PushState, SubscribePush
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
-from realtime.targets import is_public
+from realtime.targets import Forbidden, Leads, check, leads
 
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
@@ -115,30 +114,14 @@ def on_curve(point: bytes) -> bool:
 def _endpoint(url: str, networks: Sequence[str]) -> str:
     no = InvalidInput("That is no https:// address of a push service.", field="endpoint")
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port
-    except ValueError as error:
+        check(url)
+    except Forbidden as error:
         raise no from error
-    if not host or parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise no
-    private = False
-    try:
-        private = not is_public(host)
-    except ValueError:
-        private = host == "localhost" or host.endswith(".localhost")
-    allowed = private and _is_address(host) and is_public(host, networks)
-    if (private and not allowed) or parts.scheme not in (("http", "https") if allowed else ("https",)):
+    parts = urlsplit(url)
+    where = leads(parts.hostname or "", networks)
+    if parts.fragment or where is Leads.INSIDE or (parts.scheme != "https" and where is not Leads.ALLOWED):
         raise no
     return url
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _decoded(text: str, field: str) -> bytes:

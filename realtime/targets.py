@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 _EMBEDDED = ip_network("64:ff9b::/96")
 """NAT64 (RFC 6052): the last four bytes are an IPv4 address."""
+
+
+class Leads(Enum):
+    """Where a host is, as far as its name tells; what a name stands for is looked up, and checked, at each attempt."""
+
+    OUTSIDE = auto()
+    ALLOWED = auto()
+    """In a network that may be called although it is private; plain http will do there."""
+    INSIDE = auto()
+    """In a private network."""
 
 
 class Forbidden(Exception):
@@ -26,6 +37,18 @@ def is_public(address: str, allowed: Iterable[str] = ()) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def leads(host: str, allowed: Iterable[str] = ()) -> Leads:
+    """Where a host is that an address names."""
+    host = host.rstrip(".")
+    address = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
+    try:
+        if is_public(address):
+            return Leads.OUTSIDE
+        return Leads.ALLOWED if is_public(address, allowed) else Leads.INSIDE
+    except ValueError:  # a name
+        return Leads.OUTSIDE
+
+
 def check(url: str) -> str:
     """The host and port that an address names, "example.org" or "example.org:8080". Raises: Forbidden."""
     try:
@@ -40,6 +63,7 @@ def check(url: str) -> str:
         or not url.isascii()
         or not url.isprintable()
         or " " in url
+        or "\\" in url
     ):
         raise Forbidden("This is no http:// or https:// address without a user name.")
     return f"{host}:{port}" if port else host

@@ -17,7 +17,7 @@ from realtime.operations.posts import Post
 from realtime.operations.webhooks import Webhook
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
-from realtime.targets import Forbidden, check, is_public
+from realtime.targets import Forbidden, Leads, check, leads
 from realtime.webhook_messages import (
     AttemptAtPost,
     EditWebhook,
@@ -132,18 +132,13 @@ class Webhooks:
         except Forbidden:
             raise InvalidInput("Enter an address that begins with https:// and has no user name in it.", field="url") from None
         parts = urlsplit(url)
-        if parts.scheme != "https" and not self._allowed:
+        where = leads(parts.hostname or "", self._allowed)
+        if where is Leads.INSIDE:
+            raise InvalidInput("This address leads into a private network. Use one that the internet can reach.", field="url")
+        if parts.scheme != "https" and where is not Leads.ALLOWED:
             raise InvalidInput("Use an https:// address, so that nobody on the way can read or change what is posted.", field="url")
         if parts.fragment:
             raise InvalidInput("Leave out what stands behind #: it is never sent.", field="url")
-        host = (parts.hostname or "").rstrip(".")
-        try:
-            public = is_public(host, self._allowed)
-        except ValueError:  # a name
-            local = host == "localhost" or host.endswith(".localhost")
-            public = bool(self._allowed) or not local
-        if not public:
-            raise InvalidInput("This address leads into a private network. Use one that the internet can reach.", field="url")
         return url
 
 

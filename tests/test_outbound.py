@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from realtime.outbound import ANSWER_BYTES, Forbidden, NotReachable, Outbound, check, is_public
+from realtime.targets import Leads, leads
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LOCAL = ("127.0.0.0/8",)
@@ -78,11 +79,33 @@ def test_a_network_may_be_allowed_and_nothing_beside_it() -> None:
         "http://example.org:x",
         "http://ex ample.org",
         "http://example.org/\r\nX: y",
+        "http://example.org\\@10.1.2.3/",
     ],
 )
 def test_what_is_no_web_address_is_refused(url: str) -> None:
     with pytest.raises(Forbidden):
         check(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "where"),
+    [
+        ("example.org", Leads.OUTSIDE),
+        ("93.184.216.34", Leads.OUTSIDE),
+        ("10.1.2.3", Leads.ALLOWED),
+        ("10.2.2.3", Leads.INSIDE),
+        ("127.0.0.1", Leads.INSIDE),
+        ("localhost", Leads.INSIDE),
+        ("shop.localhost.", Leads.INSIDE),
+        ("::ffff:10.2.2.3", Leads.INSIDE),
+    ],
+)
+def test_it_is_known_where_a_host_is_as_far_as_its_name_tells(host: str, where: Leads) -> None:
+    assert leads(host, ["10.1.0.0/16"]) is where
+
+
+def test_localhost_is_where_its_address_is() -> None:
+    assert leads("localhost", ["127.0.0.0/8"]) is Leads.ALLOWED
 
 
 async def test_a_private_address_is_never_connected_to() -> None:

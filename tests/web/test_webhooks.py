@@ -170,6 +170,12 @@ async def test_an_address_that_may_not_be_called_is_refused_beside_its_field(own
     assert (await owner.client.get("/v1/webhooks")).json() == []
 
 
+async def test_a_network_that_may_be_called_does_not_let_everything_else_go_unencrypted(mine: Owner) -> None:
+    for url in ("http://example.org/hook", "http://10.1.2.3/hook"):
+        assert (await mine.client.post("/v1/webhooks", json={"url": url})).status_code == 422
+    assert (await mine.client.post("/v1/webhooks", json={"url": "http://localhost:9/hook"})).status_code == 201
+
+
 @pytest.mark.parametrize(
     "body",
     [
