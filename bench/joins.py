@@ -35,7 +35,7 @@ from bench.shop import (
 from realtime import app
 from realtime.house import House
 from realtime.keys import Keys
-from realtime.operations import tickets
+from realtime.operations import joining
 from realtime.operations.changes import Rules
 from realtime.settings import Settings
 from realtime.storage.statement import NOTHING, Operation, Statement, Storage
@@ -102,7 +102,7 @@ async def prepare(settings: Settings, count: int) -> list[Code]:
         await storage.close()
 
 
-async def through_storage(prepared: Prepared, join: Join = tickets.join) -> float:
+async def through_storage(prepared: Prepared, join: Join = joining.join) -> float:
     """Joins per second: the real operation, each with a scanned code as its proof, under the rules of the plugins that come along."""
     storage = app.make_storage(_on_copy(prepared))
     await storage.open()
@@ -112,7 +112,7 @@ async def through_storage(prepared: Prepared, join: Join = tickets.join) -> floa
         await storage.close()
 
 
-async def measure(storage: Storage, prepared: Prepared, codes: list[Code], join: Join = tickets.join) -> float:
+async def measure(storage: Storage, prepared: Prepared, codes: list[Code], join: Join = joining.join) -> float:
     waiting = iter([((guest(number),), code.proof) for number, code in enumerate(codes, 1)])
 
     async def writer() -> None:
@@ -132,19 +132,19 @@ async def timed(work: Callable[[], Coroutine[Any, Any, None]], writers: int) -> 
 
 
 async def recorded(prepared: Prepared) -> list[list[Statement]]:
-    """What every join says to the database, in the order in which they were run."""
+    """What every join says to the database when it is alone, in the order in which they were run."""
     said: list[list[Statement]] = []
 
     def join(*args: Any) -> Generator[Statement, Any, Any]:
         mine: list[Statement] = []
         said.append(mine)
-        operation, rows = tickets.join(*args), None
+        operation, rows = joining.join(*args), None
         while True:
             try:
                 statement = operation.send(rows)  # type: ignore[arg-type]  # None begins it
             except StopIteration as stop:
                 return stop.value
-            mine.append(statement)
+            mine += [Statement(statement.sql, args, statement.postgres) for args in statement.each] or [statement]
             rows = yield statement
 
     await through_storage(prepared, join)

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, TypeVar
 from realtime.keys import Keys, digest
 from realtime.operations import accounts, stores
 from realtime.operations.accounts import Session
+from realtime.operations.joining import Guest, Proof
 from realtime.operations.stores import NewQueue, NewStore
-from realtime.operations.tickets import Guest, Proof
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Statement, Storage
 

@@ -141,13 +141,19 @@ class Wall:
 
     def begin(self, hook: str, make: Callable[[], object], check: Callable[[object], T | Broken]) -> T | Broken | Begun:
         """Call a hook that may be asynchronous. What a plain function answers is the answer; anything else is for `finish` to wait for."""
-        steps = _Steps(self, hook, check)
+        since = self._watchdog.enter(self.plugin, hook)
+        try:
+            answer: object = make()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are a plugin's fault too
+            answer = Broken(f"raised {describe(error)}")
+        held_s = self._watchdog.leave(since)
         # The answer is looked at, not the function: a callable object or a decorated function may return an awaitable too.
-        answer = steps.begin(make)
-        if not isinstance(answer, Broken) and inspect.isawaitable(answer):
-            return Begun(steps, answer)
+        if answer is not None and not isinstance(answer, Broken) and inspect.isawaitable(answer):
+            return Begun(_Steps(self, hook, check, held_s), answer)
         result = answer if isinstance(answer, Broken) else check(answer)
-        self._count(hook, result, steps.longest_s)
+        self._count(hook, result, held_s)
         return result
 
     async def finish(self, begun: Begun, deadline_s: float) -> Any:
@@ -200,8 +206,8 @@ class Wall:
 class _Steps(Generic[T]):
     """Drives a plugin's awaitable itself, step by step, to know how long each step holds the thread, and to be able to stop."""
 
-    def __init__(self, wall: Wall, hook: str, check: Callable[[object], T | Broken]) -> None:
-        self.longest_s = 0.0
+    def __init__(self, wall: Wall, hook: str, check: Callable[[object], T | Broken], longest_s: float) -> None:
+        self.longest_s = longest_s
         self._wall = wall
         self.hook = hook
         self._check = check
@@ -210,14 +216,6 @@ class _Steps(Generic[T]):
     def end(self) -> None:
         """Do not resume it again."""
         self._ended = True
-
-    def begin(self, make: Callable[[], object]) -> object:
-        try:
-            return self._step(make)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are a plugin's fault too
-            return Broken(f"raised {describe(error)}")
 
     async def finish(self, answer: Awaitable[object]) -> T | Broken:
         try:

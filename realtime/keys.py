@@ -6,9 +6,9 @@ nothing secret has to be stored to be shown again. JWTs follow RFC 8725: one alg
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
+from binascii import b2a_base64
 from typing import Any
 
 import jwt
@@ -17,6 +17,7 @@ from realtime.errors import CodeExpired, LinkExpired, NotFound, NotSignedIn, Tic
 
 _ALGORITHM = "HS256"
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 """The two pads of HMAC (RFC 2104 section 2)."""
 
@@ -54,7 +55,7 @@ class Keys:
         inner, outer = begun[0].copy(), begun[1].copy()
         inner.update("\0".join(parts).encode("utf-8", "surrogatepass"))
         outer.update(inner.digest())
-        return base64.urlsafe_b64encode(outer.digest()[:16])[:22].decode()
+        return b2a_base64(outer.digest()[:16]).translate(_URLSAFE, b"=\n").decode()
 
     def _is(self, given: str, purpose: str, *parts: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._mac(purpose, *parts).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MOST = 5
 """So many of a browser's languages are looked at."""
@@ -18,8 +19,13 @@ def is_language(tag: str) -> bool:
 
 def preferred(header: str) -> tuple[str, ...]:
     """An Accept-Language header (RFC 9110, 12.5.4) -> primary tags, the dearest first. What cannot be read is passed over."""
+    return _preferred(header[:_LONGEST]) if header else ()
+
+
+@lru_cache(maxsize=1024)
+def _preferred(header: str) -> tuple[str, ...]:
     found: list[tuple[float, str]] = []
-    for part in header[:_LONGEST].split(","):
+    for part in header.split(","):
         match = _RANGE.fullmatch(part.strip())
         if match and is_language(tag := match[1].lower()):
             found.append((-float(match[2] or 1), tag))

@@ -36,7 +36,7 @@ from realtime.messages import (
     WalkIn,
 )
 from realtime.model import LIVE, Action, CodeState, Store, StoreState, Ticket
-from realtime.operations import answers, codes, escalation, snapshots, stores, tickets
+from realtime.operations import answers, codes, escalation, joining, snapshots, stores, tickets
 from realtime.qr import svg
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
@@ -214,7 +214,7 @@ class Reception:
         store_id = self._keys.store_of_code(request.code)
         region = await self._region(store_id, [party.phone for party in request.parties if party.phone])
         guests = tuple(
-            tickets.Guest(
+            joining.Guest(
                 party.queue,
                 checks.name(party.name, f"parties[{index}].name"),
                 checks.phone(party.phone, region, f"parties[{index}].phone") if party.phone else "",
@@ -224,14 +224,14 @@ class Reception:
             )
             for index, party in enumerate(request.parties)
         )
-        proof = tickets.Proof(digest(request.code), self._keys.pass_hash(request.code, request.key))
+        proof = joining.Proof(digest(request.code), self._keys.pass_hash(request.code, request.key))
         now = self._now()
         try:
-            made = await self._clerk.change(tickets.join, store_id, guests, proof, self._house.rules(), now)
+            made = await self._clerk.change(joining.join, store_id, guests, proof, self._house.rules(), now)
         except StoreNotFound as error:
             raise CodeExpired from error
         except CodeUsed:
-            made = await self._storage.read(tickets.joined_with, store_id, proof)
+            made = await self._storage.read(joining.joined_with, store_id, proof)
             if not made:
                 raise
         return Joined([self._joined(store_id, ticket, base) for ticket in made])
@@ -314,10 +314,10 @@ class Reception:
         await self._storage.read(stores.owned, store_id, account_id)
         phone = checks.phone(request.phone, await self._region(store_id, [request.phone]), "phone") if request.phone else ""
         email = checks.email(request.email, "email") if request.email else ""
-        guests = (tickets.Guest(request.queue, checks.name(request.name, "name"), phone, email, request.party),)
+        guests = (joining.Guest(request.queue, checks.name(request.name, "name"), phone, email, request.party),)
         now = self._now()
         made = await self._once(
-            store_id, idempotency_key, request, "walk-in", tickets.join, store_id, guests, None, self._house.rules(), now
+            store_id, idempotency_key, request, "walk-in", joining.join, store_id, guests, None, self._house.rules(), now
         )
         ticket = made[0] if isinstance(made, tuple) else made
         link = self._joined(store_id, ticket, base).link

@@ -14,7 +14,7 @@ from realtime.app import make_storage
 from realtime.clerk import Clerk, Tasks
 from realtime.errors import NobodyWaiting, Restarting, StorageFailed
 from realtime.model import Event
-from realtime.operations import stores, tickets
+from realtime.operations import joining, stores, tickets
 from realtime.operations.changes import Change
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
@@ -54,7 +54,7 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
 
 
 def _join(shop: Shop, phone: str = "") -> tuple[Any, ...]:
-    return tickets.join, shop.store_id, (tickets.Guest("A", "Ann", phone, "", 1),), None, shop.rules, 2_000
+    return joining.join, shop.store_id, (joining.Guest("A", "Ann", phone, "", 1),), None, shop.rules, 2_000
 
 
 async def _seq(shop: Shop) -> int:

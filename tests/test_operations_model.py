@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from realtime.errors import NobodyWaiting, NowServingError, QueuePaused, StoreClosed, WrongState
 from realtime.keys import Keys
 from realtime.model import MOVES, Action, StoreState, TicketState
-from realtime.operations import accounts, snapshots, stores, tickets
+from realtime.operations import accounts, joining, snapshots, stores, tickets
 from realtime.storage.statement import Operation
 from tests.support.operations import Direct
 
@@ -75,9 +75,9 @@ class Evening(RuleBasedStateMachine):
 
     @rule(target=parties, queues=st.lists(st.sampled_from(QUEUES), min_size=1, max_size=3))
     def join(self, queues: list[str]) -> Any:
-        guests = tuple(tickets.Guest(queue, f"Party {number}", "", "", 1) for number, queue in enumerate(queues))
+        guests = tuple(joining.Guest(queue, f"Party {number}", "", "", 1) for number, queue in enumerate(queues))
         refusal = QueuePaused if self.paused & set(queues) else None
-        change = self._try(tickets.join(STORE, guests, None, None, self.now), refusal)
+        change = self._try(joining.join(STORE, guests, None, None, self.now), refusal)
         if change is None:
             return multiple()
         for queue in queues:

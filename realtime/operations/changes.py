@@ -94,10 +94,15 @@ _TAKE = f"update stores set seq = seq + $2 where id = $1 and state = 'open' and 
 
 
 def append(event: Event) -> Operation[None]:
-    yield Statement(
-        "insert into events (store_id, seq, at_ms, kind, owner, public) values ($1, $2, $3, $4, $5, $6)",
-        (event.store_id, event.seq, event.at_ms, event.kind, event.owner, event.public),
-    )
+    yield Statement(APPEND, appended(event))
+
+
+APPEND = "insert into events (store_id, seq, at_ms, kind, owner, public) values ($1, $2, $3, $4, $5, $6)"
+
+
+def appended(event: Event) -> tuple[str | int, ...]:
+    """An event as `APPEND` takes it."""
+    return (event.store_id, event.seq, event.at_ms, event.kind, event.owner, event.public)
 
 
 def owe(

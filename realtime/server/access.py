@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,7 +25,28 @@ class AccessLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or not log.isEnabledFor(logging.INFO):
             await self._app(scope, receive, send)
-            return
+        elif scope["type"] == "http":
+            await self._request(scope, receive, send)
+        else:
+            await self._socket(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        status: int | None = None
+
+        def note(message: Message) -> Awaitable[None]:
+            nonlocal status
+            if status is None and message["type"] == "http.response.start":
+                status = message["status"]
+            return send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        finally:
+            # Nothing was answered: the client left first, or an error is on its way up, which uvicorn answers with 500.
+            _write(scope["method"], scope["path"], status, began)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         status: int | None = None
 
@@ -37,19 +59,12 @@ class AccessLog:
             elif kind == "websocket.close" and status is None:
                 _write("WS", scope["path"], 403, began)
                 status = 403
-            elif kind == "http.response.start":
-                status = message["status"]
             elif kind == "websocket.http.response.start":
                 status = message["status"]
                 _write("WS", scope["path"], message["status"], began)
             await send(message)
 
-        try:
-            await self._app(scope, receive, tell)
-        finally:
-            if scope["type"] == "http":
-                # Nothing was answered: the client left first, or an error is on its way up, which uvicorn answers with 500.
-                _write(scope["method"], scope["path"], status, began)
+        await self._app(scope, receive, tell)
 
 
 def shown(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
 
 import msgspec
@@ -25,10 +25,10 @@ class SocketLimits:
         self._count = 0
         self._by_address: dict[str, int] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "websocket":
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._socket(scope, receive, send) if scope["type"] == "websocket" else self._app(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = network(scope["client"][0] if scope.get("client") else "")
         if self._count >= self._most or self._by_address.get(address, 0) >= self._most_per_address:
             await _refuse(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,8 @@ from databases import Database, DatabaseURL
 
 from realtime.errors import CannotStart, Conflict, NowServingError, StorageBusy, StorageFailed, Unavailable
 from realtime.storage import schema
-from realtime.storage.statement import NOTHING, Operation, P, T, name_of
+from realtime.storage.gathering import Gathering
+from realtime.storage.statement import NOTHING, Operation, P, Row, T, Together, name_of
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,8 @@ class _Abandoned(Exception):
 class PostgresStorage:
     """Durable as the server is told to be (`synchronous_commit`).
 
-    Operations on the same store happen one after another, because each takes the store's row first; their callers may resume in
+    Operations on the same store happen one after another, because each takes the store's row first (parties that join it meanwhile are
+    gathered, and join in one transaction); their callers may resume in
     another order, so whoever needs the order goes by `seq`. An operation that the database undid for another's sake (40001, 40P01),
     or whose connection was lost before its commit was sent, is run again, a bounded number of times. A connection that is lost
     while the commit is under way leaves the outcome unknown: that is raised as Unavailable, never reported as done or undone.
@@ -94,6 +96,7 @@ class PostgresStorage:
         self._unfinished = 0
         self._running: set[asyncio.Task[Any]] = set()
         self._open = False
+        self._gathering = Gathering(self._in_line, lambda make, name: self._attempts(_WRITE, make, name, asyncio.Event()))
 
     async def open(self) -> None:
         try:
@@ -151,6 +154,8 @@ class PostgresStorage:
         kwargs: Mapping[str, Any],
         tell: Callable[[Any], None] | None = None,
     ) -> Any:
+        if isinstance(make, Together) and begin == _WRITE and not kwargs:
+            return await self._gathering.run(make, args, tell)
         abandoned = asyncio.Event()
         name = name_of(make)
 
@@ -299,10 +304,20 @@ async def _drive(raw: asyncpg.Connection, operation: Operation[Any], abandoned: 
         statement = next(operation)
         while not abandoned.is_set():
             text = statement.postgres or statement.sql
-            statement = operation.send([] if text is NOTHING else await raw.fetch(text, *statement.args))
+            if statement.each:
+                statement = operation.send(await _fetch_each(raw, text, statement.each))
+            else:
+                statement = operation.send([] if text is NOTHING else await raw.fetch(text, *statement.args))
         raise _Abandoned
     except StopIteration as stop:
         return stop.value
+
+
+async def _fetch_each(raw: asyncpg.Connection, text: str, each: Sequence[tuple[Any, ...]]) -> list[Row]:
+    if len(each) > 1 and " returning " not in text:
+        await raw.executemany(text, each)  # a round trip for all of them
+        return []
+    return [row for args in each for row in await raw.fetch(text, *args)]
 
 
 async def _nothing(_: asyncpg.Connection) -> None:

@@ -14,7 +14,7 @@ An operation is a generator function, so it is written once and driven by every 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -33,6 +33,8 @@ class Statement(Struct, frozen=True, gc=False):
     args: tuple[Any, ...] = ()
     postgres: str = ""
     """Another text for Postgres, where the two databases must differ; it takes the same arguments."""
+    each: Sequence[tuple[Any, ...]] = ()
+    """In place of `args`: a change, done once with each of these. It is answered as one change of all their rows."""
 
 
 Row: TypeAlias = Sequence[Any]
@@ -55,6 +57,30 @@ def changed(sql: str, *args: Any) -> Operation[int]:
     """How many rows an update or a delete changed; without `returning`, for which SQLite makes a table each time."""
     rows = yield Statement(sql, args, f"{sql} returning 1")
     return len(rows)
+
+
+def changed_each(sql: str, each: Sequence[tuple[Any, ...]]) -> Operation[int]:
+    """How many rows a change that is done with each of these arguments changed altogether."""
+    rows = yield Statement(sql, (), f"{sql} returning 1", each)
+    return len(rows)
+
+
+class Together(Generic[P, T]):
+    """An operation that costs less when several calls of it are one operation; storage may run so what waits at the same time.
+
+    Args:
+        one: the operation.
+        many: the same for a list of calls, each the tuple of its arguments; its value is the list of theirs, as if each had been run
+            in turn. It may assume that all succeed: when it raises, nothing of it happened, and each call is run by itself.
+    """
+
+    def __init__(self, one: Callable[P, Operation[T]], many: Callable[[Sequence[Any]], Operation[list[T]]]) -> None:
+        self.one = one
+        self.many = many
+        self.__qualname__ = one.__qualname__.removeprefix("_")
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Operation[T]:
+        return self.one(*args, **kwargs)
 
 
 def name_of(make: Callable[..., object]) -> str:

@@ -7,13 +7,13 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from realtime.errors import StorageBusy, StorageFailed
 from realtime.storage.dialect import Texts, as_told, failed, reason
-from realtime.storage.statement import Operation, name_of
+from realtime.storage.statement import Operation, Together, name_of
 from realtime.storage.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -194,6 +194,7 @@ class Writer:
             return action.future, None, as_told(action.act, error), None
 
     def _commit_together(self, batch: list[_Task]) -> list[_Outcome]:
+        batch = [task for task in batch if not task.future.cancelled()]
         errors: dict[int, BaseException] = {}
         problem: BaseException | None = None
         given_up = 0
@@ -218,8 +219,7 @@ class Writer:
             _OneFailed: there were no savepoints, and an operation failed; nothing of the batch was changed.
             _GaveUp: an operation's error ended the whole transaction; nothing of the batch was changed.
         """
-        cursor, texts, connection = self._cursor, self._texts, self._connection
-        execute = cursor.execute
+        connection, execute = self._connection, self._cursor.execute
         outcomes: list[_Outcome] = []
         alone = len(batch) == 1
         careful = not alone and self._careful > 0
@@ -228,24 +228,20 @@ class Writer:
         if connection.in_transaction:  # an earlier rollback failed
             execute("rollback")
         execute("begin immediate")
-        for index, (make, args, kwargs, future, tell) in enumerate(batch):
+        for tasks in _runs(batch, together=not careful and not errors):
+            make, args, kwargs, future, tell = tasks[0]
+            index = len(outcomes)
             if index in errors:
                 outcomes.append((future, None, errors[index], None))
-                continue
-            if future.cancelled():
                 continue
             if careful:
                 execute("savepoint operation")
             try:
-                operation = make(*args, **kwargs)
-                statement = next(operation)
-                while True:
-                    rows = execute(texts[statement.sql], statement.args).fetchall()
-                    if not rows and cursor.rowcount > 0:
-                        rows = [()] * cursor.rowcount
-                    statement = operation.send(rows)
-            except StopIteration as stop:
-                outcomes.append((future, stop.value, None, tell))
+                if len(tasks) > 1:
+                    values = self._drive(make.many([task.args for task in tasks]))  # type: ignore[attr-defined]  # `_runs` has looked
+                    outcomes += [(task.future, value, None, task.tell) for task, value in zip(tasks, values, strict=True)]
+                else:
+                    outcomes.append((future, self._drive(make(*args, **kwargs)), None, tell))
             except BaseException as error:  # one operation's failure is its own caller's, whatever it is
                 if not careful and not alone and connection.in_transaction:
                     # The others run again from their start; what this one has to say, it will say again.
@@ -264,3 +260,31 @@ class Writer:
             execute("commit")
             self._turns.take()
         return outcomes
+
+    def _drive(self, operation: Operation[Any]) -> Any:
+        cursor, texts = self._cursor, self._texts
+        try:
+            statement = next(operation)
+            while True:
+                if statement.each:
+                    cursor.executemany(texts[statement.sql], statement.each)
+                    rows: list[Any] = []
+                else:
+                    rows = cursor.execute(texts[statement.sql], statement.args).fetchall()
+                if not rows and cursor.rowcount > 0:
+                    rows = [()] * cursor.rowcount
+                statement = operation.send(rows)
+        except StopIteration as stop:
+            return stop.value
+
+
+def _runs(batch: Sequence[_Task], *, together: bool) -> Iterator[Sequence[_Task]]:
+    """The tasks, those that can be done together in one."""
+    at = 0
+    while at < len(batch):
+        task, end = batch[at], at + 1
+        if together and isinstance(task.make, Together) and not task.kwargs:
+            while end < len(batch) and batch[end].make is task.make and not batch[end].kwargs:
+                end += 1
+        yield batch[at:end]
+        at = end

@@ -18,6 +18,8 @@ _HOST = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _PORTS = {"http": "80", "https": "443"}
+_LONGEST_HOST = 300
+"""Longer ones are none that anybody has."""
 _HEADERS = "nowserving.headers"
 """Where a scope keeps them."""
 
@@ -28,6 +30,14 @@ def header(scope: Scope, name: bytes) -> str | None:
     if known is None:
         known = scope[_HEADERS] = _by_name(scope)
     return known.get(name)
+
+
+def given(scope: Scope, name: bytes) -> bool:
+    """Whether a request header is there, once or several times."""
+    known = scope.get(_HEADERS)
+    if known is None:
+        known = scope[_HEADERS] = _by_name(scope)
+    return name in known
 
 
 def _by_name(scope: Scope) -> dict[bytes, str | None]:
@@ -83,7 +93,7 @@ def seen_base(scope: Scope, public_url: str) -> str:
     """This server's address as the asker sees it, "https://example.org"; only for what goes back to the asker."""
     if public_url:
         return public_url.rstrip("/")
-    return _join(scope, _read_host(header(scope, b"host")) or _own_host(scope))
+    return _join(scope["scheme"], _read_host(header(scope, b"host")) or _own_host(scope.get("server")))
 
 
 def public_base(scope: Scope, public_url: str, trusted_proxies: Sequence[str]) -> str:
@@ -93,10 +103,18 @@ def public_base(scope: Scope, public_url: str, trusted_proxies: Sequence[str]) -
     """
     if public_url:
         return public_url.rstrip("/")
-    host = _read_host(header(scope, b"host"))
-    if through_proxy(scope, trusted_proxies) or (host and _is_loopback(host) and _is_near(scope)):
-        return seen_base(scope, public_url)
-    return _join(scope, _own_host(scope))
+    said, server = header(scope, b"host"), scope.get("server")
+    asked = through_proxy(scope, trusted_proxies), _is_near((scope.get("client") or ("",))[0])
+    find = _public_base if not said or len(said) <= _LONGEST_HOST else _public_base.__wrapped__
+    return find(said, tuple(server) if server else None, scope["scheme"], *asked)
+
+
+@lru_cache(maxsize=1024)
+def _public_base(said: str | None, server: tuple[str, int | None] | None, scheme: str, by_proxy: bool, near: bool) -> str:
+    host = _read_host(said)
+    if by_proxy or (near and host and _is_loopback(host)):
+        return _join(scheme, host or _own_host(server))
+    return _join(scheme, _own_host(server))
 
 
 def own_origin(origin: str, scope: Scope, public_url: str) -> bool:
@@ -119,20 +137,21 @@ def _is_loopback(host: str) -> bool:
     return found is not None and found["name"].lower() in _LOOPBACK
 
 
-def _is_near(scope: Scope) -> bool:
+@lru_cache(maxsize=4096)
+def _is_near(address: str) -> bool:
     try:
-        return ip_address((scope.get("client") or ("",))[0]).is_loopback
+        return ip_address(address).is_loopback
     except ValueError:
         return False
 
 
-def _own_host(scope: Scope) -> str:
+def _own_host(server: tuple[str, int | None] | None) -> str:
     """The address that the connection was made to."""
-    name, port = scope.get("server") or ("localhost", None)
+    name, port = server or ("localhost", None)
     name = f"[{name}]" if ":" in name else name
     return f"{name}:{port}" if port else name
 
 
-def _join(scope: Scope, host: str) -> str:
-    scheme = _SCHEMES[scope["scheme"]]
+def _join(said: str, host: str) -> str:
+    scheme = _SCHEMES[said]
     return f"{scheme}://{host.lower().removesuffix(':' + _PORTS[scheme])}"

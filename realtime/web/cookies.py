@@ -8,6 +8,8 @@ from typing import Literal
 
 from starlette.types import Scope
 
+from realtime.web import addresses
+
 MAX_TICKETS = 5
 """How many tickets one phone holds at once; the oldest give way."""
 _SEPARATOR = "~"
@@ -34,9 +36,9 @@ class Cookies:
 
     def read(self, scope: Scope, name: str) -> str:
         """A cookie's value; empty when it is absent, given twice with different values, or has strange characters."""
-        headers = scope["headers"]
-        if not any(key == b"cookie" for key, _ in headers):
+        if not addresses.given(scope, b"cookie"):
             return ""
+        headers = scope["headers"]
         found = {
             value.strip()
             for key, header in headers

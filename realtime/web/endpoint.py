@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from realtime.errors import InvalidInput, NotFound, NotSignedIn, NowServingError, QueueNotFound, StoreNotFound, TicketNotFound, TooLarge
 from realtime.languages import preferred
@@ -148,14 +148,21 @@ class Call(Generic[B]):
 
     def answer(self, value: Any = None, cookies: Iterable[str] = ()) -> Response:
         """The endpoint's answer: `value` as JSON, or nothing."""
-        if value is None:
-            response = Response(status_code=self.status)
-        else:
-            response = Response(msgspec.json.encode(value), self.status, media_type="application/json")
+        response = Response(status_code=self.status) if value is None else _Json(msgspec.json.encode(value), self.status)
         if self.quota is not None:
-            response.headers.update(self.quota.headers())
+            response.raw_headers += self.quota.raw()
         response.raw_headers += [(b"set-cookie", cookie.encode("latin-1")) for cookie in cookies]
         return response
+
+
+class _Json(Response):
+    """JSON as it is. Starlette finds out what to say of a body; here that is known."""
+
+    def __init__(self, body: bytes, status: int) -> None:
+        self.status_code = status
+        self.body = body
+        self.background = None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
 
 
 Handler = Callable[[Call[Any]], Awaitable[Response]]
@@ -287,8 +294,8 @@ class Resource:
         data = await read_body(scope, receive, self.context.settings.max_body_bytes)
         if not data and not endpoint.needs_body:
             return endpoint.request()
-        sent = (addresses.header(scope, b"content-type") or "").partition(";")[0].strip().lower()
-        if sent != "application/json":
+        sent = addresses.header(scope, b"content-type") or ""
+        if sent != "application/json" and sent.partition(";")[0].strip().lower() != "application/json":
             raise WrongContentType
         return read(data, endpoint.request)
 
@@ -302,10 +309,18 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
     said = addresses.header(scope, b"content-length")
     if said and said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > most):
         raise _too_large(most)
+    first = await receive()
+    if first["type"] == "http.request" and not first.get("more_body", False):
+        body: bytes = first.get("body", b"")
+        if len(body) > most:
+            raise _too_large(most)
+        return body
+    return await _read_parts(first, receive, most)
+
+
+async def _read_parts(message: Message, receive: Receive, most: int) -> bytes:
     parts, size = [], 0
-    more = True
-    while more:
-        message = await receive()
+    while True:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         part = message.get("body", b"")
@@ -313,8 +328,9 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
         if size > most:
             raise _too_large(most)
         parts.append(part)
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
 
 
 def _too_large(most: int) -> TooLarge:
@@ -355,7 +371,7 @@ def _query(scope: Scope, type_: type[msgspec.Struct]) -> Any:
 def _path(scope: Scope) -> dict[str, Any]:
     """The parts of the path, checked. Raises: NotFound, of the kind that is missing."""
     found: dict[str, Any] = {}
-    for name, value in scope.get("path_params", {}).items():
+    for name, value in (scope.get("path_params") or found).items():
         # Not `match`: "$" also matches before a line end at the end.
         if not _PATTERNS[name].match(value) or value.endswith("\n"):
             raise PARAMETERS[name].missing

@@ -24,6 +24,14 @@ class Quota(Struct, frozen=True):
     reset_s: int
     """Until all is there again."""
 
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """As an answer carries them."""
+        name = self.name.encode()
+        return [
+            (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, self.most, self.window_s)),
+            (b"ratelimit", b'"%b";r=%d;t=%d' % (name, self.left, self.reset_s)),
+        ]
+
     def headers(self) -> dict[str, str]:
         return {
             "RateLimit-Policy": f'"{self.name}";q={self.most};w={self.window_s}',
@@ -54,8 +62,7 @@ class Buckets:
         Raises:
             TooMany: the key has none left; says when to come back.
         """
-        wait = self.wait(key)
-        if wait > 0:
+        if wait := self.wait(key):
             refusal = TooMany(f"That was too often. Try again in {_in_words(ceil(wait))}.", retry_after=ceil(wait))
             refusal.headers = self.quota(key).headers()
             raise refusal
@@ -70,7 +77,8 @@ class Buckets:
         """Counts one request if there is one left and returns 0; else the seconds until there is."""
         now = self._clock()
         left, at = self._left.pop(key, (self._burst, now))
-        left = min(self._burst, left + max(0.0, now - at) * self._rate)
+        if now > at:
+            left = min(self._burst, left + (now - at) * self._rate)
         allowed = left >= 1
         self._left[key] = (left - 1 if allowed else left, now)
         if len(self._left) > self._size:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime.web import addresses
-from realtime.web.addresses import header
+from realtime.web.addresses import given, header
 from realtime.web.context import Context
 from realtime.web.problems import CrossSite
 
@@ -60,9 +60,9 @@ class SecurityHeaders:
 def protected(headers: Iterable[tuple[bytes, bytes]], secure: bool) -> list[tuple[bytes, bytes]]:
     """An answer's headers with ours, which say nothing that they say already. Raw and in one pass: this runs for every answer."""
     given = list(headers)
-    names = {name.lower(): value for name, value in given}
+    names = dict(given)  # in small letters, as ASGI has it
     kind = _PAGE_RAW if names.get(b"content-type", b"").startswith(b"text/html") else _DATA_RAW
-    given += [pair for pair in kind if pair[0] not in names]
+    given += kind if names.keys().isdisjoint(_NAMES) else [pair for pair in kind if pair[0] not in names]
     if secure:
         given.append(_STAY_ON_TLS)
     return given
@@ -74,6 +74,7 @@ def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 _PAGE_RAW = _raw({**_ALWAYS, **_PAGE})
 _DATA_RAW = _raw({**_ALWAYS, **_DATA})
+_NAMES = {name for name, _ in (*_PAGE_RAW, *_DATA_RAW)}
 _STAY_ON_TLS = (b"strict-transport-security", f"max-age={YEAR_SECONDS}; includeSubDomains".encode())
 
 
@@ -87,6 +88,8 @@ def refuse_cross_site(context: Context, scope: Scope, *, cookie: bool) -> None:
         CrossSite
     """
     site = header(scope, b"sec-fetch-site")
+    if site is None and not cookie and not given(scope, b"origin"):
+        return
     origins = [value.decode("latin-1") for key, value in scope["headers"] if key == b"origin"]
     if site is not None and site not in {"same-origin", "none"}:
         raise CrossSite

@@ -15,7 +15,7 @@ import pytest
 from realtime.app import load_plugins, make_storage, running
 from realtime.errors import StorageFailed
 from realtime.model import StoreState
-from realtime.operations import accounts, reports, stores, tickets
+from realtime.operations import accounts, joining, reports, stores
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
 from tests.operations.conftest import FAR_MS, Shop
@@ -185,8 +185,8 @@ async def test_a_join_that_races_with_the_closing_is_in_the_report_or_refused(se
     await _prepare(settings)
 
     async def work(parts: Any) -> None:
-        guest = tickets.Guest("A", "Racer", "", "", 1)
-        joins = [asyncio.ensure_future(parts.storage.write(tickets.join, Shop.store_id, (guest,), None, None, 9)) for _ in range(20)]
+        guest = joining.Guest("A", "Racer", "", "", 1)
+        joins = [asyncio.ensure_future(parts.storage.write(joining.join, Shop.store_id, (guest,), None, None, 9)) for _ in range(20)]
         await parts.closing.close(Shop.account_id, Shop.store_id)
         answers = await asyncio.gather(*joins, return_exceptions=True)
         joined = sum(not isinstance(answer, BaseException) for answer in answers)

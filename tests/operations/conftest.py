@@ -11,7 +11,7 @@ import pytest
 from realtime.app import make_storage
 from realtime.keys import Keys, digest
 from realtime.model import Delivery, Ticket
-from realtime.operations import accounts, codes, stores, tickets
+from realtime.operations import accounts, codes, joining, stores, tickets
 from realtime.operations.changes import Change, Moment
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
@@ -49,8 +49,8 @@ class Shop:
 
     async def add(self, name: str = "Ann", queue: str = "A", phone: str = "", now_ms: int = 2_000) -> Ticket:
         """A walk-in."""
-        guest = tickets.Guest(queue, name, phone, "", 2)
-        change = await self.storage.write(tickets.join, self.store_id, (guest,), None, self.rules, now_ms)
+        guest = joining.Guest(queue, name, phone, "", 2)
+        change = await self.storage.write(joining.join, self.store_id, (guest,), None, self.rules, now_ms)
         ticket: Ticket = change.value[0]
         return ticket
 
@@ -65,9 +65,9 @@ class Shop:
         return await self.storage.write(codes.scan, *args)
 
     async def join(self, number: int, phone: str, names: Sequence[str] = ("Ann",), now_ms: int = 2_500) -> Change:
-        guests = tuple(tickets.Guest("A", name, "", "", 1) for name in names)
-        proof = tickets.Proof(self.code(number), phone)
-        return await self.storage.write(tickets.join, self.store_id, guests, proof, self.rules, now_ms)
+        guests = tuple(joining.Guest("A", name, "", "", 1) for name in names)
+        proof = joining.Proof(self.code(number), phone)
+        return await self.storage.write(joining.join, self.store_id, guests, proof, self.rules, now_ms)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from realtime.errors import Conflict, NobodyWaiting
-from realtime.operations import answers, snapshots, tickets
+from realtime.operations import answers, joining, snapshots, tickets
 from realtime.operations.changes import Change
 from tests.operations.conftest import Shop
 
@@ -19,7 +19,7 @@ async def _call(shop: Shop, key: str = "key", request: str = "request") -> Chang
 
 
 async def _walk_in(shop: Shop, key: str = "key", request: str = "request") -> Change:
-    make: tuple[Any, ...] = (tickets.join, shop.store_id, (tickets.Guest("A", "Ann", "+1", "", 1),), None, shop.rules, 3_000)
+    make: tuple[Any, ...] = (joining.join, shop.store_id, (joining.Guest("A", "Ann", "+1", "", 1),), None, shop.rules, 3_000)
     return await shop.storage.write(answers.once, shop.store_id, key, request, 3_000, *make)
 
 

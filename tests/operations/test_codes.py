@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from realtime.errors import CodeExpired, CodeUsed, NowServingError, StoreClosed
-from realtime.operations import codes, snapshots, stores, tickets
+from realtime.operations import codes, joining, snapshots, stores
 from tests.operations.conftest import FAR_MS, Shop
 
 
@@ -82,8 +82,8 @@ async def test_the_tickets_of_a_used_code_are_found_again_by_its_phone_only(shop
     await shop.scan(1, "phone")
     made = (await shop.join(1, "phone", ("Ann", "Bo"))).value
 
-    again = await shop.storage.read(tickets.joined_with, shop.store_id, tickets.Proof(shop.code(1), "phone"))
-    others = await shop.storage.read(tickets.joined_with, shop.store_id, tickets.Proof(shop.code(1), "other phone"))
+    again = await shop.storage.read(joining.joined_with, shop.store_id, joining.Proof(shop.code(1), "phone"))
+    others = await shop.storage.read(joining.joined_with, shop.store_id, joining.Proof(shop.code(1), "other phone"))
 
     assert again == made
     assert others == ()

@@ -10,7 +10,7 @@ import pytest
 
 from realtime.errors import NobodyWaiting, QueueNotFound, QueuePaused, Refused, StoreClosed, StoreNotFound, TicketNotFound, WrongState
 from realtime.model import MOVES, Action, JobState, TicketState
-from realtime.operations import jobs, snapshots, stores, tickets
+from realtime.operations import jobs, joining, snapshots, stores, tickets
 from realtime.operations.changes import Change
 from tests.operations.conftest import Shop
 from tests.support import deliveries
@@ -213,10 +213,10 @@ async def test_joined_called_and_almost_are_owed_once_each(shop: Shop) -> None:
 
 async def test_a_rule_that_refuses_undoes_the_whole_join(shop: Shop) -> None:
     before = await shop.storage.read(stores.one, shop.store_id)
-    guests = tuple(tickets.Guest("A", name, "", "", 1) for name in ("Ann", "Mallory"))
+    guests = tuple(joining.Guest("A", name, "", "", 1) for name in ("Ann", "Mallory"))
 
     with pytest.raises(Refused, match="Not you again"):
-        await shop.storage.write(tickets.join, shop.store_id, guests, None, shop.rules, 2_000)
+        await shop.storage.write(joining.join, shop.store_id, guests, None, shop.rules, 2_000)
 
     assert (await shop.storage.read(stores.one, shop.store_id)).seq == before.seq
     assert await shop.storage.read(snapshots.waiting, shop.store_id) == {"A": 0, "B": 0}

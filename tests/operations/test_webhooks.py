@@ -11,7 +11,7 @@ import pytest
 
 from realtime.errors import Conflict, NotFound
 from realtime.model import Action
-from realtime.operations import posts, stores, tickets, webhooks
+from realtime.operations import joining, posts, stores, tickets, webhooks
 from realtime.operations.webhooks import Webhook
 from realtime.storage.statement import Operation, Statement, Storage
 from tests.operations.conftest import FAR_MS, Shop
@@ -142,7 +142,7 @@ async def test_a_store_knows_of_nobody_when_nobody_listens(shop: Shop) -> None:
 
 def _noting(seen: list[str], store_id: str, now_ms: int) -> Operation[Any]:
     """A join that notes its statements."""
-    join = tickets.join(store_id, (tickets.Guest("A", "Ann", "", "", 2),), None, None, now_ms)
+    join = joining.join(store_id, (joining.Guest("A", "Ann", "", "", 2),), None, None, now_ms)
     try:
         statement = next(join)
         while True:

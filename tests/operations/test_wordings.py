@@ -8,9 +8,9 @@ import pytest
 
 from realtime.errors import Conflict, NotSignedIn
 from realtime.model import Action, Delivery
-from realtime.operations import stores, tickets, wordings
+from realtime.operations import joining, stores, tickets, wordings
 from realtime.operations.changes import Change, Moment, take
-from realtime.operations.tickets import Guest
+from realtime.operations.joining import Guest
 from realtime.operations.wordings import MOST_LANGUAGES
 from realtime.wording import OwnText
 from tests.operations.conftest import FAR_MS, Shop
@@ -41,7 +41,7 @@ async def write(shop: Shop, *texts: OwnText) -> None:
 
 async def join(shop: Shop, rules: Notes, phone: str = "+4915112345678", languages: tuple[str, ...] = ()) -> Change:
     guest = Guest("A", "Ann", phone, "", 1, languages)
-    return await shop.storage.write(tickets.join, shop.store_id, (guest,), None, rules, 2_000)
+    return await shop.storage.write(joining.join, shop.store_id, (guest,), None, rules, 2_000)
 
 
 async def test_a_text_is_kept_in_place_of_the_one_before(shop: Shop) -> None:

@@ -29,7 +29,10 @@ class Direct:
         try:
             statement = next(operation)
             while True:
-                cursor = execute(self._texts[statement.sql], statement.args)
+                if statement.each:
+                    cursor = self._connection.executemany(self._texts[statement.sql], statement.each)
+                else:
+                    cursor = execute(self._texts[statement.sql], statement.args)
                 statement = operation.send(cursor.fetchall() or [()] * cursor.rowcount)
         except StopIteration as stop:
             execute("commit")
