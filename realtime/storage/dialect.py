@@ -29,6 +29,37 @@ class Texts(dict[str, str]):
         return text
 
 
+ROWS_AT_ONCE = 64
+_MOST_PLACEHOLDERS = 999
+"""In one statement, in the oldest SQLite that there is."""
+_VALUES = re.compile(r"(insert .* values )(\(.*\))$")
+
+
+class Rows(dict[tuple[str, int], str]):
+    """The texts that put in several rows at once: `(statement, how many)` -> text; empty where the statement cannot.
+
+    sqlite3 lets go of the interpreter at each step of a statement, so rows put in one by one cost a change of threads each.
+    """
+
+    def __missing__(self, key: tuple[str, int]) -> str:
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        sql, count = key
+        found = _VALUES.match(sql)
+        text = ""
+        if found:
+            width = max((int(number) for _, number in _PLACEHOLDER.findall(sql) if number), default=0)
+            if width * count <= _MOST_PLACEHOLDERS:
+                rows = (_shifted(found[2], at * width) for at in range(count))
+                text = found[1] + ", ".join(rows)
+        self[key] = text
+        return text
+
+
+def _shifted(sql: str, by: int) -> str:
+    return _PLACEHOLDER.sub(lambda found: found[1] or f"?{int(found[2]) + by}", sql)
+
+
 def reason(error: BaseException | None) -> str:
     """What went wrong in a word; never the error's own text, which may quote a person's data."""
     return getattr(error, "sqlite_errorname", None) or type(error).__name__

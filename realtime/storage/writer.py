@@ -8,12 +8,13 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from realtime.errors import StorageBusy, StorageFailed
-from realtime.storage.dialect import Texts, as_told, failed, reason
-from realtime.storage.statement import Operation, Together, name_of
+from realtime.storage.dialect import ROWS_AT_ONCE, Rows, Texts, as_told, failed, reason
+from realtime.storage.statement import Operation, Row, Together, name_of
 from realtime.storage.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Writer:
         self._queue = queue
         self._batch = batch
         self._texts = Texts()
+        self._rows = Rows()
         self._inbox: SimpleQueue[Sequence[_Task | _Action]] = SimpleQueue()
         self._gathered: list[_Task | _Action] = []
         self._unfinished = 0
@@ -267,15 +269,29 @@ class Writer:
             statement = next(operation)
             while True:
                 if statement.each:
-                    cursor.executemany(texts[statement.sql], statement.each)
-                    rows: list[Any] = []
+                    rows: list[Row] = [()] * self._change_each(statement.sql, statement.each)
                 else:
                     rows = cursor.execute(texts[statement.sql], statement.args).fetchall()
-                if not rows and cursor.rowcount > 0:
-                    rows = [()] * cursor.rowcount
+                    if not rows and cursor.rowcount > 0:
+                        rows = [()] * cursor.rowcount
                 statement = operation.send(rows)
         except StopIteration as stop:
             return stop.value
+
+    def _change_each(self, sql: str, each: Sequence[tuple[Any, ...]]) -> int:
+        cursor, changed, at = self._cursor, 0, 0
+        while len(each) - at > 1:
+            count = min(ROWS_AT_ONCE, 1 << (len(each) - at).bit_length() - 1)  # few different ones, so that they stay prepared
+            text = self._rows[sql, count]
+            if not text:
+                break
+            cursor.execute(text, tuple(chain.from_iterable(each[at : at + count])))
+            changed += count
+            at += count
+        if at < len(each):
+            cursor.executemany(self._texts[sql], each[at:])
+            changed += cursor.rowcount
+        return changed
 
 
 def _runs(batch: Sequence[_Task], *, together: bool) -> Iterator[Sequence[_Task]]:
