@@ -32,8 +32,10 @@ def candidates(builtin: Sequence[tuple[str, object]], group: str) -> list[Candid
     given = [Candidate(name, _version(), partial(_same, plugin)) for name, plugin in builtin]
     own: list[Candidate] = []
     foreign: list[Candidate] = []
+    known: dict[int, tuple[str, str]] = {}
     for entry in metadata.entry_points(group=group):
-        (own if entry.dist and entry.dist.name == PROJECT else foreign).append(Candidate(entry.name, _version_of(entry), entry.load))
+        package, version = known.get(id(entry.dist)) or known.setdefault(id(entry.dist), _package_of(entry))
+        (own if package == PROJECT else foreign).append(Candidate(entry.name, version, entry.load))
     return [*sorted(given, key=_name), *sorted(own, key=_name), *sorted(foreign, key=_name)]
 
 
@@ -97,11 +99,13 @@ def _same(plugin: object) -> object:
     return plugin
 
 
-def _version_of(entry: metadata.EntryPoint) -> str:
+def _package_of(entry: metadata.EntryPoint) -> tuple[str, str]:
+    """The name and version of the package that offers a plugin. They are read from a file each time that they are asked for."""
     try:
-        return str(entry.dist.version) if entry.dist else ""
+        said = entry.dist.metadata if entry.dist else None
+        return (str(said["Name"]), str(said["Version"])) if said else ("", "")
     except Exception:  # noqa: BLE001 - a package with broken metadata may still hold a good plugin
-        return ""
+        return "", ""
 
 
 def _version() -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -34,6 +38,7 @@ MAY_BLOCK = {
     "logging/__init__.py": {"emit", "flush"},
 }
 """Where the loop may be blocked: at the start and at the end of a process, and where asyncpg leaves no choice."""
+ROOM_BYTES = 4 * 2**30
 IN_BROWSER = {"browser", "pages", "page"}
 
 
@@ -41,7 +46,10 @@ IN_BROWSER = {"browser", "pages", "page"}
 
 
 def pytest_configure() -> None:
-    """A developer's own settings do not reach the tests."""
+    """A developer's own settings do not reach the tests; their files are in memory where there is room, for they are synced all the time."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free >= ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     for name in list(os.environ):
         if name in HOST_NAMES or name.startswith(PREFIX) or name in ("DYNO", "FORWARDED_ALLOW_IPS"):
             del os.environ[name]
@@ -73,6 +81,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if os.environ.get("CI") and (skipped := terminalreporter.stats.get("skipped")):
         terminalreporter.write_line(f"FAILED: {len(skipped)} skipped where CI is set; there every test must run", red=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def packages_are_looked_for_once() -> Iterator[None]:
+    """To look through all that is installed takes longer than most tests. Tests that install something change the path, and are told."""
+    look = metadata.entry_points
+    known: dict[tuple[object, ...], Any] = {}
+
+    def entry_points(**params: str) -> Any:
+        key = (*sys.path, *sorted(params.items()))
+        return known[key] if key in known else known.setdefault(key, look(**params))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metadata, "entry_points", entry_points)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -332,8 +332,7 @@ async def test_the_hours_name_the_day_when_it_is_another(url: str, page: Page) -
 # ---- for everybody ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "dark"), (1280, "light")])
 async def test_axe_finds_nothing_at_the_counter_and_nothing_is_too_wide(url: str, pages: Pages, width: int, scheme: str) -> None:
     page = await pages.open(width, 800, color_scheme=scheme, reduced_motion="reduce")
     await open_store(page, url, "Table for two", "Table for four or more", "Bar")

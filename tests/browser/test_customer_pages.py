@@ -336,8 +336,7 @@ PLACES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 @pytest.mark.parametrize("path", PLACES)
 async def test_axe_finds_nothing_and_nothing_is_too_wide(
     pages: Pages, address: str, stub: Stub, path: str, width: int, scheme: str

@@ -60,6 +60,7 @@ async def test_a_guest_taps_is_asked_once_and_notified_when_called(pages: Pages,
     await expect(page.get_by_text("We’ll notify this phone.")).to_be_visible()
     assert (await phone.stub())["asked"] == 1
 
+    await page.goto(f"{owner.server.url}/docs")  # who looks at the ticket sees the call, and is not notified
     await owner.call_next(desk="Desk 2")
     (request,) = await until_async(lambda: http_sink.requests, what="the push")
     message = phone.subscriber.read(request)

@@ -136,8 +136,7 @@ async def test_the_secret_is_exchanged_and_the_webhook_edited_and_deleted(url: s
     await expect(part.locator(".webhook")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "dark"), (1280, "light")])
 async def test_axe_finds_nothing_in_a_webhook_that_is_open(url: str, pages: Pages, http_sink: HttpSink, width: int, scheme: str) -> None:
     page = await pages.open(width, 800, color_scheme=scheme, reduced_motion="reduce")
     await open_store(page, url)

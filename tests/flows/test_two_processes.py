@@ -79,6 +79,10 @@ async def two(
         "smtp_url": smtp_sink.url,
         "smtp_allow_plain": True,
         "mail_from": "queue@example.org",
+        # What a process carries when it is killed stays leased.
+        "smtp_deadline_seconds": 3,
+        "notifier_deadline_seconds": 3,
+        "job_lease_seconds": 5,
         "redis_url": valkey_server.url if request.param == "valkey" else "",
     }
     first = server(**settings)
