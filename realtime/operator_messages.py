@@ -13,7 +13,10 @@ Place = Literal["ready", "deferred", "behind", "held", "in_flight", "dead", "end
 
 
 class ShowQueueJobs(Request, frozen=True):
-    state: Place = "ready"
+    state: Annotated[
+        Literal["ready", "deferred", "behind", "held", "in_flight", "dead", "ended", "blocking"],
+        Meta(description="Where the jobs stand; `blocking`: the dead letters for which a lane waits."),
+    ] = "ready"
     queue: Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{0,160}$", max_length=160, description="Only this queue's.")] = ""
     owner: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,80}$", max_length=80, description="Only those of this store or account.")] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 50

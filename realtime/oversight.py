@@ -90,8 +90,10 @@ class Oversight:
 
     async def jobs(self, request: ShowQueueJobs) -> JobList:
         """The jobs of one standing, in the order of their turn."""
-        standing = Standing(request.state)
-        found = await self._storage.read(oversight.page, standing, request.queue, request.owner, request.limit, self._now())
+        blocking = request.state == "blocking"
+        standing = Standing.DEAD if blocking else Standing(request.state)
+        args = standing, request.queue, request.owner, request.limit, self._now()
+        found = await self._storage.read(oversight.page, *args, blocking=blocking)
         return JobList([_view(seen) for seen in found], len(found) == request.limit)
 
     async def job(self, owner: str, id_: str) -> JobWithAttempts:

@@ -18,7 +18,7 @@ from realtime.errors import CannotStart
 from realtime.settings import Settings
 
 SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, redrive, purge, pause, resume."
-STATES = ("ready", "deferred", "behind", "held", "in_flight", "dead", "ended")
+STATES = ("ready", "deferred", "behind", "held", "in_flight", "dead", "ended", "blocking")
 PATIENCE_S = 30.0
 
 Ask = Callable[..., Any]
@@ -36,7 +36,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         return actions.add_parser(name, help=sentence, description=sentence, parents=[shared])
 
     listed = action("list", "Every queue in figures; with --state the jobs that stand there.")
-    listed.add_argument("--state", choices=STATES, help="list the jobs of this standing")
+    listed.add_argument("--state", choices=STATES, help="list the jobs of this standing; blocking: the dead letters for which a lane waits")
     listed.add_argument("--queue", default="", metavar="QUEUE", help="only this queue's")
     listed.add_argument("--owner", default="", metavar="OWNER", help="only those of this store or account")
     listed.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")

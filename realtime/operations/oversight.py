@@ -123,18 +123,21 @@ _WHERE = {
 }
 
 
-def page(standing: Standing, queue_name: str, owner: str, limit: int, now_ms: int) -> Operation[list[Seen]]:
+def page(standing: Standing, queue_name: str, owner: str, limit: int, now_ms: int, *, blocking: bool = False) -> Operation[list[Seen]]:
     """Up to `limit` jobs of one standing, in the order in which their turn comes; what ended: the newest first.
 
     Args:
         queue_name, owner: only theirs; empty: everybody's.
+        blocking: of the dead letters only those for which a lane waits.
     """
     more, args = "", [limit]
     for column, value in (("queue", queue_name), ("store_id", owner)):
         if value:
             args.append(value)  # type: ignore[arg-type]  # texts and a number
             more += f" and {column} = ${len(args)}"
-    if standing is Standing.DEAD:
+    if blocking:
+        rows = yield Statement(f"{_BURIED} where blocks = 1{more} order by died_ms, id limit $1", tuple(args))
+    elif standing is Standing.DEAD:
         rows = yield Statement(f"{_BURIED} where died_ms > 0{more} order by died_ms, id limit $1", tuple(args))
         if len(rows) < limit:
             reports = yield Statement(f"{_LIVE} where ended_ms > 0 and state = 'dead'{more} order by ended_ms desc limit $1", tuple(args))

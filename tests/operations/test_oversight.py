@@ -26,7 +26,13 @@ async def backlog(desk: Desk) -> Backlog:
 
 async def page(desk: Desk, standing: Standing, **more: Any) -> list[str]:
     found = await desk.storage.read(
-        oversight.page, standing, more.get("queue", ""), more.get("owner", ""), more.get("limit", 100), desk.now
+        oversight.page,
+        standing,
+        more.get("queue", ""),
+        more.get("owner", ""),
+        more.get("limit", 100),
+        desk.now,
+        blocking=more.get("blocking", False),
     )
     assert all(each.standing is standing for each in found)
     return [each.id for each in found]
@@ -56,6 +62,8 @@ async def test_every_job_is_counted_and_listed_where_it_stands(desk: Desk) -> No
     assert await page(desk, Standing.BEHIND) == [behind]
     assert await page(desk, Standing.DEAD) == [buried]
     assert await page(desk, Standing.ENDED) == [done]
+    assert await page(desk, Standing.DEAD, blocking=True) == [buried]
+    assert await page(desk, Standing.DEAD, blocking=True, queue="other") == []
     assert await page(desk, Standing.READY, limit=1) == [waits]
     assert await page(desk, Standing.READY, queue="other") == []
     assert await page(desk, Standing.READY, owner="shop", queue=Q) == [waits, first]

@@ -75,6 +75,7 @@ async def test_a_dead_message_is_found_put_back_and_read(installation: House, op
     one = (await operator.get(f"/v1/operator/jobs/{job['owner']}/{job['id']}")).raise_for_status().json()
     assert [each["number"] for each in one["attempts"]] == list(range(1, len(one["attempts"]) + 1))
     assert (await _queue(operator, job["queue"]))["dead"] == 1
+    assert (await operator.get("/v1/operator/jobs?state=blocking")).json()["jobs"] == []
 
     assert (await operator.post(f"/v1/operator/jobs/{job['owner']}/{job['id']}/retry")).json() == {"changed": True}
 

@@ -112,11 +112,12 @@ function card(queue) {
   const paused = queue.paused_ms > 0;
   const toggle = h("button", { type: "button", class: "button small-button", "data-key": `pause ${queue.queue}`, onclick: () => void act("POST", `/v1/operator/${paused ? "resume" : "pause"}`, { queue: queue.queue }) }, paused ? "Resume" : "Pause");
   const age = queue.ready ? `Oldest ready for ${long(queue.oldest_ready_seconds)}` : "Nothing is waiting to be taken";
-  const foot = paused ? `Paused since ${clock.format(queue.paused_ms)}` : queue.blocked_lanes ? `${queue.blocked_lanes} ${queue.blocked_lanes === 1 ? "lane waits" : "lanes wait"} for a decision` : age;
+  const lanes = `${queue.blocked_lanes} ${queue.blocked_lanes === 1 ? "lane waits" : "lanes wait"} for a decision`;
+  const foot = queue.blocked_lanes ? h("button", { type: "button", class: "button plain small-button", "data-key": `blocking ${queue.queue}`, onclick: () => void choose(queue.queue, "blocking") }, lanes) : h("span", { class: "small muted" }, paused ? `Paused since ${clock.format(queue.paused_ms)}` : age);
   return h("section", { class: "card queue-card", "data-paused": paused ? "" : null },
     h("h3", { class: "queue-name", title: queue.queue }, name(queue.queue)),
     h("div", { class: "figures" }, ...Object.entries(FIGURES).map(([state, word]) => figure(queue, /** @type {keyof typeof FIGURES} */ (state), word))),
-    h("div", { class: "queue-line" }, h("span", { class: "small muted" }, foot), toggle));
+    h("div", { class: "queue-line" }, foot, toggle));
 }
 
 /** @param {Queue} queue @param {keyof typeof FIGURES} state @param {string} word */
@@ -158,7 +159,7 @@ async function list() {
       sure("Put all back", "Put them back now", () => act("POST", "/v1/operator/redrive", { queue, limit: 1000 })),
       sure("Delete all", "Delete them now", () => act("POST", "/v1/operator/purge", { queue, limit: 1000 }), "danger"));
     fill(jobs,
-      h("div", { class: "spread" }, h("h2", {}, `${name(queue)}, ${FIGURES[/** @type {keyof typeof FIGURES} */ (state)]}`), h("button", { type: "button", class: "button small-button", onclick: close }, "Close")),
+      h("div", { class: "spread" }, h("h2", {}, `${name(queue)}, ${state === "blocking" ? "dead letters for which lanes wait" : FIGURES[/** @type {keyof typeof FIGURES} */ (state)]}`), h("button", { type: "button", class: "button small-button", onclick: close }, "Close")),
       all,
       found.length ? h("ul", { class: "job-list" }, ...found.map(row)) : h("p", { class: "muted" }, "There is none."),
       more ? h("p", { class: "small muted" }, "These are the first 50.") : null);
