@@ -96,7 +96,9 @@ class PostgresStorage:
         self._unfinished = 0
         self._running: set[asyncio.Task[Any]] = set()
         self._open = False
-        self._gathering = Gathering(self._in_line, lambda make, name: self._attempts(_WRITE, make, name, asyncio.Event()))
+        self._gathering = Gathering(
+            self._in_line, lambda make, name: self._attempts(_WRITE, make, name, asyncio.Event()), write_queue, acquire_seconds
+        )
 
     async def open(self) -> None:
         try:
