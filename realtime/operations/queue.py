@@ -15,7 +15,7 @@ from msgspec import Struct, json
 from realtime.model import JobState
 from realtime.operations import attempts, lanes, pauses
 from realtime.operations.claims import CLAIM_OF_POSTGRES, CLAIM_OF_SQLITE, CLAIM_POSTGRES, CLAIM_SQLITE, NOW, PRIORITIES
-from realtime.storage.statement import NOTHING, Operation, Row, Statement, changed
+from realtime.storage.statement import NOTHING, Operation, Row, Statement, Together, changed
 
 TOO_LATE = "too late to be of use"
 ROUNDS = 64
@@ -100,19 +100,31 @@ _ENQUEUE_IN_LANE = _PUT.format(each=_LAST.format(greatest="max"))
 _ENQUEUE_IN_LANE_POSTGRES = _PUT.format(each=_LAST.format(greatest="greatest"))
 
 
-def enqueue(job: NewJob, now_ms: int) -> Operation[None]:
-    """Put a job in, as part of the transaction that causes it. A taken id is a Conflict."""
+def _enqueue(job: NewJob, now_ms: int) -> Operation[None]:
     if job.lane:
         yield from lanes.lock(job.store_id, job.queue, job.lane)
-    due_ms = job.due_ms or now_ms
-    yield Statement(
-        _ENQUEUE_IN_LANE if job.lane else _ENQUEUE,
-        (
-            job.store_id, job.id, job.queue, job.lane, job.priority, job.max_attempts, due_ms, job.not_after_ms, now_ms, job.body,
-            job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks), job.ticket_id,
-            job.called_ms,
-        ),
-        _ENQUEUE_IN_LANE_POSTGRES if job.lane else "",
+        yield Statement(_ENQUEUE_IN_LANE, _new(job, now_ms), _ENQUEUE_IN_LANE_POSTGRES)
+    else:
+        yield Statement(_ENQUEUE, _new(job, now_ms))
+
+
+def _enqueue_many(calls: Sequence[tuple[NewJob, int]]) -> Operation[list[None]]:
+    if free := [_new(job, now_ms) for job, now_ms in calls if not job.lane]:
+        yield Statement(_ENQUEUE, each=free)
+    for job, now_ms in calls:
+        if job.lane:
+            yield from _enqueue(job, now_ms)
+    return [None] * len(calls)
+
+
+enqueue = Together(_enqueue, _enqueue_many, in_turn=False)
+"""Put a job in, as part of the transaction that causes it. A taken id is a Conflict."""
+
+
+def _new(job: NewJob, now_ms: int) -> tuple[str | int, ...]:
+    return (
+        job.store_id, job.id, job.queue, job.lane, job.priority, job.max_attempts, job.due_ms or now_ms, job.not_after_ms, now_ms, job.body,
+        job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks), job.ticket_id, job.called_ms,
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ class PostgresStorage:
         kwargs: Mapping[str, Any],
         tell: Callable[[Any], None] | None = None,
     ) -> Any:
-        if isinstance(make, Together) and begin == _WRITE and not kwargs:
+        if isinstance(make, Together) and make.in_turn and begin == _WRITE and not kwargs:
             return await self._gathering.run(make, args, tell)
         abandoned = asyncio.Event()
         name = name_of(make)

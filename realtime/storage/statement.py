@@ -72,11 +72,15 @@ class Together(Generic[P, T]):
         one: the operation.
         many: the same for a list of calls, each the tuple of its arguments; its value is the list of theirs, as if each had been run
             in turn. It may assume that all succeed: when it raises, nothing of it happened, and each call is run by itself.
+        in_turn: whether calls with the same first argument wait for each other anyway, for they change the same row.
     """
 
-    def __init__(self, one: Callable[P, Operation[T]], many: Callable[[Sequence[Any]], Operation[list[T]]]) -> None:
+    def __init__(
+        self, one: Callable[P, Operation[T]], many: Callable[[Sequence[Any]], Operation[list[T]]], *, in_turn: bool = True
+    ) -> None:
         self.one = one
         self.many = many
+        self.in_turn = in_turn
         self.__qualname__ = one.__qualname__.removeprefix("_")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Operation[T]:

@@ -282,8 +282,9 @@ class Writer:
         cursor, changed, at = self._cursor, 0, 0
         while len(each) - at > 1:
             count = min(ROWS_AT_ONCE, 1 << (len(each) - at).bit_length() - 1)  # few different ones, so that they stay prepared
-            text = self._rows[sql, count]
-            if not text:
+            while not (text := self._rows[sql, count]) and count > 1:
+                count //= 2
+            if count == 1:
                 break
             cursor.execute(text, tuple(chain.from_iterable(each[at : at + count])))
             changed += count
