@@ -15,9 +15,6 @@ _BEGUN = (
     " set worker = excluded.worker, started_ms = excluded.started_ms, ended_ms = 0, outcome = '', detail = ''"
 )
 _BEGUN_ONE = _BEGUN.format(each="values ($1, $2, $3, $4, $5)")
-_BEGUN_ALL = _BEGUN.format(
-    each="select json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), $2, $3 from json_each($1) where true"
-)
 BEGUN_BY_CLAIM = _BEGUN.format(each="select store_id, id, attempts, $6, $5 from claimed")
 """For a claim on Postgres: what `begun` does, of the rows that are `claimed`."""
 
@@ -28,8 +25,7 @@ def begun(rows: Sequence[Row], worker: str, now_ms: int) -> Operation[None]:
         store_id, id_, number = rows[0][0], rows[0][1], rows[0][5]
         yield Statement(_BEGUN_ONE, (store_id, id_, number, worker, now_ms), NOTHING)
     else:
-        claimed = json.encode([(row[0], row[1], row[5]) for row in rows]).decode()
-        yield Statement(_BEGUN_ALL, (claimed, worker, now_ms), NOTHING)
+        yield Statement(_BEGUN_ONE, (), NOTHING, [(row[0], row[1], row[5], worker, now_ms) for row in rows])
 
 
 def lost(before: Sequence[tuple[str, str, int]], now_ms: int) -> Operation[set[tuple[str, str]]]:

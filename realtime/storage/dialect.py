@@ -32,7 +32,7 @@ class Texts(dict[str, str]):
 ROWS_AT_ONCE = 64
 _MOST_PLACEHOLDERS = 999
 """In one statement, in the oldest SQLite that there is."""
-_VALUES = re.compile(r"(insert .* values )(\(.*\))$")
+_VALUES = re.compile(r"(insert .*? values )(\([^()]*\))( on conflict .*)?$")
 
 
 class Rows(dict[tuple[str, int], str]):
@@ -51,7 +51,7 @@ class Rows(dict[tuple[str, int], str]):
             width = max((int(number) for _, number in _PLACEHOLDER.findall(sql) if number), default=0)
             if width * count <= _MOST_PLACEHOLDERS:
                 rows = (_shifted(found[2], at * width) for at in range(count))
-                text = found[1] + ", ".join(rows)
+                text = found[1] + ", ".join(rows) + (found[3] or "")
         self[key] = text
         return text
 

@@ -306,7 +306,7 @@ async def _drive(raw: asyncpg.Connection, operation: Operation[Any], abandoned: 
         statement = next(operation)
         while not abandoned.is_set():
             text = statement.postgres or statement.sql
-            if statement.each:
+            if statement.each and text is not NOTHING:
                 statement = operation.send(await _fetch_each(raw, text, statement.each))
             else:
                 statement = operation.send([] if text is NOTHING else await raw.fetch(text, *statement.args))
