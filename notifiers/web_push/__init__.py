@@ -6,6 +6,7 @@ import importlib.util
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
+from notifiers.web_push.words import spoken
 from realtime.hookspecs import Idle, Notifier, TicketNotice, hookimpl
 from realtime.model import Delivery
 
@@ -41,6 +42,12 @@ def compose_ticket_notice(notice: TicketNotice) -> list[Delivery]:
     ticket = notice.ticket
     if not ticket.push or notice.moment not in LATEST_MS:
         return []
-    body: dict[str, str | int | bool] = {"store": notice.store.name, "label": ticket.label, "desk": ticket.desk, "ahead": ticket.ahead}
+    body: dict[str, str | int | bool] = {
+        "store": notice.store.name,
+        "label": ticket.label,
+        "desk": ticket.desk,
+        "ahead": ticket.ahead,
+        "language": spoken((notice.language, notice.store_language)),
+    }
     until_ms = notice.now_ms + LATEST_MS[notice.moment]
     return [Delivery("web_push", browser, notice.moment, body, until_ms) for browser in ticket.push]

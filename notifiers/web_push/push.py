@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
+from notifiers.web_push import words
 from notifiers.web_push.sealing import MOST_BYTES, seal
 from notifiers.web_push.vapid import Vapid
 from realtime.hookspecs import Accepted, Gone, Outcome, OutgoingDelivery, Permanent, Retry
@@ -114,8 +115,9 @@ def message(delivery: OutgoingDelivery) -> dict[str, str]:
     owed = delivery.delivery
     body = owed.body
     label, store, desk = (str(body.get(name, "")) for name in ("label", "store", "desk"))
-    said = str(body.get("text", "")) or _said(owed.moment, desk, body.get("ahead", 0))
-    title = {"called": "It’s your turn", "almost": "Almost your turn"}.get(owed.moment, "")
+    language = str(body.get("language", ""))
+    said = str(body.get("text", "")) or words.said(owed.moment, desk, int(body.get("ahead", 0)), language)
+    title = words.title(owed.moment, language)
     return {
         "id": delivery.id,
         "tag": topic(owed),
@@ -124,15 +126,8 @@ def message(delivery: OutgoingDelivery) -> dict[str, str]:
         "title": " · ".join(part for part in (label, title or store) if part) or "nowserving",
         "body": "\n".join(part for part in (said, store if title else "") if part),
         "url": "/ticket",
+        "lang": language,
     }
-
-
-def _said(moment: str, desk: str, ahead: str | int | bool) -> str:
-    if moment == "called":
-        return f"{desk}." if desk else "Please come to the staff."
-    if moment == "almost":
-        return {0: "You are next.", 1: "1 party ahead of you."}.get(int(ahead), f"{ahead} parties ahead of you.")
-    return ""
 
 
 def topic(owed: Delivery) -> str:

@@ -81,7 +81,7 @@ class PushPhone:
         """The notifications on its screen."""
         found: list[dict[str, Any]] = await self.page.evaluate(
             "navigator.serviceWorker.ready.then((ready) => ready.getNotifications()).then((all) => all.map("
-            "({title, body, tag, data, silent, requireInteraction}) => ({title, body, tag, data, silent, requireInteraction})))"
+            "({title, body, tag, data, silent, requireInteraction, lang}) => ({title, body, tag, data, silent, requireInteraction, lang})))"
         )
         return found
 

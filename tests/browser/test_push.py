@@ -69,6 +69,7 @@ async def test_a_guest_taps_is_asked_once_and_notified_when_called(pages: Pages,
     (shown,) = await until_async(phone.shown, what="the notification")
     assert (shown["title"], shown["body"]) == ("A01 · It’s your turn", "Desk 2.\nLuigi's")
     assert shown["requireInteraction"]
+    assert shown["lang"] == "en"
     await phone.receive(json.dumps(message))
     (again,) = await until_async(lambda: _when(phone, lambda all_: all_[0]["silent"]), what="the same, silent")
     assert again["tag"] == shown["tag"]

@@ -16,6 +16,8 @@ from notifiers import web_push
 from notifiers.web_push.push import LONGEST_TTL_S, WebPushNotifier, message, topic, ttl_s
 from notifiers.web_push.sealing import MOST_BYTES, seal
 from notifiers.web_push.vapid import Vapid
+from notifiers.web_push.words import spoken
+from realtime.builtin_wordings import LANGUAGES
 from realtime.hookspecs import Accepted, Gone, Idle, Outcome, OutgoingDelivery, Permanent, Retry, TicketFacts
 from realtime.model import Delivery, Subscription
 from realtime.settings import Settings
@@ -148,6 +150,7 @@ async def test_what_arrives_can_be_read_by_the_browser_alone_and_says_who_sent_i
         "title": "A07 · It’s your turn",
         "body": "Desk 2.\nLuigi's",
         "url": "/ticket",
+        "lang": "en",
     }
     assert {name: request.headers[name] for name in ("ttl", "urgency", "content-type")} == {
         "ttl": "1800",
@@ -206,6 +209,24 @@ def test_it_says_what_a_guest_needs(moment: str, body: dict[str, str | int], tit
     shown = message(parcel(Subscriber(), moment, **body))
 
     assert (shown["title"], shown["body"]) == (title, said)
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+@pytest.mark.parametrize("moment", ["called", "almost"])
+def test_it_says_so_in_the_guests_language(moment: str, language: str) -> None:
+    shown = message(parcel(Subscriber(), moment, language=language, desk="", ahead=3))
+    english = message(parcel(Subscriber(), moment, desk="", ahead=3))
+
+    assert shown["lang"] == language
+    assert all((shown[part] == english[part]) == (language == "en") for part in ("title", "body"))
+    assert all(part in shown["title"] + shown["body"] for part in ("A07", "Luigi's"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language"), [(("tr", "de"), "tr"), (("pl", "it"), "it"), (("pl", "nl"), "en"), (("", "de"), "de"), ((), "en")]
+)
+def test_a_guest_is_told_in_a_language_that_there_are_words_in(wanted: tuple[str, ...], language: str) -> None:
+    assert spoken(wanted) == language
 
 
 def test_what_it_does_not_know_it_says_all_the_same() -> None:

@@ -7,11 +7,11 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 const STATE = "/v1/ticket/push";
 const ALARM = [300, 150, 300, 150, 600];
 
-/** @typedef {{id: string, tag: string, moment: string, label: string, title: string, body: string, url: string}} Message */
+/** @typedef {{id: string, tag: string, moment: string, label: string, title: string, body: string, url: string, lang: string}} Message */
 
 /** @param {PushMessageData | null} data @returns {Message} */
 function read(data) {
-  const plain = { id: "", tag: "nowserving", moment: "", label: "", title: "Your place in line has changed", body: "", url: "/ticket" };
+  const plain = { id: "", tag: "nowserving", moment: "", label: "", title: "Your place in line has changed", body: "", url: "/ticket", lang: "" };
   try {
     return { ...plain, ...data?.json() };
   } catch {
@@ -34,6 +34,7 @@ async function show(message) {
     icon: "/static/icon-180.png",
     requireInteraction: called,
     data: message,
+    lang: message.lang,
   };
   if (called && !again) options.vibrate = ALARM;
   await worker.registration.showNotification(message.title, options);
