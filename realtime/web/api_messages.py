@@ -7,6 +7,7 @@ from starlette.responses import Response
 from realtime import queue_messages as messages
 from realtime.errors import Conflict, NotFound
 from realtime.web.endpoint import Auth, Call, Endpoint
+from realtime.web.waiting import while_connected
 
 
 async def make_token(call: Call[messages.NewToken]) -> Response:
@@ -34,7 +35,10 @@ async def publish_many(call: Call[messages.PublishMany]) -> Response:
 async def consume(call: Call[None]) -> Response:
     if call.scope["method"] == "HEAD":  # nobody would see the messages
         return call.answer(messages.Messages([]))
-    return call.answer(messages.Messages(await call.context.messaging.consume(call.account_id, call.query)))
+    consuming = call.context.messaging.consume(call.account_id, call.query)
+    # A consumer that went away would be given messages that nobody reads.
+    held = await (while_connected(call.receive, consuming) if call.query.wait and call.receive else consuming)
+    return call.answer(messages.Messages(held))
 
 
 async def acknowledge(call: Call[None]) -> Response:

@@ -85,7 +85,7 @@ _PATTERNS = {name: re.compile(parameter.pattern) for name, parameter in PARAMETE
 class Call(Generic[B]):
     """One request to one endpoint, checked: who asks, for what, with which body."""
 
-    __slots__ = ("account_id", "body", "context", "path", "program", "query", "quota", "scope", "status", "tickets")
+    __slots__ = ("account_id", "body", "context", "path", "program", "query", "quota", "receive", "scope", "status", "tickets")
 
     def __init__(
         self,
@@ -111,6 +111,8 @@ class Call(Generic[B]):
         """The token's id, where a program asks with one."""
         self.quota: Quota | None = None
         """What a rule leaves the asker; told with the answer."""
+        self.receive: Receive | None = None
+        """Tells when the client goes away, once its body was read."""
         self.query: Any = None
         """What was asked for behind the question mark, of the endpoint's type."""
 
@@ -252,6 +254,7 @@ class Resource:
         body = await self._body(endpoint, scope, receive)
         call = Call(self.context, scope, path, body, account_id, tickets, endpoint.status, program)
         call.quota = quota
+        call.receive = receive
         if endpoint.query is not None:
             call.query = _query(scope, endpoint.query)
         return call
