@@ -1,4 +1,4 @@
-"""A party's way through a queue: join, be called, be served, leave."""
+"""A party's way through a queue once it has joined: be called, be served, leave."""
 
 from __future__ import annotations
 
