@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import ParamSpec
 
-from realtime.crew import Crew
+from realtime.crew import ByCrew, Crew
 from realtime.errors import StoreClosed, StoreNotFound
 from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDelivery, Retry, Sent, Suppressed
 from realtime.ladder import NOT_REACHED
@@ -37,7 +37,7 @@ P = ParamSpec("P")
 Settled = Callable[[str], Awaitable[None]]
 
 
-class Courier:
+class Courier(ByCrew[Job]):
     """One per process; several processes share the work through the leases in the database.
 
     Args:
@@ -76,18 +76,6 @@ class Courier:
         # Room for all notifiers, and for what is owed to one that is not here: none can take another's.
         self._crew = Crew(self, clock_ms, random_, settings.notifier_concurrency * (len(registry.notifiers()) + 1))
         self._forget_ms = 0
-
-    def wake(self) -> None:
-        """There may be something to carry."""
-        self._crew.wake()
-
-    async def run(self) -> None:
-        """Carry deliveries until `stop` is called."""
-        await self._crew.run()
-
-    async def stop(self, budget_s: float) -> None:
-        """Claim nothing any more; what is not carried within `budget_s` is given back, as if it had not been tried."""
-        await self._crew.stop(budget_s)
 
     # ---- as `Work` of a crew
 

@@ -155,3 +155,21 @@ class Crew(Generic[J]):
             _log.warning("%s %s could not be settled; its lease will end: %s", self._work.name, self._work.id_of(job), error.message)
         except Exception:  # noqa: BLE001 - a supervised edge: one job must not end the others
             _log.exception("%s %s failed; its lease will end", self._work.name, self._work.id_of(job))
+
+
+class ByCrew(Generic[J]):
+    """Work that a crew does; it sets `_crew`."""
+
+    _crew: Crew[J]
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._crew.wake()
+
+    async def run(self) -> None:
+        """Do jobs until `stop` is called."""
+        await self._crew.run()
+
+    async def stop(self, budget_s: float) -> None:
+        """Claim nothing any more; what is not done within `budget_s` is given back, as if it had not been tried."""
+        await self._crew.stop(budget_s)

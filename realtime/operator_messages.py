@@ -14,7 +14,7 @@ Place = Literal["ready", "deferred", "behind", "held", "in_flight", "dead", "end
 
 class ShowQueueJobs(Request, frozen=True):
     state: Annotated[
-        Literal["ready", "deferred", "behind", "held", "in_flight", "dead", "ended", "blocking"],
+        Place | Literal["blocking"],
         Meta(description="Where the jobs stand; `blocking`: the dead letters for which a lane waits."),
     ] = "ready"
     queue: Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{0,160}$", max_length=160, description="Only this queue's.")] = ""

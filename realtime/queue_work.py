@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from realtime.crew import Crew
+from realtime.crew import ByCrew, Crew
 from realtime.metering import Meter, NoMeter
 from realtime.operations import queue
 from realtime.operations.queue import Leased, Settled
@@ -13,7 +13,7 @@ from realtime.settings import Settings
 from realtime.storage.statement import Storage
 
 
-class QueueWork:
+class QueueWork(ByCrew[Leased]):
     """One per process; several processes share the work through the leases in the database.
 
     Args:
@@ -41,18 +41,6 @@ class QueueWork:
         self._random = random_
         self._meter: Meter = meter or NoMeter()
         self._crew = Crew(self, clock_ms, random_)
-
-    def wake(self) -> None:
-        """There may be something to do."""
-        self._crew.wake()
-
-    async def run(self) -> None:
-        """Do jobs until `stop` is called."""
-        await self._crew.run()
-
-    async def stop(self, budget_s: float) -> None:
-        """Claim nothing any more; what is not done within `budget_s` is given back, as if it had not been tried."""
-        await self._crew.stop(budget_s)
 
     # ---- as `Work` of a crew
 

@@ -14,18 +14,14 @@ _BEGUN = (
     "insert into attempts (store_id, job_id, number, worker, started_ms) {each} on conflict (store_id, job_id, number) do update"
     " set worker = excluded.worker, started_ms = excluded.started_ms, ended_ms = 0, outcome = '', detail = ''"
 )
-_BEGUN_ONE = _BEGUN.format(each="values ($1, $2, $3, $4, $5)")
+_BEGUN_EACH = _BEGUN.format(each="values ($1, $2, $3, $4, $5)")
 BEGUN_BY_CLAIM = _BEGUN.format(each="select store_id, id, attempts, $6, $5 from claimed")
 """For a claim on Postgres: what `begun` does, of the rows that are `claimed`."""
 
 
 def begun(rows: Sequence[Row], worker: str, now_ms: int) -> Operation[None]:
     """Record an attempt at each job that was claimed, from what the claim has said: not from a look at everything that is in flight."""
-    if len(rows) == 1:
-        store_id, id_, number = rows[0][0], rows[0][1], rows[0][5]
-        yield Statement(_BEGUN_ONE, (store_id, id_, number, worker, now_ms), NOTHING)
-    else:
-        yield Statement(_BEGUN_ONE, (), NOTHING, [(row[0], row[1], row[5], worker, now_ms) for row in rows])
+    yield Statement(_BEGUN_EACH, (), NOTHING, [(row[0], row[1], row[5], worker, now_ms) for row in rows])
 
 
 def lost(before: Sequence[tuple[str, str, int]], now_ms: int) -> Operation[set[tuple[str, str]]]:

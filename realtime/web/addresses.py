@@ -26,22 +26,23 @@ _HEADERS = "nowserving.headers"
 
 def header(scope: Scope, name: bytes) -> str | None:
     """The value of a request header given once; None when it is absent or given several times."""
-    known = scope.get(_HEADERS)
-    if known is None:
-        known = scope[_HEADERS] = _by_name(scope)
-    return known.get(name)
+    return _headers(scope).get(name)
 
 
 def given(scope: Scope, name: bytes) -> bool:
     """Whether a request header is there, once or several times."""
-    known = scope.get(_HEADERS)
+    return name in _headers(scope)
+
+
+def _headers(scope: Scope) -> dict[bytes, str | None]:
+    """By name. A request's headers are asked for many times, and read once."""
+    known: dict[bytes, str | None] | None = scope.get(_HEADERS)
     if known is None:
         known = scope[_HEADERS] = _by_name(scope)
-    return name in known
+    return known
 
 
 def _by_name(scope: Scope) -> dict[bytes, str | None]:
-    """A request's headers are asked for many times, and read once."""
     found: dict[bytes, str | None] = {}
     for name, value in scope["headers"]:
         found[name] = None if name in found else value.decode("latin-1").strip()

@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from realtime.errors import InvalidInput, NotFound, NotSignedIn, NowServingError, QueueNotFound, StoreNotFound, TicketNotFound, TooLarge
 from realtime.languages import preferred
@@ -312,18 +312,10 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
     said = addresses.header(scope, b"content-length")
     if said and said.isascii() and said.isdigit() and (len(said) > 18 or int(said) > most):
         raise _too_large(most)
-    first = await receive()
-    if first["type"] == "http.request" and not first.get("more_body", False):
-        body: bytes = first.get("body", b"")
-        if len(body) > most:
-            raise _too_large(most)
-        return body
-    return await _read_parts(first, receive, most)
-
-
-async def _read_parts(message: Message, receive: Receive, most: int) -> bytes:
     parts, size = [], 0
-    while True:
+    more = True
+    while more:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         part = message.get("body", b"")
@@ -331,9 +323,8 @@ async def _read_parts(message: Message, receive: Receive, most: int) -> bytes:
         if size > most:
             raise _too_large(most)
         parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
-        message = await receive()
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large(most: int) -> TooLarge:

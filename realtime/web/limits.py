@@ -33,10 +33,7 @@ class Quota(Struct, frozen=True):
         ]
 
     def headers(self) -> dict[str, str]:
-        return {
-            "RateLimit-Policy": f'"{self.name}";q={self.most};w={self.window_s}',
-            "RateLimit": f'"{self.name}";r={self.left};t={self.reset_s}',
-        }
+        return {name.decode(): value.decode() for name, value in self.raw()}
 
 
 class Buckets:

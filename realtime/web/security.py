@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime.web import addresses
-from realtime.web.addresses import given, header
+from realtime.web.addresses import header
 from realtime.web.context import Context
 from realtime.web.problems import CrossSite
 
@@ -88,7 +88,7 @@ def refuse_cross_site(context: Context, scope: Scope, *, cookie: bool) -> None:
         CrossSite
     """
     site = header(scope, b"sec-fetch-site")
-    if site is None and not cookie and not given(scope, b"origin"):
+    if site is None and not cookie and not addresses.given(scope, b"origin"):
         return
     origins = [value.decode("latin-1") for key, value in scope["headers"] if key == b"origin"]
     if site is not None and site not in {"same-origin", "none"}:
