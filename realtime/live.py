@@ -202,7 +202,8 @@ class Live:
             store_id = event.store_id
             topics = self._topics(store_id)
             if not any(map(self.hub.subscribers, topics)):
-                self._forget(store_id, topics)
+                if store_id in self._next or store_id in self._early or self._reading:
+                    self._forget(store_id, topics)
                 continue
             # While a store's state is read for those who came first, nobody knows yet which event is the next.
             expected = self._next.get(store_id)

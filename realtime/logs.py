@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -34,14 +35,14 @@ class LineFormatter(logging.Formatter):
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - as logging calls it
         second = int(record.created)
         if second != self._second:
-            self._second, self._time = second, super().formatTime(record, datefmt)
+            self._second, self._time = second, super().formatTime(record, self.datefmt)
         return self._time
 
     def format(self, record: logging.LogRecord) -> str:
         if record.exc_info or record.exc_text or record.stack_info:
             line = super().format(record)
         else:
-            line = f"{self.formatTime(record, self.datefmt)}.{record.msecs:03.0f}Z {record.levelname} {record.name} {record.getMessage()}"
+            line = f"{self.formatTime(record)}.{int(record.msecs):03d}Z {record.levelname} {record.name} {record.getMessage()}"
         return line if line.isprintable() else line.translate(ESCAPES)
 
 
@@ -51,35 +52,30 @@ class Record(logging.LogRecord):
     def __init__(
         self, name: str, level: int, pathname: str, lineno: int, msg: object, args: Any, exc_info: Any, func: Any = None, sinfo: Any = None
     ) -> None:
-        now = time.time()
-        self.__dict__.update(
-            _NOWHERE,
-            name=name,
-            msg=msg,
-            # One mapping alone is what the message's names are looked up in, as in logging.LogRecord.
-            args=args[0] if args and len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args,
-            levelno=level,
-            levelname=logging.getLevelName(level),
-            created=now,
-            msecs=now % 1 * 1000 // 1,
-            exc_info=exc_info,
-            stack_info=sinfo,
-        )
+        said = self.__dict__ = _NOWHERE.copy()
+        now_ms = time.time_ns() // 1_000_000
+        said["name"] = name
+        said["msg"] = msg
+        # One mapping alone is what the message's names are looked up in, as in logging.LogRecord.
+        said["args"] = args[0] if args and len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
+        said["levelno"] = level
+        said["levelname"] = logging.getLevelName(level)
+        said["created"] = now_ms / 1000
+        said["msecs"] = now_ms % 1000
+        said["exc_info"] = exc_info
+        said["stack_info"] = sinfo
 
 
 _NOWHERE = {**logging.makeLogRecord({}).__dict__, "exc_text": None, "pathname": "", "filename": "", "module": "", "lineno": 0}
 
 
-class ClientFaults(logging.Filter):
-    """A fault that a client caused is a WARNING in one sentence: nobody outside can fill the log with tracebacks."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, NowServingError) and error.status < 500:
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
-            record.msg, record.args = f"{record.getMessage()}: {error.code}", ()
-            record.exc_info = record.exc_text = None
-        return True
+def without_trace(record: logging.LogRecord) -> None:
+    """A fault that a client caused becomes a WARNING in one sentence: nobody outside can fill the log with tracebacks."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, NowServingError) and error.status < 500:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.args = f"{record.getMessage()}: {error.code}", ()
+        record.exc_info = record.exc_text = None
 
 
 class Together(logging.StreamHandler[TextIO]):
@@ -87,13 +83,20 @@ class Together(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()
         self._asked: asyncio.AbstractEventLoop | None = None
         """The loop that will write, should its next turn come."""
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the lock that logging takes for each record: a line is added in one step, and `flush` has a lock of its own."""
+        if record.exc_info:
+            without_trace(record)
+        self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(f"{self.format(record)}\n")
+            self._lines.append(self.format(record))
             loop = asyncio._get_running_loop()
             if loop is None or record.levelno >= logging.WARNING:
                 self.flush()
@@ -107,9 +110,11 @@ class Together(logging.StreamHandler[TextIO]):
         self.acquire()
         try:
             self._asked = None
-            if self._lines:
-                lines, self._lines = self._lines, []
-                self.stream.write("".join(lines))
+            text = ""
+            while self._lines:
+                text += f"{self._lines.popleft()}\n"
+            if text:
+                self.stream.write(text)
             super().flush()
         finally:
             self.release()
@@ -119,7 +124,6 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     """Sends every logger's records to `stream` (standard error), from `level` on. Replaces what was configured before."""
     handler = Together(stream or sys.stderr)
     handler.setFormatter(LineFormatter())
-    handler.addFilter(ClientFaults())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -9,11 +9,14 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from realtime.server.answer import ANSWER
+
 log = logging.getLogger("realtime.access")
 
 SECRETS = re.compile(r"^((?:/j|/v1/codes)/)[^/]+")
 """Paths whose next part is a join code."""
 MOST_CHARACTERS = 200
+_BEGINS = frozenset({"http.response.start", ANSWER})
 
 
 class AccessLog:
@@ -36,7 +39,7 @@ class AccessLog:
 
         def note(message: Message) -> Awaitable[None]:
             nonlocal status
-            if status is None and message["type"] == "http.response.start":
+            if status is None and message["type"] in _BEGINS:
                 status = message["status"]
             return send(message)
 

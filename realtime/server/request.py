@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, cast
 
+from starlette.types import ASGIApp
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from realtime.server.answer import with_answers
 from realtime.server.faults import FaultLog
 
 BODY_SECONDS = 30.0
@@ -73,6 +77,9 @@ class RequestProtocol(HttpToolsProtocol):
         self.in_head = False
         self.due_in(BODY_SECONDS)
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, cast(ASGI3Application, partial(with_answers, cycle, cast(ASGIApp, app))))
 
     def on_message_complete(self) -> None:
         self.due = None

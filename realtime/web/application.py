@@ -10,7 +10,10 @@ from starlette.types import Receive, Scope, Send
 
 from realtime.web import addresses
 from realtime.web.endpoint import Resource
-from realtime.web.security import protected
+from realtime.web.security import protected, protected_lines
+
+ANSWER = "realtime.answer"
+"""What realtime.server offers for an answer that is known whole."""
 
 
 class Application(Starlette):
@@ -29,7 +32,12 @@ class Application(Starlette):
             return
         response = await resource.respond(scope, receive)
         if response is not None:
-            response.raw_headers = protected(response.raw_headers, addresses.is_secure(scope, self._public_url))
+            secure = addresses.is_secure(scope, self._public_url)
+            if ANSWER in scope.get("extensions", ()) and isinstance(response.body, bytes) and response.background is None:
+                lines = protected_lines(response.raw_headers, secure)
+                await send({"type": ANSWER, "status": response.status_code, "headers": lines, "body": response.body})
+                return
+            response.raw_headers = protected(response.raw_headers, secure)
             await response(scope, receive, send)
 
     def _resources(self) -> dict[str, Resource]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -68,6 +68,23 @@ def protected(headers: Iterable[tuple[bytes, bytes]], secure: bool) -> list[tupl
     return given
 
 
+def protected_lines(headers: Sequence[tuple[bytes, bytes]], secure: bool) -> bytes:
+    """The same as the lines that are written, but for Content-Length.
+
+    Raises:
+        ValueError: a header has a line end in it.
+    """
+    names = dict(headers)
+    if not names.keys().isdisjoint(_NAMES) or names.get(b"content-type") != b"application/json":
+        headers, always = protected(headers, secure), b""
+    else:
+        always = _DATA_LINES[secure]
+    own = b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] != b"content-length"])
+    if not own.count(b"\n") == own.count(b"\r") == own.count(b"\r\n") <= len(headers) - (b"content-length" in names):
+        raise ValueError("A header of an answer has a line end in it.")
+    return own + always
+
+
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
@@ -76,6 +93,10 @@ _PAGE_RAW = _raw({**_ALWAYS, **_PAGE})
 _DATA_RAW = _raw({**_ALWAYS, **_DATA})
 _NAMES = {name for name, _ in (*_PAGE_RAW, *_DATA_RAW)}
 _STAY_ON_TLS = (b"strict-transport-security", f"max-age={YEAR_SECONDS}; includeSubDomains".encode())
+
+
+_DATA_LINES = [b"".join(b"%b: %b\r\n" % pair for pair in lines) for lines in (_DATA_RAW, [*_DATA_RAW, _STAY_ON_TLS])]
+"""What stands on an answer in JSON, without and with TLS."""
 
 
 def refuse_cross_site(context: Context, scope: Scope, *, cookie: bool) -> None:

@@ -122,6 +122,11 @@ class LiveApp:
         if scope["path"] == "/wait":
             self.connected.set()
             await self.release.wait()
+        if scope["path"].startswith("/whole/"):
+            answer = {"type": "realtime.answer", "status": int(scope["path"][7:]), "headers": b"x-whole: yes\r\n", "body": b"whole"}
+            for _ in range(1 + (scope["query_string"] == b"twice")):
+                await send(answer)
+            return
         body = b"%d bytes, %s" % (size, b"ready" if self.ready else b"not ready")
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.protocol import OPEN
@@ -18,7 +18,7 @@ NEEDED = {
     ],
     HttpToolsProtocol: [
         "__init__", "connection_made", "connection_lost", "data_received", "on_header", "on_headers_complete", "on_message_complete",
-        "handle_websocket_upgrade", "shutdown",
+        "handle_websocket_upgrade", "shutdown", "_start_asgi_task",
     ],
     uvicorn.Server: ["startup", "shutdown", "handle_exit", "run", "serve"],
     ServerProtocol: ["receive_data", "events_received", "data_to_send", "send_close"],
@@ -57,6 +57,16 @@ async def test_a_request_has_the_attributes_that_its_deadlines_read() -> None:
     for name in ("cycle", "logger", "loop", "parser", "transport"):
         assert hasattr(protocol, name), f"HttpToolsProtocol.{name} is gone"
     assert "response_complete" in inspect.getsource(RequestResponseCycle.__init__)
+
+
+def test_an_answer_has_the_attributes_that_whole_answers_set() -> None:
+    source = inspect.getsource(RequestResponseCycle.__init__)
+    for name in (
+        "default_headers", "disconnected", "flow", "keep_alive", "message_event", "on_response", "response_complete", "response_started",
+        "scope", "transport", "waiting_for_100_continue",
+    ):  # fmt: skip
+        assert f"self.{name} " in source or f"self.{name}:" in source, f"RequestResponseCycle.{name} is gone"
+    assert STATUS_LINE[201] == b"HTTP/1.1 201 Created\r\n"
 
 
 def test_the_server_has_the_attributes_that_its_end_reads() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.web.security import DATA_POLICY, POLICY
+from realtime.web.security import DATA_POLICY, POLICY, protected, protected_lines
 from tests.web.conftest import HOST, PASSWORD, House, Open, Owner, join, new_owner
 
 ALWAYS = (
@@ -34,6 +34,22 @@ async def test_every_answer_carries_its_headers(house: House, method: str, path:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "server" not in answer.headers
     assert "strict-transport-security" not in answer.headers
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("kind", [b"application/json", b"application/problem+json", b"text/html; charset=utf-8"])
+def test_lines_say_the_same_as_headers(kind: bytes, secure: bool) -> None:
+    own = [(b"content-length", b"2"), (b"content-type", kind), (b"cache-control", b"private")]
+
+    for headers in (own, own[:2]):
+        lines = [tuple(line.split(b": ", 1)) for line in protected_lines(headers, secure).splitlines()]
+        assert sorted(lines) == sorted(pair for pair in protected(headers, secure) if pair[0] != b"content-length")
+
+
+@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb"])
+def test_no_header_begins_another(value: bytes) -> None:
+    with pytest.raises(ValueError, match="line end"):
+        protected_lines([(b"content-type", b"application/json"), (b"x-own", value)], secure=False)
 
 
 async def test_over_tls_browsers_are_told_to_stay_there(house: House) -> None:
