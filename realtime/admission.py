@@ -54,8 +54,8 @@ class Admission:
         own = await self._storage.read(stores.of_account, account_id)
         return Granted("owner", account_id, own.id if own else "", 0, (f"store/{own.id}/owner",) if own else (), expires_ms)
 
-    async def admit(self, granted: Granted, topic: str) -> str:
-        """The store that a topic is about, for a socket that may hear it.
+    async def admit(self, granted: Granted, topic: str, is_known: Callable[[str], bool]) -> str:
+        """The store that a topic is about, for a socket that may hear it. One that `is_known` is not looked up.
 
         Raises:
             NotAllowed: it may not.
@@ -68,7 +68,6 @@ class Admission:
             if granted.kind != "owner" or kind != "store" or audience not in ("owner", "public"):
                 raise NotAllowed
             await self._storage.read(stores.owned, store_id, granted.account_id)
-        store = await self._storage.read(stores.one, store_id)
-        if store.state is StoreState.PURGED:
+        if not is_known(store_id) and (await self._storage.read(stores.one, store_id)).state is StoreState.PURGED:
             raise StoreClosed
         return store_id

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("nowserving")
 
 CODES_LOOKED_AT_S = 10.0
+POSITIONS_CHECKED_S = 20.0
 SOCKETS_COUNTED_S = 5.0
 COURIER_STOP_SHARE = 0.2
 """How much of the drain the courier may take to finish what it carries."""
@@ -233,6 +234,7 @@ class Parts:
         self.beside.keep("alarms", self.alarms.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
+        self.beside.keep("positions", lambda: self.live.keep_in_step(POSITIONS_CHECKED_S))
         self.beside.keep("fresh codes", lambda: self.live.keep_codes_fresh(CODES_LOOKED_AT_S))
 
     async def end(self) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from realtime.ladder import Ladder, kept
 from realtime.messages import OwnerTicket, PublicTicket, QueueView
-from realtime.model import Event, Notice, Queue, Store, Ticket
+from realtime.model import Code, Event, Notice, Queue, Store, Ticket
 
 _decode_notices = msgspec.json.Decoder(list[Notice]).decode
 _encode = msgspec.json.Encoder().encode
@@ -106,6 +106,12 @@ def code_event(store_id: str, seq: int, at_ms: int, number: int, expires_ms: int
     """A new join code is on show. The code itself is not in it; it is put in for those who may see it, on the way out."""
     body = _encode({"change": "code_shown", "code": {"number": number, "expires_ms": expires_ms}}).decode()
     return Event(store_id, seq, at_ms, "code", body, TICK)
+
+
+def code_of(event: Event) -> Code:
+    """The join code that a "code" event put on show."""
+    shown = msgspec.json.decode(event.owner)["code"]
+    return Code(shown["number"], shown["expires_ms"])
 
 
 def push(topic: str, seq: int, at_ms: int, body: str | bytes) -> bytes:

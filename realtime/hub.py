@@ -78,7 +78,7 @@ class Hub:
     """Topics to sinks, in one process. Every method is called on the loop's thread; only `run` waits.
 
     Memory per sink is bounded: by `hard_bytes`, the largest snapshot it was sent, and one flush. A sink with over `soft_bytes` buffered
-    gets no further publications of a topic, but one fresh `snapshot(topic)` (a JSON text) when it has drained; with over `hard_bytes`,
+    gets no further publications of a topic, but one fresh `snapshot(topic)` (frames) when it has drained; with over `hard_bytes`,
     or not drained after `max_age_s`, it is closed as too slow. Snapshots count against neither limit, or a store whose snapshot is
     larger than the limit could not be watched.
     """
@@ -299,7 +299,7 @@ class Hub:
             subscription.state, subscription.held, subscription.held_bytes = State.HELD, [], 0
         try:
             async with asyncio.timeout(SNAPSHOT_SECONDS):
-                first = text_frame(await self._snapshot(topic.name))
+                first = await self._snapshot(topic.name)
         except Exception as error:  # noqa: BLE001 - whatever the storage raises, the other topics' readers are still looked after
             log.warning("No snapshot for slow readers of %s, trying again: %r", topic.name.partition("/")[0], error)
             for subscription in subscriptions:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
+import random
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from realtime import events
+from realtime import events, positions
 from realtime.admission import Admission
 from realtime.admission import Granted as Granted
 from realtime.clerk import Tasks
 from realtime.errors import Dropped, NowServingError, StoreClosed, StoreNotFound
+from realtime.followed import AUDIENCES, Followed
 from realtime.frames import text_frame
 from realtime.house import House
 from realtime.hub import Hub, Sink
 from realtime.keys import Keys
-from realtime.messages import CodeView
-from realtime.model import Code, Event, StoreState
+from realtime.model import Event, StoreState
 from realtime.operations import snapshots, stores
-from realtime.operations.snapshots import Whole
+from realtime.positions import Found
+from realtime.ring import Ring
 from realtime.shown_codes import ShownCodes
+from realtime.states import States
 from realtime.storage.statement import Storage
-from realtime.views import code_view, own_view, owner_snapshot, public_snapshot
 
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger("nowserving.live")
@@ -34,45 +35,32 @@ _GAP_S = 0.05
 _FILL = 500
 _AGAIN_S = 1.0
 """How long a database that failed is left alone before missing events are asked for again."""
-_AUDIENCES = ("owner", "public", "board")
-
-
-class _State(msgspec.Struct, frozen=True):
-    epoch: str
-    seq: int
-    body: bytes
-    code: Code | None = None
-    """The code that is in it."""
+_RING_BYTES = 262_144
+"""Of a store's last events that are kept in memory."""
+_MOST_EARLY = 1000
+"""Events that wait for one that is missing; more than that are read again."""
+_TOLD_AT_ONCE = 50
+"""Of many events that were read, before the loop's other work gets its turn."""
 
 
 class Live:
     """Tells sockets of one process. All methods belong to the loop's thread.
 
     Each store's events are published in the order of their `seq`, without gap or repeat, whichever task or process committed them.
-    Nothing is kept of a store that nobody here listens to.
+    Nothing is kept of a store that nobody here listens to, once that has been so for a moment.
     """
 
     def __init__(self, storage: Storage, keys: Keys, house: House, tasks: Tasks, clock_ms: Callable[[], int], replay_events: int) -> None:
         self._storage = storage
         self._admission = Admission(storage, keys, clock_ms)
-        self._keys = keys
         self._house = house
         self._tasks = tasks
-        self._now = clock_ms
         self._replay_events = replay_events
         self._hub: Hub | None = None
-        self._next: dict[str, int] = {}
-        self._early: dict[str, dict[int, Event]] = {}
-        self._filling: set[str] = set()
-        self._behind: set[str] = set()
-        """Stores that reached further while what they reached before was being read."""
-        self._parties: dict[str, set[str]] = {}
-        """The topics of single tickets that somebody subscribed to, by store."""
-        self._states: dict[str, _State] = {}
-        self._reading: dict[str, asyncio.Future[_State]] = {}
+        self._followed: dict[str, Followed] = {}
         self._codes = ShownCodes(storage, clock_ms)
-        self._shows: dict[str, bool] = {}
-        """Whether a store's boards show the code."""
+        self._states = States(storage, keys, house, tasks, self._codes, self._began)
+        self._checking: asyncio.Future[None] | None = None
 
     def attach(self, hub: Hub, renew: Callable[[str, int], Awaitable[None]]) -> None:
         """Give it the hub it publishes to, and the use case that shows the next code."""
@@ -102,19 +90,21 @@ class Live:
         """
         if granted.kind == "owner":
             self._house.reached(base)
-        store_id = await self._admission.admit(granted, topic)
+        store_id = await self._admission.admit(granted, topic, self._is_known)
+        followed = self._followed.get(store_id)
+        if followed is None:
+            followed = self._followed[store_id] = Followed(store_id, Ring(self._replay_events, _RING_BYTES))
+        followed.alone = False
         subscription = self.hub.subscribe(topic, sink)
         if topic.startswith("ticket/"):
-            self._parties.setdefault(store_id, set()).add(topic)
+            followed.parties.add(topic)
         try:
-            body = await self._missed(topic, store_id, *since) if since else None
-            if body is None:
-                state = await self._state(topic)
-                body = events.snapshot(topic, state.epoch, state.seq, state.body)
+            missed = await self._missed(topic, followed, *since) if since else None
+            first = text_frame(reply(missed)) if missed is not None else await self._whole(topic, followed, reply)
         except BaseException:
             self.hub.unsubscribe(topic, sink)
             raise
-        subscription.start(text_frame(reply(body)))
+        subscription.start(first)
 
     def unsubscribe(self, topic: str, sink: Sink) -> None:
         self.hub.unsubscribe(topic, sink)
@@ -124,275 +114,287 @@ class Live:
 
     # ---- whole states and missed events
 
-    async def _missed(self, topic: str, store_id: str, epoch: str, seq: int) -> bytes | None:
+    async def _missed(self, topic: str, followed: Followed, epoch: str, seq: int) -> bytes | None:
+        """Every event since, in order; None where not all can be given. From memory, if it reaches back that far."""
         if topic.startswith("ticket/"):
             return None
         if not topic.endswith("/public"):
-            await self._codes.refresh(store_id)
-        found = await self._storage.read(snapshots.since, store_id, epoch, seq, self._replay_events)
-        if found.events is None:
+            await self._codes.refresh(followed.store_id)
+        if not followed.next:
+            await self._read_tail(followed)
+        if epoch != followed.epoch or not 0 <= followed.reached - seq <= self._replay_events:
             return None
-        self._begin(store_id, found.seq)
-        self._shows[store_id] = found.board_code
-        last_code = max((event.seq for event in found.events if event.kind == "code"), default=0)
-        pushes = [events.push(topic, event.seq, event.at_ms, self._body(topic, event, event.seq == last_code)) for event in found.events]
-        return events.replay(topic, found.epoch, found.seq, pushes)
+        found = followed.ring.since(seq) if seq < followed.reached else []
+        if found is not None:
+            return self._replay(topic, epoch, followed.reached, found)
+        starts, before = followed.starts, followed.reached
+        read = await self._storage.read(snapshots.since, followed.store_id, epoch, seq, self._replay_events)
+        self._began(followed, read.epoch, read.seq, before)
+        return None if read.events is None or followed.starts != starts else self._replay(topic, epoch, read.seq, read.events)
 
-    async def _state(self, topic: str) -> _State:
-        """A topic's whole state, at least as new as everything published so far. Read once for all who ask at the same time."""
-        store_id = topic.split("/")[1]
-        need = self._next.get(store_id, 1) - 1
-        known = self._states.get(topic)
-        if known and known.seq >= need and not self._codes.ends_soon(known.code):
-            return known
-        while True:
-            reading = self._reading.get(topic)
-            # One that has ended, and is not yet taken away, was begun too early for who asks now.
-            if reading is None or reading.done():
-                reading = self._reading[topic] = self._tasks.run(self._read(topic, store_id))
-                reading.add_done_callback(lambda done: self._read_ended(topic, done))
-            state = await asyncio.shield(reading)
-            if state.seq >= need:
-                return state
+    def _replay(self, topic: str, epoch: str, seq: int, missed: list[Event]) -> bytes:
+        return events.replay(topic, epoch, seq, self._pushes(topic, missed))
 
-    def _read_ended(self, topic: str, reading: asyncio.Future[_State]) -> None:
-        if self._reading.get(topic) is reading:
-            del self._reading[topic]
+    def _pushes(self, topic: str, told: list[Event]) -> list[bytes]:
+        last_code = max((event.seq for event in told if event.kind == "code"), default=0)
+        return [events.push(topic, event.seq, event.at_ms, self._body(topic, event, event.seq == last_code)) for event in told]
 
-    async def _read(self, topic: str, store_id: str) -> _State:
-        kind, _, audience = topic.partition(f"/{store_id}/")
+    async def _read_tail(self, followed: Followed) -> None:
+        """Fill the ring of a store that was not followed before: once for all who come back after a restart."""
+        tailing = followed.tailing
+        if tailing is None or tailing.done():
+            tailing = followed.tailing = self._tasks.run(self._tail(followed))
+        await asyncio.shield(tailing)
+
+    async def _tail(self, followed: Followed) -> None:
+        before = followed.reached
+        found = await self._storage.read(snapshots.tail, followed.store_id, self._replay_events)
+        followed.shows = found.board_code
+        if not followed.next:
+            followed.ring.extend(found.events)
+        self._began(followed, found.epoch, found.seq, before)
+
+    async def _whole(self, topic: str, followed: Followed, reply: Callable[[bytes], bytes], *, conflated: bool = False) -> bytes:
+        """The frames of a topic's whole state, at least as new as everything published so far."""
+        kind, _, audience = topic.partition(f"/{followed.store_id}/")
+        need = followed.reached
         if kind == "ticket":
-            own = await self._storage.read(snapshots.own, store_id, int(audience))
-            self._begin(store_id, own.store.seq)
-            return _State(own.store.epoch, own.store.seq, _encode(own_view(own)))
-        make = snapshots.owner if audience == "owner" else snapshots.public
-        whole = await self._storage.read(make, store_id)
-        if audience != "public" and whole.code and self._codes.ends_soon(whole.code):
-            await self._codes.refresh(store_id)
-            whole = await self._storage.read(make, store_id)
-        if whole.store.state is StoreState.PURGED:
-            raise StoreClosed
-        if whole.code:
-            self._codes.show(store_id, whole.code)
-        seq = whole.store.seq
-        self._begin(store_id, seq)
-        code = None if audience == "public" else whole.code
-        state = self._states[topic] = _State(whole.store.epoch, seq, self._encoded(whole, audience), code)
-        return state
-
-    def _encoded(self, whole: Whole, audience: str) -> bytes:
-        base = self._house.base
-        if audience == "owner":
-            return _encode(owner_snapshot(whole, self._keys, base))
-        self._shows[whole.store.id] = whole.store.board_code
-        shows = audience == "board" and whole.store.board_code
-        code = self._code(whole.store.id, whole.code) if shows and whole.code else None
-        return _encode(public_snapshot(whole, code))
+            epoch, seq, own = await self._states.own(followed, int(audience), need)
+            return text_frame(reply(events.snapshot(topic, epoch, seq, own, conflated=conflated)))
+        seen = self._states.fresh(followed) or await self._states.seen(followed, need)
+        if audience != "public" and self._codes.ends_soon(seen.everything.code):
+            await self._codes.refresh(followed.store_id)
+            need = max(need, followed.reached)
+            seen = await self._states.seen(followed, need)
+        body = self._states.body(seen, audience)
+        first = text_frame(reply(events.snapshot(topic, seen.epoch, seen.seq, body, conflated=conflated)))
+        since = [event for event in followed.ring.since(seen.seq) or () if event.seq <= need] if seen.seq < need else []
+        return b"".join((first, *map(text_frame, self._pushes(topic, since))))
 
     async def snapshot(self, topic: str) -> bytes:
-        """The push that stands for everything a slow reader did not take."""
-        state = await self._state(topic)
-        return events.snapshot(topic, state.epoch, state.seq, state.body, conflated=True)
+        """The frames that stand for everything a slow reader did not take."""
+        followed = self._followed.get(topic.split("/")[1])
+        if followed is None:
+            raise StoreClosed
+        return await self._whole(topic, followed, lambda body: body, conflated=True)
 
     # ---- what happens
 
     def tell(self, told: tuple[Event, ...]) -> None:
         """Publish committed events."""
         for event in told:
-            store_id = event.store_id
-            topics = self._topics(store_id)
-            if not any(map(self.hub.subscribers, topics)):
-                if store_id in self._next or store_id in self._early or self._reading:
-                    self._forget(store_id, topics)
+            followed = self._followed.get(event.store_id)
+            if followed is None:
                 continue
-            # While a store's state is read for those who came first, nobody knows yet which event is the next.
-            expected = self._next.get(store_id)
-            if event.seq == expected:
-                self._publish(event)
-                self._publish_early(store_id)
-            elif expected is None or event.seq > expected:
-                self._early.setdefault(store_id, {})[event.seq] = event
-                asyncio.get_running_loop().call_later(_GAP_S, self._fill_gap, store_id)
+            if event.seq == followed.next:
+                self._publish(followed, event)
+                self._publish_early(followed)
+            elif event.seq > followed.next:
+                # While a store is read for those who came first, nobody knows yet which event is the next.
+                if len(followed.early) < _MOST_EARLY:
+                    followed.early[event.seq] = event
+                else:
+                    followed.behind = True
+                asyncio.get_running_loop().call_later(_GAP_S, self._fill_gap, followed)
 
     def reached(self, store_id: str, seq: int) -> None:
         """Another process committed up to `seq`: read it, if anybody here listens."""
-        if self._next.get(store_id, 0) > seq:
-            return
-        if self._listened(store_id):
-            self._start_filling(store_id)
-        else:
-            self._forget(store_id)
+        followed = self._followed.get(store_id)
+        if followed is not None and followed.next <= seq:
+            self._start_filling(followed)
 
     def catch_up(self) -> None:
-        """Something may have been missed from other processes: read every store that somebody here listens to."""
-        for store_id in list(self._next):
-            if self._listened(store_id):
-                self._start_filling(store_id)
+        """Something may have been missed from other processes: look how far every store is that somebody here listens to."""
+        if self._checking is None or self._checking.done():
+            self._checking = self._tasks.run(self.check_positions())
+
+    async def check_positions(self) -> None:
+        """Compare how far each followed store was published with how far it is. What is missing is read; where the database is at an
+        earlier state than was published, everybody is sent away to come back."""
+        for followed, found in await positions.compare(self._storage, self._followed.values()):
+            if self._followed.get(followed.store_id) is not followed:
+                continue
+            if found is Found.GONE:
+                self.end(followed.store_id)
+            elif found is Found.BACK:
+                self._restart(followed)
             else:
-                self._forget(store_id)
+                self._start_filling(followed)
 
     def end(self, store_id: str) -> None:
         """The store's data is deleted: its sockets are told, and closed."""
-        closed = StoreClosed()
-        for topic in self._topics(store_id):
-            self.hub.close_topic(topic, closed.close_code or 4410, closed.message)
-        self._forget(store_id)
+        followed = self._followed.get(store_id)
+        if followed is not None:
+            closed = StoreClosed()
+            for topic in followed.topics():
+                self.hub.close_topic(topic, closed.close_code or 4410, closed.message)
+            self._forget(followed)
 
-    def _forget(self, store_id: str, topics: Sequence[str] = ()) -> None:
-        for topic in topics or self._topics(store_id):
-            self._states.pop(topic, None)
-            # What is being read now may be too old for who comes next, for from now on nobody counts.
-            self._reading.pop(topic, None)
-        self._next.pop(store_id, None)
-        self._early.pop(store_id, None)
-        self._codes.forget(store_id)
-        self._shows.pop(store_id, None)
-        self._parties.pop(store_id, None)
-        self._behind.discard(store_id)
+    def _restart(self, followed: Followed) -> None:
+        """The database went back, as after a restored backup: what was told did not happen. Who comes back gets what did."""
+        _log.warning("Store %s is at an earlier state than was told; its screens begin anew", followed.store_id)
+        followed.restart()
+        self._codes.forget(followed.store_id)
+        for topic in followed.topics():
+            self.hub.close_topic(topic, Dropped.close_code or 4000, "The store went back to an earlier state.")
 
-    def _topics(self, store_id: str) -> tuple[str, ...]:
-        parties = self._parties.get(store_id)
-        return (*_topics_of(store_id), *parties) if parties else _topics_of(store_id)
+    def _forget(self, followed: Followed) -> None:
+        if self._followed.get(followed.store_id) is followed:
+            del self._followed[followed.store_id]
+        followed.restart()  # for those who still wait for something of it
+        self._codes.forget(followed.store_id)
 
-    def _listened(self, store_id: str) -> bool:
-        return any(map(self.hub.subscribers, self._topics(store_id)))
+    def _is_known(self, store_id: str) -> bool:
+        """Whether the store is there, as far as a process knows that hears of every change."""
+        followed = self._followed.get(store_id)
+        return followed is not None and followed.next > 0
 
-    def _begin(self, store_id: str, seq: int) -> None:
-        """A store was read as it was at `seq`. If that is the first that is known of it, what follows is published."""
-        if store_id in self._next:
+    def _listened(self, followed: Followed) -> bool:
+        return any(map(self.hub.subscribers, followed.topics()))
+
+    def _began(self, followed: Followed, epoch: str, seq: int, before: int) -> None:
+        """A store was read as it was at `seq`. If that is the first that is known of it, what follows is published.
+
+        Args:
+            before: how far it was published when the read began.
+        """
+        if followed.next and (epoch != followed.epoch or seq < before):
+            self._restart(followed)
+        if followed.next:
             return
-        self._next[store_id] = seq + 1
-        early = self._early.pop(store_id, {})
+        followed.start(epoch, seq)
+        early, followed.early = followed.early, {}
         self.tell(tuple(early[each] for each in sorted(early)))
-        if store_id in self._behind:
-            self._start_filling(store_id)
+        if followed.behind:
+            self._start_filling(followed)
 
-    def _publish_early(self, store_id: str) -> None:
-        early = self._early.get(store_id)
-        while early and (event := early.pop(self._next[store_id], None)):
-            self._publish(event)
-        if early is not None and not early:
-            del self._early[store_id]
+    def _publish_early(self, followed: Followed) -> None:
+        while followed.early and (event := followed.early.pop(followed.next, None)):
+            self._publish(followed, event)
 
-    def _fill_gap(self, store_id: str) -> None:
-        if self._early.get(store_id) and store_id in self._next:
-            self._start_filling(store_id)
+    def _fill_gap(self, followed: Followed) -> None:
+        if followed.next and (followed.early or followed.behind):
+            self._start_filling(followed)
 
-    def _start_filling(self, store_id: str) -> None:
-        if store_id in self._filling or store_id not in self._next:
-            self._behind.add(store_id)
+    def _start_filling(self, followed: Followed) -> None:
+        if followed.filling or not followed.next:
+            followed.behind = True
+        elif not self._listened(followed):
+            self._forget(followed)  # whoever comes next has it read anew
         else:
-            self._filling.add(store_id)
-            self._tasks.start("filling a gap", self._fill(store_id))
+            followed.filling = True
+            self._tasks.start("filling a gap", self._fill(followed))
 
-    async def _fill(self, store_id: str) -> None:
+    async def _fill(self, followed: Followed) -> None:
         try:
-            while store_id in self._next:
-                self._behind.discard(store_id)
+            while followed.next:
+                followed.behind = False
                 try:
-                    whole = await self._fill_some(store_id)
+                    whole = await self._fill_some(followed)
                 except StoreNotFound:
-                    self.end(store_id)
+                    self.end(followed.store_id)
                     return
                 except NowServingError as error:
-                    _log.warning("Missing events of store %s are read in a moment: %s", store_id, error.message)
+                    _log.warning("Missing events of store %s are read in a moment: %s", followed.store_id, error.message)
                     await asyncio.sleep(_AGAIN_S)
                     continue
-                if whole and not self._early.get(store_id) and store_id not in self._behind:
+                if whole and not followed.early and not followed.behind:
                     return
         finally:
-            self._filling.discard(store_id)
+            followed.filling = False
 
-    async def _fill_some(self, store_id: str) -> bool:
+    async def _fill_some(self, followed: Followed) -> bool:
         """Read and publish what is missing, up to some number; whether that was all."""
-        early = min(self._early.get(store_id, ()), default=0)
-        found = await self._storage.read(snapshots.after, store_id, self._next[store_id] - 1, _FILL)
+        early = min(followed.early, default=0)
+        found = await self._storage.read(snapshots.after, followed.store_id, followed.reached, _FILL)
         if found:
-            self._pass_over(store_id, found[0].seq)
-            self.tell(tuple(found))
+            self._pass_over(followed, found[0].seq)
+            for at in range(0, len(found), _TOLD_AT_ONCE):
+                self.tell(tuple(found[at : at + _TOLD_AT_ONCE]))
+                await asyncio.sleep(0)
             return len(found) < _FILL
-        if (await self._storage.read(stores.one, store_id)).state is StoreState.PURGED:
-            self.end(store_id)
+        if (await self._storage.read(stores.one, followed.store_id)).state is StoreState.PURGED:
+            self.end(followed.store_id)
         elif early:
-            self._pass_over(store_id, early)
+            self._pass_over(followed, early)
         return True
 
-    def _pass_over(self, store_id: str, seq: int) -> None:
+    def _pass_over(self, followed: Followed, seq: int) -> None:
         """Earlier rows are gone, as of a store that is being deleted. Clients see the gap, and ask for the state."""
-        if self._next.get(store_id, seq) < seq:
-            self._next[store_id] = seq
-            self._publish_early(store_id)
+        if 0 < followed.next < seq:
+            followed.next = seq
+            self._publish_early(followed)
 
-    def _publish(self, event: Event) -> None:
+    def _publish(self, followed: Followed, event: Event) -> None:
         store_id = event.store_id
-        self._next[store_id] = event.seq + 1
+        followed.next = event.seq + 1
+        followed.ring.add(event)
         if event.kind == "code":
-            self._codes.show(store_id, _code_of(event))
-        for audience in _AUDIENCES:
+            self._codes.show(store_id, events.code_of(event))
+        for audience in AUDIENCES:
             topic = f"store/{store_id}/{audience}"
             if self.hub.subscribers(topic):
                 self.hub.publish(topic, events.push(topic, event.seq, event.at_ms, self._body(topic, event, True)))
         if event.kind == "ticket" and event.public != events.TICK:  # what only the owner sees is not the party's either
-            self._publish_own(event)
+            self._publish_own(followed, event)
         elif event.kind == "store":
+            followed.seen = None  # a board is not told everything of it, so an older state and what came since would not make the new one
             store = msgspec.json.decode(event.owner)["store"]
             if store["state"] != StoreState.OPEN:
                 self._codes.forget(store_id)
-            if store["state"] != StoreState.OPEN:
                 # They come back now and then, and show the next store once it is open.
                 closed = StoreClosed()
                 self.hub.close_topic(f"store/{store_id}/board", closed.close_code or 4410, closed.message)
-            elif store["board_code"] != self._shows.get(store_id, store["board_code"]):
+            elif followed.shows is not None and store["board_code"] != followed.shows:
                 # Boards come back at once, and are told then whether they have a code to show.
                 self.hub.close_topic(f"store/{store_id}/board", Dropped.close_code or 4000, "Settings have changed.")
-            self._shows[store_id] = store["board_code"]
+            followed.shows = store["board_code"]
 
     def _body(self, topic: str, event: Event, current: bool) -> str:
         """An event as a topic's readers see it. A code that is not on show any more is left out."""
         if event.kind == "code" and not topic.endswith("/public"):
-            if not current or (topic.endswith("/board") and not self._shows.get(event.store_id)):
+            followed = self._followed.get(event.store_id)
+            if not current or (topic.endswith("/board") and not (followed and followed.shows)):
                 return events.TICK
-            return _encode({"change": "code_shown", "code": self._code(event.store_id, _code_of(event))}).decode()
+            return _encode({"change": "code_shown", "code": self._states.code(event.store_id, events.code_of(event))}).decode()
         return event.owner if topic.endswith("/owner") else event.public
 
-    def _code(self, store_id: str, code: Code) -> CodeView:
-        return code_view(store_id, code, self._keys, self._house.base)
-
-    def _publish_own(self, event: Event) -> None:
+    def _publish_own(self, followed: Followed, event: Event) -> None:
+        if not followed.parties:
+            return
         ticket = msgspec.json.decode(event.public).get("ticket")
         if ticket is None:  # only the staff are told how a notification went
             return
         topic = f"ticket/{event.store_id}/{ticket['id']}"
         if self.hub.subscribers(topic):
-            self._tasks.start("telling a party", self._tell_party(topic, event))
+            self._tasks.start("telling a party", self._tell_party(topic, followed, ticket["id"], event))
 
-    async def _tell_party(self, topic: str, event: Event) -> None:
-        state = await self._state(topic)
-        body = b'{"own":' + state.body + b"}"
-        self.hub.publish(topic, events.push(topic, state.seq, event.at_ms, body))
+    async def _tell_party(self, topic: str, followed: Followed, ticket_id: int, event: Event) -> None:
+        _, seq, own = await self._states.own(followed, ticket_id, event.seq)
+        self.hub.publish(topic, events.push(topic, seq, event.at_ms, b'{"own":' + own + b"}"))
 
-    # ---- codes that stay on show
+    # ---- now and then
+
+    async def keep_in_step(self, every_s: float) -> None:
+        """Check positions now and then: a wake-up may be lost, and a database restored under a running process. Runs until cancelled."""
+        while True:
+            await asyncio.sleep(every_s * random.uniform(0.9, 1.1))
+            await self.check_positions()
 
     async def keep_codes_fresh(self, every_s: float) -> None:
         """Replace codes that are on somebody's screen before they expire, and forget stores that nobody looks at. Runs until cancelled."""
         while True:
             await asyncio.sleep(every_s)
-            for store_id in {*self._next, *self._early, *self._codes, *self._parties}:
-                if not self._listened(store_id):
-                    self._forget(store_id)
+            for followed in list(self._followed.values()):
+                store_id = followed.store_id
+                if not self._listened(followed):
+                    if followed.alone:
+                        self._forget(followed)
+                    followed.alone = True
                 elif self.hub.subscribers(f"store/{store_id}/owner") or self.hub.subscribers(f"store/{store_id}/board"):
                     try:
                         if self._codes.ends_soon(self._codes.get(store_id)):
                             await self._codes.refresh(store_id)
                     except NowServingError as error:
                         _log.warning("The code of store %s could not be renewed: %s", store_id, error.message)
-
-
-@lru_cache(maxsize=1024)
-def _topics_of(store_id: str) -> tuple[str, ...]:
-    return tuple(f"store/{store_id}/{audience}" for audience in _AUDIENCES)
-
-
-def _code_of(event: Event) -> Code:
-    shown = msgspec.json.decode(event.owner)["code"]
-    return Code(shown["number"], shown["expires_ms"])
+                followed.parties = {topic for topic in followed.parties if self.hub.subscribers(topic)}

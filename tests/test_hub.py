@@ -172,7 +172,7 @@ async def test_a_slow_reader_gets_one_snapshot_and_the_others_every_change() -> 
 
     async def snapshot(topic: str) -> bytes:
         asked.append(topic)
-        return b"snapshot"
+        return text_frame(b"snapshot")
 
     hub = make(snapshot)
     slow, slower, quick = live(hub, MemorySink(reads=False)), live(hub, MemorySink(reads=False)), live(hub)
@@ -199,7 +199,7 @@ async def test_what_happens_while_the_snapshot_is_made_comes_after_it() -> None:
     async def snapshot(topic: str) -> bytes:
         asked.set()
         await ready.wait()
-        return b"snapshot"
+        return text_frame(b"snapshot")
 
     hub = make(snapshot)
     sink = live(hub)
@@ -223,7 +223,7 @@ async def test_a_snapshot_that_cannot_be_had_is_tried_again() -> None:
         attempts.append(1)
         if len(attempts) == 1:
             raise OSError("the database is away")
-        return b"snapshot"
+        return text_frame(b"snapshot")
 
     hub = make(snapshot)
     sink = live(hub)
@@ -269,7 +269,7 @@ async def test_a_store_whose_snapshot_is_larger_than_the_limits_can_be_watched()
 
 async def test_more_than_a_held_subscription_keeps_becomes_a_snapshot() -> None:
     async def snapshot(topic: str) -> bytes:
-        return b"snapshot"
+        return text_frame(b"snapshot")
 
     hub = make(snapshot)
     sink = MemorySink()
@@ -285,7 +285,7 @@ async def test_more_than_a_held_subscription_keeps_becomes_a_snapshot() -> None:
 
 async def test_a_burst_larger_than_the_hard_limit_becomes_a_snapshot() -> None:
     async def snapshot(topic: str) -> bytes:
-        return b"snapshot"
+        return text_frame(b"snapshot")
 
     hub = make(snapshot)
     sink = live(hub)

@@ -243,7 +243,7 @@ async def test_a_socket_that_comes_while_the_data_is_deleted_is_turned_away(
     read, purged = evening.storage.read, asyncio.Event()
 
     async def after_the_purge(make: Callable[..., Any], /, *args: Any) -> Any:
-        if make is snapshots.owner and not purged.is_set():
+        if make is snapshots.everything and not purged.is_set():
             purged.set()
             await evening.closing.close(owned.account_id, owned.store_id)
             await until_async(lambda: _is(evening, owned, "reported"), what="the report")
@@ -292,7 +292,7 @@ def quickly(evening: Evening) -> Callable[[], Coroutine[Any, Any, None]]:
 
 def _kept(evening: Evening) -> int:
     live = evening.live
-    return sum(len(kept) for kept in (live._next, live._early, live._states, list(live._codes), live._parties))
+    return len(live._followed) + len(list(live._codes))
 
 
 async def test_nothing_is_kept_of_stores_that_nobody_listens_to(evening: Evening, quickly: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -162,7 +162,7 @@ class Evening(RuleBasedStateMachine):
     def the_lines_are_counted_and_stand_in_order(self) -> None:
         lines = {queue: [id_ for id_, p in sorted(self.model.items()) if p.queue == queue and p.state == "waiting"] for queue in QUEUES}
         assert self.database.run(snapshots.waiting(STORE)) == {queue: len(line) for queue, line in lines.items()}
-        whole = self.database.run(snapshots.public(STORE))
+        whole = self.database.run(snapshots.everything(STORE)).public()
         waiting = [ticket.id for ticket in whole.tickets if ticket.state is TicketState.WAITING]
         assert waiting == lines["A"] + lines["B"]
         for line in lines.values():

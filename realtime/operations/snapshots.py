@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from realtime.model import Code, Event, Queue, Store, StoreState, Ticket
@@ -21,6 +23,33 @@ class Whole(msgspec.Struct, frozen=True):
     code: Code | None
 
 
+class Everything(msgspec.Struct, frozen=True):
+    """A store at one moment, from which what anybody may see of it can be made."""
+
+    store: Store
+    queues: list[Queue]
+    live: list[Ticket]
+    """Called and serving, in the order of their calls; then waiting, by queue and place."""
+    ended: list[Ticket]
+    """The 30 that ended last."""
+    called: list[Ticket]
+    """The five that were called last, live or not."""
+    code: Code | None
+
+    def owner(self) -> Whole:
+        return Whole(self.store, self.queues, self.live + self.ended, self.code)
+
+    def public(self) -> Whole:
+        known = {ticket.id for ticket in self.live}
+        return Whole(self.store, self.queues, self.live + [ticket for ticket in self.called if ticket.id not in known], self.code)
+
+
+def everything(store_id: str) -> Operation[Everything]:
+    """Raises: StoreNotFound."""
+    live = yield from _live(store_id)
+    return Everything(live.store, live.queues, live.tickets, (yield from _ended(store_id)), (yield from _called(store_id)), live.code)
+
+
 def owner(store_id: str) -> Operation[Whole]:
     """Everything: all live tickets, and the 30 that ended last.
 
@@ -28,27 +57,7 @@ def owner(store_id: str) -> Operation[Whole]:
         StoreNotFound
     """
     live = yield from _live(store_id)
-    ended = yield Statement(
-        f"select {rows.TICKET} from tickets where store_id = $1 and ended_ms > 0 order by ended_ms desc limit $2",
-        (store_id, _ENDED_SHOWN),
-    )
-    return msgspec.structs.replace(live, tickets=live.tickets + [rows.ticket(row) for row in ended])
-
-
-def public(store_id: str) -> Operation[Whole]:
-    """All live tickets, and the five that were called last.
-
-    Raises:
-        StoreNotFound
-    """
-    live = yield from _live(store_id)
-    called = yield Statement(
-        f"select {rows.TICKET} from tickets where store_id = $1 and called_ms > 0 order by called_ms desc limit $2",
-        (store_id, _CALLED_SHOWN),
-    )
-    known = {ticket.id for ticket in live.tickets}
-    more = [rows.ticket(row) for row in called if row[0] not in known]
-    return msgspec.structs.replace(live, tickets=live.tickets + more)
+    return msgspec.structs.replace(live, tickets=live.tickets + (yield from _ended(store_id)))
 
 
 def _live(store_id: str) -> Operation[Whole]:
@@ -65,6 +74,22 @@ def _live(store_id: str) -> Operation[Whole]:
         found = [rows.ticket(row) for row in (*at_desk, *waiting)]
     code = yield from codes.current(store_id)
     return Whole(store, lines, found, code)
+
+
+def _ended(store_id: str) -> Operation[list[Ticket]]:
+    found = yield Statement(
+        f"select {rows.TICKET} from tickets where store_id = $1 and ended_ms > 0 order by ended_ms desc limit $2",
+        (store_id, _ENDED_SHOWN),
+    )
+    return [rows.ticket(row) for row in found]
+
+
+def _called(store_id: str) -> Operation[list[Ticket]]:
+    found = yield Statement(
+        f"select {rows.TICKET} from tickets where store_id = $1 and called_ms > 0 order by called_ms desc limit $2",
+        (store_id, _CALLED_SHOWN),
+    )
+    return [rows.ticket(row) for row in found]
 
 
 def queues(store_id: str) -> Operation[list[Queue]]:
@@ -124,6 +149,45 @@ def since(store_id: str, epoch: str, seq: int, limit: int) -> Operation[Since]:
     events = yield from after(store_id, seq, limit)
     whole = len(events) == store.seq - seq
     return Since(store.epoch, store.seq, store.board_code, events if whole else None)
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """Where a store is, and what happened last."""
+
+    epoch: str
+    seq: int
+    board_code: bool
+    events: list[Event]
+    """In order and without a gap, up to `seq`."""
+
+
+def tail(store_id: str, most: int) -> Operation[Tail]:
+    """At most so many of the newest events.
+
+    Raises:
+        StoreNotFound
+    """
+    store = yield from stores.one(store_id)
+    found: list[Event] = []
+    if store.state is not StoreState.PURGED:
+        found = yield from after(store_id, store.seq - most, most)
+    gap = next((at for at, event in enumerate(reversed(found)) if event.seq != store.seq - at), len(found))
+    return Tail(store.epoch, store.seq, store.board_code, found[len(found) - gap :])
+
+
+class Top(msgspec.Struct, frozen=True):
+    """How far a store is."""
+
+    epoch: str
+    seq: int
+    state: StoreState
+
+
+def tops(store_ids: Sequence[str]) -> Operation[dict[str, Top]]:
+    """Of each store that there is; one statement, so ask for some hundred at a time."""
+    places = ", ".join(f"${number}" for number in range(1, len(store_ids) + 1))
+    found = yield Statement(f"select id, epoch, seq, state from stores where id in ({places})", tuple(store_ids))
+    return {row[0]: Top(row[1], row[2], StoreState(row[3])) for row in found}
 
 
 def after(store_id: str, seq: int, limit: int) -> Operation[list[Event]]:

@@ -51,7 +51,7 @@ async def test_the_owner_sees_who_is_at_a_desk_who_waits_and_who_ended_last(shop
 async def test_the_public_sees_who_is_live_and_who_was_called_last(shop: Shop) -> None:
     await _evening(shop)
 
-    whole = await shop.storage.read(snapshots.public, shop.store_id)
+    whole = (await shop.storage.read(snapshots.everything, shop.store_id)).public()
 
     assert _states(whole) == ["called", "serving", "waiting", "no_show", "done"]
 
@@ -63,7 +63,7 @@ async def test_of_those_who_ended_the_last_thirty_are_shown_and_of_those_called_
         await _do(shop, ticket.id, Action.NO_SHOW, 20_000 + number)
 
     owner = await shop.storage.read(snapshots.owner, shop.store_id)
-    public = await shop.storage.read(snapshots.public, shop.store_id)
+    public = (await shop.storage.read(snapshots.everything, shop.store_id)).public()
 
     assert [ticket.number for ticket in owner.tickets] == list(range(40, 10, -1))
     assert [ticket.number for ticket in public.tickets] == [40, 39, 38, 37, 36]
@@ -75,8 +75,8 @@ async def test_who_came_back_stands_in_its_old_place_and_nowhere_else(shop: Shop
     await _do(shop, first.id, Action.NO_SHOW, 11_000)
     await _do(shop, first.id, Action.RETURN, 12_000)
 
-    for make in (snapshots.owner, snapshots.public):
-        whole = await shop.storage.read(make, shop.store_id)
+    everything = await shop.storage.read(snapshots.everything, shop.store_id)
+    for whole in (await shop.storage.read(snapshots.owner, shop.store_id), everything.owner(), everything.public()):
         assert [(ticket.id, ticket.state) for ticket in whole.tickets] == [
             (first.id, TicketState.WAITING),
             (second.id, TicketState.WAITING),
@@ -153,7 +153,7 @@ async def test_a_snapshot_is_of_one_moment(shop: Shop) -> None:
 async def test_the_code_on_show_is_the_newest(shop: Shop) -> None:
     await shop.storage.write(codes.renew, shop.store_id, 1, shop.keys.code_hash, 2_000, FAR_MS)
 
-    whole = await shop.storage.read(snapshots.public, shop.store_id)
+    whole = (await shop.storage.read(snapshots.everything, shop.store_id)).public()
 
     assert whole.code is not None
     assert whole.code.number == 2

@@ -71,7 +71,7 @@ class LiveApp:
         self.stopped = False
 
     async def snapshot(self, topic: str) -> bytes:
-        return b"snapshot"
+        return text_frame(b"snapshot")
 
     def echo(self, sink: Sink) -> Echo:
         handler = Echo(self, sink)

@@ -1,0 +1,64 @@
+"""Positions: how far stores are in the database, compared with how far a process has published them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from realtime.errors import NowServingError
+from realtime.followed import Followed
+from realtime.model import StoreState
+from realtime.operations import snapshots
+from realtime.operations.snapshots import Top
+from realtime.storage.statement import Storage
+
+AT_ONCE = 100
+"""Stores that are looked up with one statement."""
+AGAIN_S = 1.0
+"""How long a database that failed is left alone."""
+
+_log = logging.getLogger("nowserving.live")
+
+
+class Found(Enum):
+    """What a comparison says of a store, where something is to be done."""
+
+    AHEAD = auto()
+    """There is more than was published."""
+    BACK = auto()
+    """There is less, or another past: an earlier state was restored."""
+    GONE = auto()
+    """Its data was deleted."""
+
+
+async def compare(storage: Storage, followed: Iterable[Followed]) -> list[tuple[Followed, Found]]:
+    """The stores that are not where they were published up to. Waits for a database that fails until it does not."""
+    known = [each for each in followed if each.next]
+    found = []
+    for at in range(0, len(known), AT_ONCE):
+        before = [(each, each.epoch, each.reached) for each in known[at : at + AT_ONCE]]
+        tops = await _tops(storage, [each.store_id for each, _, _ in before])
+        for each, epoch, reached in before:
+            if each.epoch == epoch and (says := _compared(tops.get(each.store_id), epoch, reached, each.reached)):
+                found.append((each, says))
+    return found
+
+
+def _compared(top: Top | None, epoch: str, before: int, now: int) -> Found | None:
+    """`before` and `now`: how far the store was published when the look began, and when it ended."""
+    if top is None or top.state is StoreState.PURGED:
+        return Found.GONE
+    if top.epoch != epoch or top.seq < before:
+        return Found.BACK
+    return Found.AHEAD if top.seq > now else None
+
+
+async def _tops(storage: Storage, store_ids: list[str]) -> dict[str, Top]:
+    while True:
+        try:
+            return await storage.read(snapshots.tops, store_ids)
+        except NowServingError as error:
+            _log.warning("How far stores are is looked up in a moment: %s", error.message)
+            await asyncio.sleep(AGAIN_S)
