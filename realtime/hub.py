@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum, auto
 
 from realtime.errors import TooSlow
@@ -12,8 +14,13 @@ from realtime.frames import text_frame
 from realtime.sink import Sink as Sink
 from realtime.sink import close_for
 
-SLICE = 250
-"""Sinks that are written to before the loop's other work gets its turn."""
+TURN_SECONDS = 0.004
+"""How long sinks are written to before the loop's other work gets its turn."""
+LOOK_EVERY = 32
+"""Sinks that are written to between two looks at the clock."""
+SHORTEST_WINDOW_S = 0.002
+WINDOW_TIMES = 4
+"""A window is so many times as long as it took to tell the topic last: on a topic that is busy all the time, a fifth of the loop."""
 CHECK_SECONDS = 0.1
 """How often slow sinks are looked at, while there are any."""
 SNAPSHOT_SECONDS = 5.0
@@ -37,7 +44,7 @@ class State(Enum):
 class Topic:
     """Who listens to one name, and what they have not been told yet."""
 
-    __slots__ = ("ending", "flushed", "flushing", "name", "pending", "pending_bytes", "subscriptions")
+    __slots__ = ("due", "ending", "flushing", "name", "pending", "pending_bytes", "retry", "subscriptions")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -46,7 +53,10 @@ class Topic:
         self.pending_bytes = 0
         self.flushing = False
         """A flush is scheduled or under way; what is published meanwhile goes with the next."""
-        self.flushed = float("-inf")
+        self.due = float("-inf")
+        """When its window ends; before that nothing more is told."""
+        self.retry = float("-inf")
+        """When a snapshot that could not be had is asked for again."""
         self.ending: tuple[int, str] | None = None
 
 
@@ -79,22 +89,34 @@ class Hub:
 
     Memory per sink is bounded: by `hard_bytes`, the largest snapshot it was sent, and one flush. A sink with over `soft_bytes` buffered
     gets no further publications of a topic, but one fresh `snapshot(topic)` (frames) when it has drained; with over `hard_bytes`,
-    or not drained after `max_age_s`, it is closed as too slow. Snapshots count against neither limit, or a store whose snapshot is
-    larger than the limit could not be watched.
+    or not drained after `max_age_s`, it is closed as too slow. Snapshots count against neither limit until they were read, or a store
+    whose snapshot is larger than the limit could not be watched. A busy topic is told once a window, which grows with the time that
+    telling it takes, up to `window_ms`.
     """
 
     def __init__(
-        self, *, soft_bytes: int, hard_bytes: int, max_age_s: float, window_ms: float, snapshot: Callable[[str], Awaitable[bytes]]
+        self,
+        *,
+        soft_bytes: int,
+        hard_bytes: int,
+        max_age_s: float,
+        window_ms: float,
+        snapshot: Callable[[str], Awaitable[bytes]],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._soft_bytes = soft_bytes
         self._hard_bytes = hard_bytes
         self._max_age_s = max_age_s
         self._window_s = window_ms / 1000
         self._snapshot = snapshot
+        self._clock = clock
+        """Seconds, to measure with: uvloop's own clock stands still while a callback runs."""
         self._topics: dict[str, Topic] = {}
         self._topics_of: dict[Sink, tuple[Topic, ...]] = {}
         self._large: dict[Sink, int] = {}
-        """The last starting point of a sink, in bytes, where it was larger than the soft limit."""
+        """The starting points of a sink that it has not read yet, in bytes, where one was larger than the soft limit."""
+        self._turns: deque[Iterator[None]] = deque()
+        """What is being written, in the order in which it was begun."""
         self._lagging: dict[Subscription, None] = {}
         self._some_lag = asyncio.Event()
 
@@ -154,36 +176,50 @@ class Hub:
 
     async def run(self) -> None:
         """Looks after slow sinks, until cancelled: one task of the lifespan, asleep while everybody keeps up."""
-        while True:
-            await self._some_lag.wait()
-            self._some_lag.clear()
-            while self._lagging:
-                await asyncio.sleep(CHECK_SECONDS)
-                if not await self._look_after_slow():
-                    await asyncio.sleep(RETRY_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._some_lag.wait()
+                self._some_lag.clear()
+                while self._lagging or self._large:
+                    await asyncio.sleep(CHECK_SECONDS)
+                    for topic, subscriptions in self._look_after_slow().items():
+                        group.create_task(self._refresh(topic, subscriptions))
 
     # ---- telling ------------------------------------------------------------------------------------------------
 
     def _schedule(self, topic: Topic) -> None:
         topic.flushing = True
         loop = asyncio.get_running_loop()
-        due = topic.flushed + self._window_s
-        if due <= loop.time():
-            loop.call_soon(self._flush, topic)
+        if topic.due <= loop.time():
+            self._begin(topic)
         else:
-            loop.call_at(due, self._flush, topic)
+            loop.call_at(topic.due, self._begin, topic)
 
-    def _flush(self, topic: Topic) -> None:
+    def _begin(self, topic: Topic) -> None:
+        self._turns.append(self._flush(topic))
+        if len(self._turns) == 1:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Writes for a while, then lets the loop do its other work."""
+        clock = self._clock
+        end = clock() + TURN_SECONDS
+        while self._turns:
+            for _ in self._turns[0]:
+                if clock() >= end:
+                    asyncio.get_running_loop().call_soon(self._turn)
+                    return
+            self._turns.popleft()
+
+    def _flush(self, topic: Topic) -> Iterator[None]:
+        """Writes what is pending to the subscriptions that are there when it begins; stops every few sinks."""
+        clock = self._clock
         data = b"".join(topic.pending)
         topic.pending.clear()
         topic.pending_bytes = 0
-        topic.flushed = asyncio.get_running_loop().time()
-        self._tell(topic, data, list(topic.subscriptions.values()) if data else [], 0)
-
-    def _tell(self, topic: Topic, data: bytes, subscriptions: list[Subscription], at: int) -> None:
-        """Writes one flush to the next slice of the subscriptions that were there when it began."""
+        took, began = 0.0, clock()
         soft_bytes, live, held = self._soft_bytes, State.LIVE, State.HELD
-        for subscription in subscriptions[at : at + SLICE]:
+        for number, subscription in enumerate(list(topic.subscriptions.values()) if data else (), 1):
             if subscription.state is live:
                 sink = subscription.sink
                 if sink.buffered_bytes() <= soft_bytes:
@@ -192,34 +228,36 @@ class Hub:
                     self._tell_slow(subscription, data)
             elif subscription.state is held:
                 self._hold(subscription, data)
-        at += SLICE
-        if at < len(subscriptions):
-            asyncio.get_running_loop().call_soon(self._tell, topic, data, subscriptions, at)
-        elif topic.pending:
+            if number % LOOK_EVERY == 0:
+                took += clock() - began
+                yield
+                began = clock()
+        took += clock() - began
+        topic.due = asyncio.get_running_loop().time() + min(self._window_s, max(SHORTEST_WINDOW_S, WINDOW_TIMES * took))
+        if topic.ending and not topic.pending:
+            yield from self._close(topic)
+        if topic.pending or topic.ending:
             self._schedule(topic)
-        elif topic.ending:
-            self._close(topic, list(topic.subscriptions), 0)
         else:
             topic.flushing = False
+        yield
 
-    def _close(self, topic: Topic, sinks: list[Sink], at: int) -> None:
+    def _close(self, topic: Topic) -> Iterator[None]:
         code, reason = topic.ending or (1000, "")
-        for sink in sinks[at : at + SLICE]:
+        topic.ending = None
+        for number, sink in enumerate(list(topic.subscriptions), 1):
             sink.close(code, reason)
             self.drop(sink)
-        at += SLICE
-        if at < len(sinks):
-            asyncio.get_running_loop().call_soon(self._close, topic, sinks, at)
-        else:
-            topic.ending = None
-            topic.flushing = False
+            if number % LOOK_EVERY == 0:
+                yield
 
     def start(self, subscription: Subscription, first: bytes) -> None:
         """What `Subscription.start` does."""
         sink, held = subscription.sink, subscription.held
         sink.write(b"".join((first, *held)) if held else first)
         if len(first) > self._soft_bytes:
-            self._large[sink] = len(first)
+            self._large[sink] = self._large.get(sink, 0) + len(first)
+            self._some_lag.set()
         subscription.held = None
         subscription.state = State.LIVE
         if held is None:
@@ -274,9 +312,11 @@ class Hub:
         self.drop(sink)
         close_for(sink, TooSlow)
 
-    async def _look_after_slow(self) -> bool:
-        """One look at every lagging subscription. False when a snapshot could not be had."""
+    def _look_after_slow(self) -> dict[Topic, list[Subscription]]:
+        """One look at every slow sink. Those that have drained, by topic: they are to have a snapshot."""
         now = asyncio.get_running_loop().time()
+        for sink in [sink for sink in self._large if sink.buffered_bytes() <= self._soft_bytes // 4]:
+            del self._large[sink]
         drained: dict[Topic, list[Subscription]] = {}
         for subscription in list(self._lagging):
             if subscription.state is not State.LAGGING:  # given up a moment ago, with another topic of the same sink
@@ -284,30 +324,28 @@ class Hub:
             sink = subscription.sink
             buffered = sink.buffered_bytes()
             if buffered <= self._soft_bytes // 4:
-                drained.setdefault(subscription.topic, []).append(subscription)
+                if subscription.topic.retry <= now:
+                    drained.setdefault(subscription.topic, []).append(subscription)
             elif buffered > self._hard_bytes + self._large.get(sink, 0) or now - subscription.slow_since > self._max_age_s:
                 self._give_up(sink)
-        async with asyncio.TaskGroup() as group:
-            refreshed = [group.create_task(self._refresh(topic, subscriptions)) for topic, subscriptions in drained.items()]
-        return all(task.result() for task in refreshed)
-
-    async def _refresh(self, topic: Topic, subscriptions: list[Subscription]) -> bool:
-        """One snapshot for all of them, with no gap to what is published while it is made."""
-        subscriptions = [subscription for subscription in subscriptions if subscription.state is State.LAGGING]
-        for subscription in subscriptions:
+        for subscription in (each for some in drained.values() for each in some if each.state is State.LAGGING):
             del self._lagging[subscription]
             subscription.state, subscription.held, subscription.held_bytes = State.HELD, [], 0
+        return drained
+
+    async def _refresh(self, topic: Topic, subscriptions: list[Subscription]) -> None:
+        """One snapshot for all of them, with no gap to what is published while it is made."""
         try:
             async with asyncio.timeout(SNAPSHOT_SECONDS):
                 first = await self._snapshot(topic.name)
         except Exception as error:  # noqa: BLE001 - whatever the storage raises, the other topics' readers are still looked after
             log.warning("No snapshot for slow readers of %s, trying again: %r", topic.name.partition("/")[0], error)
+            topic.retry = asyncio.get_running_loop().time() + RETRY_SECONDS
             for subscription in subscriptions:
                 if subscription.state is State.HELD:
                     self._lag(subscription)
-            return False
+            return
         for number, subscription in enumerate(subscriptions, 1):
             subscription.start(first)
-            if number % SLICE == 0:
+            if number % LOOK_EVERY == 0:
                 await asyncio.sleep(0)
-        return True

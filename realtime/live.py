@@ -100,7 +100,7 @@ class Live:
             followed.parties.add(topic)
         try:
             missed = await self._missed(topic, followed, *since) if since else None
-            first = text_frame(reply(missed)) if missed is not None else await self._whole(topic, followed, reply)
+            first = text_frame(reply(missed)) if missed is not None else await self._whole(topic, followed, reply, new=not since)
         except BaseException:
             self.hub.unsubscribe(topic, sink)
             raise
@@ -126,14 +126,13 @@ class Live:
             return None
         found = followed.ring.since(seq) if seq < followed.reached else []
         if found is not None:
-            return self._replay(topic, epoch, followed.reached, found)
+            return events.replay(topic, epoch, followed.reached, self._pushes(topic, found))
         starts, before = followed.starts, followed.reached
         read = await self._storage.read(snapshots.since, followed.store_id, epoch, seq, self._replay_events)
         self._began(followed, read.epoch, read.seq, before)
-        return None if read.events is None or followed.starts != starts else self._replay(topic, epoch, read.seq, read.events)
-
-    def _replay(self, topic: str, epoch: str, seq: int, missed: list[Event]) -> bytes:
-        return events.replay(topic, epoch, seq, self._pushes(topic, missed))
+        if read.events is None or followed.starts != starts:
+            return None
+        return events.replay(topic, epoch, read.seq, self._pushes(topic, read.events))
 
     def _pushes(self, topic: str, told: list[Event]) -> list[bytes]:
         last_code = max((event.seq for event in told if event.kind == "code"), default=0)
@@ -154,14 +153,16 @@ class Live:
             followed.ring.extend(found.events)
         self._began(followed, found.epoch, found.seq, before)
 
-    async def _whole(self, topic: str, followed: Followed, reply: Callable[[bytes], bytes], *, conflated: bool = False) -> bytes:
-        """The frames of a topic's whole state, at least as new as everything published so far."""
+    async def _whole(
+        self, topic: str, followed: Followed, reply: Callable[[bytes], bytes], *, new: bool = False, conflated: bool = False
+    ) -> bytes:
+        """The frames of a topic's whole state, at least as new as everything published so far; for somebody `new` it may be in two steps."""
         kind, _, audience = topic.partition(f"/{followed.store_id}/")
         need = followed.reached
         if kind == "ticket":
             epoch, seq, own = await self._states.own(followed, int(audience), need)
             return text_frame(reply(events.snapshot(topic, epoch, seq, own, conflated=conflated)))
-        seen = self._states.fresh(followed) or await self._states.seen(followed, need)
+        seen = (self._states.fresh(followed) if new else None) or await self._states.seen(followed, need)
         if audience != "public" and self._codes.ends_soon(seen.everything.code):
             await self._codes.refresh(followed.store_id)
             need = max(need, followed.reached)
@@ -209,8 +210,7 @@ class Live:
             self._checking = self._tasks.run(self.check_positions())
 
     async def check_positions(self) -> None:
-        """Compare how far each followed store was published with how far it is. What is missing is read; where the database is at an
-        earlier state than was published, everybody is sent away to come back."""
+        """Compare how far each followed store was published with how far it is, and read what is missing; see `positions`."""
         for followed, found in await positions.compare(self._storage, self._followed.values()):
             if self._followed.get(followed.store_id) is not followed:
                 continue

@@ -22,7 +22,8 @@ from realtime.storage.statement import Storage
 from realtime.views import code_view, own_view, owner_snapshot, public_snapshot
 
 FRESH_S = 0.1
-"""For so long a state is good enough to begin with, where the events since are known too; so a storm reads a store ten times a second at most."""
+"""The least time between two reads of a store: a storm of phones waits for the next one, or, where a phone has seen nothing yet, begins
+with the last one and what happened since."""
 SINGLY = 4
 """Parties whose tickets are read one by one; when more ask at once, the store is read as a whole for all of them."""
 
@@ -56,12 +57,10 @@ class States:
         return seen.body(audience, self._owner if audience == "owner" else self._board if audience == "board" else self._public)
 
     def fresh(self, followed: Followed) -> Seen | None:
-        """The last read, if it may still be begun with: a moment old at most, and all events since it are known."""
+        """The last read, if it is a moment old at most, and all events since it are known."""
         seen = followed.seen
         if seen is None or seen.epoch != followed.epoch:
             return None
-        if seen.seq >= followed.reached:
-            return seen
         young = asyncio.get_running_loop().time() - seen.at_s <= FRESH_S
         return seen if young and followed.ring.since(seen.seq) is not None else None
 
@@ -72,7 +71,9 @@ class States:
             StoreClosed: its data was deleted.
             StoreNotFound
         """
-        starts = followed.starts
+        starts, known = followed.starts, followed.seen
+        if known is not None and known.epoch == followed.epoch and known.seq >= need:
+            return known
         while True:
             reading = followed.reading
             # One that has ended, and is not yet taken away, was begun too early for who asks now.
@@ -88,10 +89,10 @@ class States:
         Raises:
             TicketNotFound, StoreNotFound
         """
-        seen = followed.seen if followed.seen and followed.seen.epoch == followed.epoch and followed.seen.seq >= need else None
-        if seen is None and followed.own_reads >= SINGLY:
-            seen = await self.seen(followed, need)
-        own = seen.own(ticket_id) if seen else None
+        known = followed.seen
+        own = None
+        if followed.own_reads >= SINGLY or (known is not None and known.epoch == followed.epoch and known.seq >= need):
+            own = (await self.seen(followed, need)).own(ticket_id)
         while own is None or own.store.seq < need:
             starts, before = followed.starts, followed.reached
             followed.own_reads += 1
@@ -105,6 +106,8 @@ class States:
         return own.store.epoch, own.store.seq, _encode(own_view(own))
 
     async def _read(self, followed: Followed) -> Seen:
+        if followed.seen is not None:
+            await asyncio.sleep(followed.seen.at_s + FRESH_S - asyncio.get_running_loop().time())
         before = followed.reached
         everything = await self._storage.read(snapshots.everything, followed.store_id)
         if everything.store.state is StoreState.PURGED:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
 
-from realtime import hub as hub_module
 from realtime.frames import split, text_frame
-from realtime.hub import Hub, Sink
+from realtime.hub import LOOK_EVERY, Hub, Sink
 
 LINE = "store/7h3k/public"
 
@@ -48,9 +50,20 @@ async def no_snapshot(topic: str) -> bytes:
 
 
 def make(
-    snapshot: Callable[[str], Awaitable[bytes]] = no_snapshot, *, soft: int = 1000, hard: int = 4000, age: float = 60, window_ms: float = 0
+    snapshot: Callable[[str], Awaitable[bytes]] = no_snapshot,
+    *,
+    soft: int = 1000,
+    hard: int = 4000,
+    age: float = 60,
+    window_ms: float = 0,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Hub:
-    return Hub(soft_bytes=soft, hard_bytes=hard, max_age_s=age, window_ms=window_ms, snapshot=snapshot)
+    return Hub(soft_bytes=soft, hard_bytes=hard, max_age_s=age, window_ms=window_ms, snapshot=snapshot, clock=clock)
+
+
+def ticking(seconds: float) -> Callable[[], float]:
+    """A clock that goes on by so much each time somebody looks at it."""
+    return partial(next, count(step=seconds))
 
 
 @asynccontextmanager
@@ -137,8 +150,8 @@ async def test_a_held_subscription_joins_without_a_gap() -> None:
 
 
 async def test_a_large_topic_is_written_in_slices_and_keeps_its_order() -> None:
-    hub = make()
-    sinks = [live(hub) for _ in range(3 * hub_module.SLICE)]
+    hub = make(clock=ticking(1))
+    sinks = [live(hub) for _ in range(3 * LOOK_EVERY)]
     seen: list[int] = []
     hub.publish(LINE, b"1")
 
@@ -148,13 +161,46 @@ async def test_a_large_topic_is_written_in_slices_and_keeps_its_order() -> None:
 
     asyncio.get_running_loop().call_soon(in_between)
     await until(lambda: len(sinks[-1].texts) == 2)
-    assert seen == [hub_module.SLICE], "other work of the loop had to wait for all sinks"
+    assert seen == [LOOK_EVERY], "other work of the loop had to wait for all sinks"
     assert all(sink.texts == ["1", "2"] for sink in sinks)
 
 
+async def test_many_topics_at_once_let_other_work_in_between() -> None:
+    hub = make(clock=ticking(1))
+    sinks = [live(hub, topic=f"store/{number}/public") for number in range(10)]
+    for number in range(10):
+        hub.publish(f"store/{number}/public", b"1")
+    told: list[int] = []
+
+    def in_between() -> None:
+        told.append(sum(len(sink.texts) for sink in sinks))
+        if told[-1] < 10:
+            asyncio.get_running_loop().call_soon(in_between)
+
+    in_between()
+    await until(lambda: told[-1] == 10)
+    assert told == list(range(11))
+
+
+async def test_the_window_of_a_topic_grows_with_the_time_that_telling_it_takes_up_to_a_limit() -> None:
+    loop = asyncio.get_running_loop()
+    windows = []
+    for seconds in (0, 0.001, 0.01):
+        hub = make(window_ms=20, clock=ticking(seconds))
+        sink = live(hub)
+        hub.publish(LINE, b"1")
+        await until(lambda sink=sink: sink.texts)  # type: ignore[misc]  # the sink of this round
+        windows.append(hub._topics[LINE].due - loop.time())
+
+    quiet, busy, busiest = windows
+    assert quiet <= 0.002
+    assert quiet < busy <= 0.004
+    assert busy < busiest <= 0.02
+
+
 async def test_a_subscription_made_while_slices_are_written_misses_nothing() -> None:
-    hub = make()
-    sinks = [live(hub) for _ in range(2 * hub_module.SLICE)]
+    hub = make(clock=ticking(1))
+    sinks = [live(hub) for _ in range(2 * LOOK_EVERY)]
     late = MemorySink()
     hub.publish(LINE, b"1")
     await asyncio.sleep(0)
@@ -236,6 +282,46 @@ async def test_a_snapshot_that_cannot_be_had_is_tried_again() -> None:
     assert len(attempts) == 2
 
 
+async def test_whoever_waits_for_a_snapshot_keeps_nobody_else_from_being_given_up() -> None:
+    async def never(topic: str) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    hub = make(never, age=0.01)
+    drained, stuck = live(hub), live(hub, topic="store/other/public")
+    drained.unread = stuck.unread = 2000
+    async with looked_after(hub):
+        hub.publish(LINE, b"1")
+        await asyncio.sleep(0)
+        drained.unread = 0
+        await until(lambda: not hub._lagging)
+        hub.publish("store/other/public", b"1")
+        await until(lambda: stuck.closed)
+    assert stuck.closed is not None
+    assert stuck.closed[0] == 4008
+    assert drained.closed is None
+
+
+async def test_a_large_beginning_counts_until_it_was_read_and_every_one_does() -> None:
+    hub = make()
+    sink = MemorySink(reads=False)
+    async with looked_after(hub):
+        for topic in (LINE, "store/7h3k/owner"):
+            hub.subscribe(topic, sink).start(text_frame(b"x" * 3000))
+        hub.publish(LINE, b"1")
+        await until(lambda: len(sink.texts) == 3)
+        too_early = sink.closed
+        assert too_early is None, "both beginnings are unread"
+
+        sink.unread = 0
+        await until(lambda: not hub._large)
+        sink.unread = 4001
+        hub.publish(LINE, b"2")
+        await until(lambda: sink.closed)
+    assert sink.closed is not None
+    assert sink.closed[0] == 4008
+
+
 async def test_a_reader_over_the_hard_limit_is_closed_as_too_slow() -> None:
     hub = make()
     sink = live(hub)
@@ -298,7 +384,7 @@ async def test_a_burst_larger_than_the_hard_limit_becomes_a_snapshot() -> None:
 
 async def test_a_closed_topic_says_its_last_words_first() -> None:
     hub = make(window_ms=20)
-    sinks = [live(hub) for _ in range(hub_module.SLICE + 1)]
+    sinks = [live(hub) for _ in range(LOOK_EVERY + 1)]
     hub.publish(LINE, b"1")
     await asyncio.sleep(0)
     hub.publish(LINE, b"closed")

@@ -474,6 +474,22 @@ async def test_an_older_state_is_read_anew(evening: Evening, owned: Owned, reads
     assert reads.count("everything") == 2
 
 
+async def test_who_has_seen_something_is_never_sent_back(
+    evening: Evening, owned: Owned, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.states.FRESH_S", 0.2)
+    granted = await evening.granted(owned)
+    await evening.listen(granted, topic(owned))
+    await evening.join(owned, "Ann")
+
+    phones = await asyncio.gather(*(evening.listen(granted, topic(owned), ("another past", 1)) for _ in range(20)))
+
+    for phone in phones:
+        assert [ticket["name"] for ticket in phone.said[0]["snapshot"]["tickets"]] == ["Ann"]
+        assert phone.pushes == []
+    assert reads.count("everything") == 2
+
+
 async def test_owners_and_the_public_share_one_read(evening: Evening, owned: Owned, reads: list[str]) -> None:
     granted = await evening.granted(owned)
 

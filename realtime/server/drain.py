@@ -28,7 +28,9 @@ async def disconnect_all(sinks: Collection[Sink], budget_s: float, chance: rando
     for at in range(0, len(waiting), size):
         if at:
             await asyncio.sleep(pause)
-        for sink in waiting[at : at + size]:
+        for number, sink in enumerate(waiting[at : at + size], 1):
             after_ms = chance.randrange(window_ms)
             sink.write(text_frame(b'{"disconnect":{"code":%d,"after_ms":%d}}' % (Restarting.close_code or 1012, after_ms)))
             close_for(sink, Restarting)
+            if number % SMALLEST_BATCH == 0:
+                await asyncio.sleep(0)

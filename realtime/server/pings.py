@@ -13,6 +13,8 @@ from realtime.frames import APPLICATION_PING
 from realtime.sink import Sink, close_for
 
 JITTER = 0.1
+SLICE = 250
+"""Sockets that are looked at before the loop's other work gets its turn."""
 
 
 class _Waits(Enum):
@@ -25,7 +27,8 @@ class PingWheel:
 
     Pings are `{}` texts, which a page can see. Intervals are `ping_seconds` give or take a tenth; the first one is anything shorter, so
     that sockets that came together do not stay together. Turns are counted, not read off the clock: a process that was asleep asks
-    again before it drops anybody.
+    again before it drops anybody. A ping stands behind what was written before it, so a socket that is still taking that in, however
+    slowly, is waited for: whoever takes nothing is the hub's to drop.
     """
 
     def __init__(self, *, ping_seconds: float, pong_seconds: float, chance: random.Random | None = None) -> None:
@@ -36,7 +39,8 @@ class PingWheel:
         self._slots: list[dict[Sink, None]] = [
             {} for _ in range(math.ceil(max(ping_seconds * (1 + JITTER), pong_seconds) / self._turn_seconds) + 2)
         ]
-        self._place: dict[Sink, tuple[int, _Waits]] = {}
+        self._place: dict[Sink, tuple[int, _Waits, int]] = {}
+        """Its slot, what it waits for, and how much was buffered for it when it was put there."""
         self._now = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -64,11 +68,11 @@ class PingWheel:
         if place is not None:
             del self._slots[place[0]][sink]
 
-    def _put(self, sink: Sink, seconds: float, waits: _Waits) -> None:
+    def _put(self, sink: Sink, seconds: float, waits: _Waits, buffered: int = 0) -> None:
         turns = max(1, min(round(seconds / self._turn_seconds), len(self._slots) - 1))
         slot = (self._now + turns) % len(self._slots)
         self._slots[slot][sink] = None
-        self._place[sink] = (slot, waits)
+        self._place[sink] = (slot, waits, buffered)
 
     def _arm(self) -> None:
         loop = asyncio.get_running_loop()
@@ -82,11 +86,23 @@ class PingWheel:
         if asyncio.get_running_loop().time() > late:  # answers may have come while the loop was busy: read them first
             return
         self._now = (self._now + 1) % len(self._slots)
-        for sink in list(self._slots[self._now]):
-            waits = self._place[sink][1]
+        self._look(self._now, list(self._slots[self._now]), 0)
+
+    def _look(self, slot: int, sinks: list[Sink], at: int) -> None:
+        """Look at some of a slot's sockets, then let the loop do its other work."""
+        for sink in sinks[at : at + SLICE]:
+            place = self._place.get(sink)
+            if place is None or place[0] != slot:  # it closed or answered a moment ago
+                continue
+            _, waits, before = place
+            buffered = sink.buffered_bytes()
             self.drop(sink)
-            if waits is _Waits.FOR_ANSWER:
-                close_for(sink, NoPong)
-            else:
+            if waits is _Waits.FOR_PING:
                 sink.write(APPLICATION_PING)
-                self._put(sink, self._pong_seconds, _Waits.FOR_ANSWER)
+                self._put(sink, self._pong_seconds, _Waits.FOR_ANSWER, buffered)
+            elif 0 < buffered < before:
+                self._put(sink, self._pong_seconds, _Waits.FOR_ANSWER, buffered)
+            else:
+                close_for(sink, NoPong)
+        if at + SLICE < len(sinks):
+            asyncio.get_running_loop().call_soon(self._look, slot, sinks, at + SLICE)
