@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from realtime import messages
-from realtime.errors import BadMessage, NotSignedIn, NowServingError
+from realtime.errors import BadMessage, NotSignedIn, NowServingError, Overloaded
 from realtime.messages import QueueId
 from realtime.reading import read
 
@@ -206,6 +206,8 @@ def disconnect(code: int, after_ms: int) -> bytes:
 
 def ends(verb: Verb, error: NowServingError) -> bool:
     """Whether an error that a command met ends its socket, instead of only being told."""
+    if isinstance(error, Overloaded):
+        return True
     if error.close_code is None or error.retry:
         return False
     return isinstance(error, NotSignedIn | BadMessage) or isinstance(verb, Authenticate | Subscribe)

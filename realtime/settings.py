@@ -68,6 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_frame_bytes: Bytes
     max_sockets: Count
     max_sockets_per_address: Count
+    max_sockets_per_store: Count
     ping_seconds: Seconds
     pong_seconds: Seconds
 

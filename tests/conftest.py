@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from playwright.async_api import Browser, Page, async_playwright
 
 from realtime.settings import HOST_NAMES, PREFIX
@@ -47,6 +49,9 @@ IN_BROWSER = {"browser", "pages", "page"}
 
 def pytest_configure() -> None:
     """A developer's own settings do not reach the tests; their files are in memory where there is room, for they are synced all the time."""
+    # How long an example takes says how busy the machine is, nothing of the program.
+    hypothesis_settings.register_profile("nowserving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis_settings.load_profile("nowserving")
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))

@@ -24,6 +24,7 @@ SETTINGS = {
     "joins_per_minute": "1000000",
     "max_sockets": "20000",
     "max_sockets_per_address": "20000",
+    "max_sockets_per_store": "20000",
 }
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0

@@ -34,6 +34,7 @@ from realtime.web.cases import (
     Webhooks,
 )
 from realtime.web.cookies import Cookies
+from realtime.web.crowds import Crowds
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
 
@@ -71,6 +72,11 @@ class Context:
     readiness: Readiness = field(default_factory=Readiness)
     sessions: set[Any] = field(default_factory=set)
     """Every live socket of this process, as a `Session`."""
+    crowds: Crowds = field(init=False)
+    """How many of them each store has."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "crowds", Crowds(self.settings.max_sockets_per_store))
 
     def operator(self, token: str, address: str, *, metrics: bool = False) -> None:
         """Whoever asks must be this installation's operator, or with `metrics` whoever collects its figures. Raises: NotSignedIn, TooMany."""

@@ -28,7 +28,7 @@ class Session:
     There is no task and no timer while nothing is asked.
     """
 
-    __slots__ = ("_base", "_closed", "_context", "_granted", "_sessions", "_sink", "_talk", "_topics", "_waiting", "sign_in_by")
+    __slots__ = ("_base", "_closed", "_context", "_crowd", "_granted", "_sessions", "_sink", "_talk", "_topics", "_waiting", "sign_in_by")
 
     def __init__(self, context: Context, base: str, sessions: set[Session], sink: Sink) -> None:
         self._context = context
@@ -40,6 +40,8 @@ class Session:
         """Until when it must have said whose it is; seconds of the same clock."""
         self._talk = Conversation(now)
         self._granted: Granted | None = None
+        self._crowd = ""
+        """The store among whose sockets it counts; an owner's counts among none."""
         self._topics: tuple[str, ...] = ()
         self._waiting: deque[Command] | None = None
         """None while no task is at work."""
@@ -66,6 +68,8 @@ class Session:
     def on_close(self) -> None:
         self._closed = True
         self._sessions.discard(self)
+        if self._crowd:
+            self._context.crowds.leave(self._crowd)
         self._context.pings.drop(self._sink)
         self._context.live.drop(self._sink)
 
@@ -144,6 +148,9 @@ class Session:
         before = self._granted
         if before is not None and _person(before) != _person(granted):
             raise NotAllowed("This connection belongs to somebody else. Open another one.")
+        if before is None and granted.kind != "owner" and not self._closed:
+            self._context.crowds.enter(granted.store_id)
+            self._crowd = granted.store_id
         self._granted = granted
         self._talk.signed_in = True
         return msgspec.json.encode(
