@@ -44,7 +44,7 @@ class Admission:
             # A board hangs on its wall from one evening to the next, so its link leads to whichever store is open.
             own = await self._storage.read(stores.of_account, self._keys.read_board_token(token))
             if own is None or own.state is not StoreState.OPEN:
-                raise StoreClosed("The store is closed. This board shows the next one as soon as it opens.")
+                raise StoreClosed("The store is closed.")
             return Granted("board", "", own.id, 0, (f"store/{own.id}/board",), 0)
         try:
             account_id, expires_ms = self._keys.read_access_token(token, now)

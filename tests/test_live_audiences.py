@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from realtime.errors import NotAllowed, NotSignedIn, StoreClosed, StoreNotFound
+from realtime.errors import NotAllowed, NotSignedIn, StoreClosed, StoreNotFound, TicketNotFound
 from realtime.events import notice_event
 from realtime.live import Granted
 from realtime.messages import ChangeTicket, EditStore, QueueEdit
@@ -16,6 +16,7 @@ from realtime.model import Action, Event
 from realtime.operations import reports, snapshots, stores, tickets
 from realtime.operations.changes import Change, append, take
 from realtime.storage.statement import Operation
+from realtime.web import held
 from tests.support.evening import BASE, Elsewhere, Evening, Owned, Phone, an_evening, settle_down, topic
 from tests.support.waiting import until_async
 
@@ -332,3 +333,14 @@ async def test_who_comes_back_to_a_forgotten_store_misses_nothing(
 
     assert again.said[0]["snapshot"]["store"]["name"] == "while nobody was here"
     assert [push["store"]["name"] for push in await again.hears(1)] == ["and now"]
+
+
+async def test_the_party_of_a_store_whose_data_was_deleted_is_told_so(evening: Evening, owned: Owned) -> None:
+    token = (await evening.join(owned, "Ann")).tickets[0].token
+    await evening.closing.close(owned.account_id, owned.store_id)
+    await until_async(lambda: _is(evening, owned, "reported"), what="the report")
+    await evening.closing.delete(owned.account_id, owned.store_id)
+    await until_async(lambda: _is(evening, owned, "purged"), what="the purge")
+
+    with pytest.raises(TicketNotFound, match="The store has closed, and its list was deleted"):
+        await held.shown(evening.reception, (token,), BASE)

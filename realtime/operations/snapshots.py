@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from realtime.errors import StoreClosed
 from realtime.model import Code, Event, Queue, Store, StoreState, Ticket
 from realtime.operations import codes, rows, stores, tickets
 from realtime.storage.statement import Operation, Statement
@@ -117,9 +118,12 @@ def own(store_id: str, ticket_id: int) -> Operation[Own]:
 
     Raises:
         TicketNotFound, StoreNotFound
+        StoreClosed: its data was deleted.
     """
-    ticket = yield from tickets.one(store_id, ticket_id)
     store = yield from stores.one(store_id)
+    if store.state is StoreState.PURGED:
+        raise StoreClosed("The store has closed, and its list was deleted.")
+    ticket = yield from tickets.one(store_id, ticket_id)
     line = yield Statement(f"select {rows.QUEUE} from queues where store_id = $1 and id = $2", (store_id, ticket.queue))
     before = yield Statement(
         "select count(*) from tickets where store_id = $1 and queue_id = $2 and state = 'waiting' and place < $3",

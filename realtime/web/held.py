@@ -22,17 +22,21 @@ async def shown(reception: Reception, tokens: tuple[str, ...], base: str) -> tup
         raise TicketNotFound("There is no ticket on this phone. Scan the code on the screen to get one.")
     found: tuple[str, OwnTicket] | None = None
     others: list[str] = []
+    closed: StoreClosed | None = None
     for token in tokens:
         try:
             ticket = await reception.own_ticket(token, base=base)
-        except (NotFound, StoreClosed):
+        except StoreClosed as error:
+            closed = error
+            continue
+        except NotFound:
             continue
         if found is None:
             found = token, ticket
         elif ticket.store.id == found[1].store.id and ticket.state in LIVE:
             others.append(ticket.label)
     if found is None:
-        raise TicketNotFound
+        raise TicketNotFound(closed.message) if closed else TicketNotFound
     return found[0], msgspec.structs.replace(found[1], others=others)
 
 

@@ -105,7 +105,7 @@ async def test_who_says_no_is_told_what_still_works_and_not_asked_again(pages: P
     await expect(phone.page.get_by_role("alert").filter(has_text="Your browser does not let us.")).to_be_visible()
     await expect(phone.page.get_by_role("button", name=OFFER)).to_be_hidden()
     await phone.page.reload()
-    await expect(phone.page.get_by_role("button", name="Ring when it’s my turn")).to_be_visible()
+    await expect(phone.page.get_by_role("button", name="Ring aloud on this page")).to_be_visible()
     await expect(phone.page.locator("#push")).to_be_hidden()
 
 
@@ -114,7 +114,7 @@ async def test_a_browser_that_cannot_be_notified_is_offered_nothing(pages: Pages
     await page.add_init_script("delete window.PushManager")
     await hold_ticket(page, owner)
 
-    await expect(page.get_by_role("button", name="Ring when it’s my turn")).to_be_visible()
+    await expect(page.get_by_role("button", name="Ring aloud on this page")).to_be_visible()
     await expect(page.locator("#push")).to_be_hidden()
 
 

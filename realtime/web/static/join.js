@@ -1,7 +1,7 @@
 // @ts-check
 // The join page: keeps the scanned code for this phone, then asks for a name and gets a number.
 
-import { clearErrors, readParties, showErrors, wakeForm } from "./join_form.js";
+import { clearErrors, missing, readParties, showErrors, wakeForm } from "./join_form.js";
 import { byId, pageData, say, setAccent } from "./page.js";
 import { Problem, call } from "./session.js";
 
@@ -93,6 +93,8 @@ async function join(event) {
   const button = byId("join", HTMLButtonElement);
   if (button.getAttribute("aria-busy") === "true") return;
   clearErrors();
+  const left = missing();
+  if (left.length) return showErrors(left);
   button.setAttribute("aria-busy", "true");
   const body = { code: data.code, key, parties: readParties() };
   try {
@@ -115,7 +117,6 @@ wakeForm();
 // A code that this phone scanned without JavaScript is joined with in the same way.
 if (!data.scanned) {
   form.onsubmit = (event) => void join(event);
-  form.noValidate = false;
   void scan();
 } else {
   byId("add-party").hidden = true;

@@ -89,6 +89,14 @@ export function readParties() {
   });
 }
 
+/** What is still to be filled in, in the order of the page. */
+export function missing() {
+  return readParties().flatMap(({ queue, name }, at) => [
+    ...(queue ? [] : [{ field: `parties[${at}].queue`, detail: "Choose a line." }]),
+    ...(name ? [] : [{ field: `parties[${at}].name`, detail: "Enter a name." }]),
+  ]);
+}
+
 export function clearErrors() {
   for (const error of document.querySelectorAll("[data-error]")) say(error, "");
   for (const field of document.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");

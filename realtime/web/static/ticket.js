@@ -231,7 +231,7 @@ async function toggleRing() {
     chime.audio = null;
   }
   byId("ring").setAttribute("aria-pressed", String(on));
-  say(byId("ring-text"), on ? "We ring when it’s your turn" : "Ring when it’s my turn");
+  say(byId("ring-text"), on ? "This page rings when it’s your turn" : "Ring aloud on this page");
 }
 
 /** This phone's tickets in this store, each with a button. The server knows them; a push about this one does not name them. */

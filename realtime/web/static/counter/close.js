@@ -10,7 +10,7 @@ import { faultLine, onSend } from "./forms.js";
  */
 export function openClose({ account, live }, closeStore) {
   const here = [...live.tickets.values()].filter((ticket) => ["waiting", "called", "serving"].includes(ticket.state)).length;
-  const inLine = here === 1 ? "1 party is still here and is told that you have closed." : `${here} parties are still here and are told that you have closed.`;
+  const inLine = here === 1 ? "1 party is still here. Its page says that you have closed." : `${here} parties are still here. Their pages say that you have closed.`;
   const form = h(
     "form",
     { class: "stack" },
