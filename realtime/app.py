@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from realtime import web
+from realtime import positions, web
 from realtime.accounts import Accounts
 from realtime.alarms import Alarms
 from realtime.broker import Broker, NoBroker, PostgresBroker, Reached, ValkeyBroker
@@ -234,7 +234,7 @@ class Parts:
         self.beside.keep("alarms", self.alarms.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
-        self.beside.keep("positions", lambda: self.live.keep_in_step(POSITIONS_CHECKED_S))
+        self.beside.keep("positions", partial(positions.keep_comparing, self.live.check_positions, POSITIONS_CHECKED_S))
         self.beside.keep("fresh codes", lambda: self.live.keep_codes_fresh(CODES_LOOKED_AT_S))
 
     async def end(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -100,7 +99,7 @@ class Live:
             followed.parties.add(topic)
         try:
             missed = await self._missed(topic, followed, *since) if since else None
-            first = text_frame(reply(missed)) if missed is not None else await self._whole(topic, followed, reply, new=not since)
+            first = text_frame(reply(missed)) if missed is not None else await self._whole(topic, followed, reply, since)
         except BaseException:
             self.hub.unsubscribe(topic, sink)
             raise
@@ -154,30 +153,35 @@ class Live:
         self._began(followed, found.epoch, found.seq, before)
 
     async def _whole(
-        self, topic: str, followed: Followed, reply: Callable[[bytes], bytes], *, new: bool = False, conflated: bool = False
+        self, topic: str, followed: Followed, reply: Callable[[bytes], bytes], since: tuple[str, int] | None, *, conflated: bool = False
     ) -> bytes:
-        """The frames of a topic's whole state, at least as new as everything published so far; for somebody `new` it may be in two steps."""
+        """The frames of a topic's whole state, at least as new as everything published so far; in two steps where nothing was seen yet."""
         kind, _, audience = topic.partition(f"/{followed.store_id}/")
         need = followed.reached
+        # Another process told more than is known here.
+        ahead = since is not None and since[0] == followed.epoch and since[1] > need
         if kind == "ticket":
-            epoch, seq, own = await self._states.own(followed, int(audience), need)
+            epoch, seq, own = await self._states.own(followed, int(audience), need, known=not ahead)
             return text_frame(reply(events.snapshot(topic, epoch, seq, own, conflated=conflated)))
-        seen = (self._states.fresh(followed) if new else None) or await self._states.seen(followed, need)
+        if ahead:
+            seen = await self._states.anew(followed)
+        else:
+            seen = (None if since or conflated else self._states.fresh(followed)) or await self._states.seen(followed, need)
         if audience != "public" and self._codes.ends_soon(seen.everything.code):
             await self._codes.refresh(followed.store_id)
             need = max(need, followed.reached)
             seen = await self._states.seen(followed, need)
         body = self._states.body(seen, audience)
         first = text_frame(reply(events.snapshot(topic, seen.epoch, seen.seq, body, conflated=conflated)))
-        since = [event for event in followed.ring.since(seen.seq) or () if event.seq <= need] if seen.seq < need else []
-        return b"".join((first, *map(text_frame, self._pushes(topic, since))))
+        after = [event for event in followed.ring.since(seen.seq) or () if event.seq <= need] if seen.seq < need else []
+        return b"".join((first, *map(text_frame, self._pushes(topic, after))))
 
     async def snapshot(self, topic: str) -> bytes:
         """The frames that stand for everything a slow reader did not take."""
         followed = self._followed.get(topic.split("/")[1])
         if followed is None:
             raise StoreClosed
-        return await self._whole(topic, followed, lambda body: body, conflated=True)
+        return await self._whole(topic, followed, lambda body: body, None, conflated=True)
 
     # ---- what happens
 
@@ -373,13 +377,7 @@ class Live:
         _, seq, own = await self._states.own(followed, ticket_id, event.seq)
         self.hub.publish(topic, events.push(topic, seq, event.at_ms, b'{"own":' + own + b"}"))
 
-    # ---- now and then
-
-    async def keep_in_step(self, every_s: float) -> None:
-        """Check positions now and then: a wake-up may be lost, and a database restored under a running process. Runs until cancelled."""
-        while True:
-            await asyncio.sleep(every_s * random.uniform(0.9, 1.1))
-            await self.check_positions()
+    # ---- codes that stay on show
 
     async def keep_codes_fresh(self, every_s: float) -> None:
         """Replace codes that are on somebody's screen before they expire, and forget stores that nobody looks at. Runs until cancelled."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import random
+from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum, auto
 
 from realtime.errors import NowServingError
@@ -31,6 +32,13 @@ class Found(Enum):
     """There is less, or another past: an earlier state was restored."""
     GONE = auto()
     """Its data was deleted."""
+
+
+async def keep_comparing(check: Callable[[], Awaitable[None]], every_s: float) -> None:
+    """Have positions checked now and then: a wake-up may be lost, and a database restored under a running process. Runs until cancelled."""
+    while True:
+        await asyncio.sleep(every_s * random.uniform(0.9, 1.1))
+        await check()
 
 
 async def compare(storage: Storage, followed: Iterable[Followed]) -> list[tuple[Followed, Found]]:

@@ -83,15 +83,24 @@ class States:
             if seen.seq >= need or followed.starts != starts:
                 return seen
 
-    async def own(self, followed: Followed, ticket_id: int, need: int) -> tuple[str, int, bytes]:
-        """Epoch, `seq`, and a party's ticket as it sees it, at `need` or later.
+    async def anew(self, followed: Followed) -> Seen:
+        """The store as it is now: read by a read that begins now.
+
+        Raises:
+            StoreClosed, StoreNotFound
+        """
+        reading = followed.reading = self._tasks.run(self._read(followed))
+        return await asyncio.shield(reading)
+
+    async def own(self, followed: Followed, ticket_id: int, need: int, *, known: bool = True) -> tuple[str, int, bytes]:
+        """Epoch, `seq`, and a party's ticket as it sees it, at `need` or later; if it may be `known`, from a read that others asked for.
 
         Raises:
             TicketNotFound, StoreNotFound
         """
-        known = followed.seen
+        last = followed.seen
         own = None
-        if followed.own_reads >= SINGLY or (known is not None and known.epoch == followed.epoch and known.seq >= need):
+        if known and (followed.own_reads >= SINGLY or (last is not None and last.epoch == followed.epoch and last.seq >= need)):
             own = (await self.seen(followed, need)).own(ticket_id)
         while own is None or own.store.seq < need:
             starts, before = followed.starts, followed.reached

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from realtime import positions
 from realtime.errors import StorageFailed
 from realtime.frames import split
 from realtime.messages import CallNext
@@ -571,7 +572,7 @@ async def test_a_change_that_nobody_announced_is_found_by_itself(evening: Evenin
     phone = await evening.listen(await evening.granted(owned), topic(owned))
     await elsewhere.edit("silent")
 
-    looking = asyncio.create_task(evening.live.keep_in_step(0.001))
+    looking = asyncio.create_task(positions.keep_comparing(evening.live.check_positions, 0.001))
     pushes = await phone.hears(1)
     looking.cancel()
 

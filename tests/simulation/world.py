@@ -1,0 +1,266 @@
+"""A small world: one database, processes with a real hub and a real Live each, wires between them that lose, delay and repeat, and phones."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from realtime import positions
+from realtime.clerk import Tasks
+from realtime.errors import NowServingError, StorageFailed
+from realtime.frames import split
+from realtime.house import House
+from realtime.hub import Hub
+from realtime.keys import Keys
+from realtime.live import Granted, Live
+from realtime.model import Event
+from realtime.operations import accounts, stores
+from realtime.registry import Registry
+from realtime.settings import Settings
+from tests.flows.view import View
+from tests.support.operations import Direct
+
+OWNER, QUEUES = "owner", ("A", "B")
+FAR_MS = 10**13
+KEYS = Keys("k" * 40)
+
+
+class Storage:
+    """What Live reads from: the database itself, some time later, and now and then not at all."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def read(self, make: Callable[..., Any], /, *args: Any) -> Any:
+        world = self._world
+        await world.pause(0.02)
+        if world.chance(world.fails):
+            raise StorageFailed
+        found = world.database.run(make(*args))
+        await world.pause(0.02)
+        return found
+
+
+class Process:
+    """One of the processes that serve, with nothing in it but what tells sockets."""
+
+    def __init__(self, world: World, group: asyncio.TaskGroup) -> None:
+        self.world = world
+        settings = world.settings
+        registry = Registry(settings)
+        house = House(registry, KEYS, "http://shop.example", "")
+        self.tasks = Tasks(group)
+        self.live = Live(Storage(world), KEYS, house, self.tasks, lambda: 1, settings.replay_events)  # type: ignore[arg-type]  # reads only
+        self.hub = Hub(
+            soft_bytes=2_000,
+            hard_bytes=8_000,
+            max_age_s=5,
+            window_ms=25,
+            snapshot=self.live.snapshot,
+            clock=asyncio.get_running_loop().time,
+        )
+        self.live.attach(self.hub, self._renew)
+        self.tasks.keep("hub", self.hub.run)
+        self.tasks.keep("positions", partial(positions.keep_comparing, self.live.check_positions, 20))
+        self.tasks.keep("codes", lambda: self.live.keep_codes_fresh(10))
+        self.phones: dict[Phone, None] = {}
+        self.up = True
+
+    async def _renew(self, store_id: str, number: int) -> None:
+        raise StorageFailed  # codes never expire here
+
+    def heard(self, events: tuple[Event, ...], *, full: bool) -> None:
+        """Something came from another process: the events themselves, or how far their stores are."""
+        if not self.up:
+            return
+        if full:
+            self.live.tell(events)
+        for event in events:
+            self.live.reached(event.store_id, event.seq)
+
+    def die(self) -> None:
+        self.up = False
+        self.tasks.end()
+        for phone in list(self.phones):
+            phone.lost()
+
+
+class Phone:
+    """A client, and at the same time the sink of its socket: what is written is buffered, and arrives when the network likes it."""
+
+    def __init__(self, world: World, store_id: str, audience: str) -> None:
+        self.world = world
+        self.topic = f"store/{store_id}/{audience}"
+        self.view = View(self.topic)
+        self.process: Process | None = None
+        self.granted = Granted("owner", OWNER, store_id, 0, (self.topic,), 0)
+        self.buffer: list[bytes] = []
+        self.stuck = False
+        self.busy = False
+        self.closes = 0
+        self._line = 0
+        """Which connection this is; what an older one still carries is lost."""
+
+    # ---- the sink
+
+    def write(self, data: bytes) -> None:
+        if self.process is not None:
+            self.buffer.append(data)
+            self.world.later(self.world.delay(), partial(self._arrive, self._line))
+
+    def buffered_bytes(self) -> int:
+        return sum(map(len, self.buffer))
+
+    def close(self, code: int, reason: str = "") -> None:
+        self.closes += 1
+        self.world.later(self.world.delay(), partial(self._closed, self._line))
+
+    def abort(self) -> None:
+        self.lost()
+
+    # ---- the client
+
+    def _arrive(self, line: int) -> None:
+        if line != self._line or self.process is None:
+            return
+        if self.stuck:
+            self.world.later(0.5, partial(self._arrive, line))
+            return
+        waiting, self.buffer = self.buffer, []
+        for data in waiting:
+            for _, text in split(data):
+                self._read(msgspec.json.decode(text))
+
+    def _read(self, said: dict[str, Any]) -> None:
+        if "reply" in said:
+            self.view.subscribed(said["reply"])
+        elif "snapshot" in said:
+            self.view.whole(said)
+        elif said["seq"] > self.view.seq + 1:
+            self.world.start(self.subscribe())  # a gap: ask for this topic again
+        else:
+            self.view.push(said)
+
+    def _closed(self, line: int) -> None:
+        if line == self._line:
+            self.lost()
+
+    def lost(self) -> None:
+        """The connection is gone, whichever end it was."""
+        if self.process is not None:
+            self.process.phones.pop(self, None)
+            self.process.live.drop(self)
+            self.process = None
+        self._line += 1
+        self.buffer = []
+        self.world.later(self.world.random.uniform(0, 2), self._back)
+
+    def _back(self) -> None:
+        if self.process is None and not self.world.over:
+            self.world.start(self.connect())
+
+    async def connect(self) -> None:
+        up = [process for process in self.world.processes if process.up]
+        if self.process is not None or not up:
+            return
+        self.process = self.world.random.choice(up)
+        self.process.phones[self] = None
+        self._line += 1
+        await self.subscribe()
+
+    async def subscribe(self) -> None:
+        process, line = self.process, self._line
+        if process is None or self.busy:
+            return
+        self.busy = True
+        since = (self.view.epoch, self.view.seq) if self.view.epoch else None
+        try:
+            await process.live.subscribe(self.granted, self.topic, since, self, lambda body: b'{"reply":' + body + b"}", "")
+        except NowServingError:
+            if self.process is process and self._line == line:
+                self.lost()
+        finally:
+            self.busy = False
+            if self.process is not process:
+                process.live.drop(self)
+
+
+class World:
+    """Everything, and how bad things are."""
+
+    def __init__(self, seed: int, group: asyncio.TaskGroup, *, stores: int = 2, phones: int = 6, processes: int = 2) -> None:
+        self.random = random.Random(seed)
+        random.seed(seed)  # jitter in the program itself
+        self.group = group
+        self.fails = self.loses = self.repeats = 0.0
+        self.full = self.random.random() < 0.5
+        """Whether events are carried between processes, or only how far a store is."""
+        self.over = False
+        self.pasts = 0
+        """How often the database went back. What is under way at that moment is lost with it."""
+        self.settings = Settings.defaults(replay_events=self.random.choice([3, 20, 1000]))
+        self.database = Direct(Path(":memory:"))
+        self.now_ms = 1_000
+        self.stores = [self._open(number) for number in range(stores)]
+        self.processes = [Process(self, group) for _ in range(processes)]
+        self.phones = [Phone(self, self.random.choice(self.stores), self.random.choice(["owner", "public"])) for _ in range(phones)]
+
+    def _open(self, number: int) -> str:
+        store_id, owner = f"shop{number}", f"{OWNER}{number}"
+        self.database.run(accounts.make(owner, f"{owner}@example.org", "hash", accounts.Session(owner, owner, FAR_MS), 1))
+        new = stores.NewStore("Luigi's", "", "UTC", "#112233", 3, False, [stores.NewQueue(name) for name in QUEUES])
+        self.database.run(stores.open_store(store_id, owner, "epoch", new, KEYS.code_hash, 1, FAR_MS, FAR_MS))
+        return store_id
+
+    # ---- time and chance
+
+    def chance(self, of: float) -> bool:
+        return self.random.random() < of
+
+    def delay(self) -> float:
+        return self.random.expovariate(20)
+
+    async def pause(self, mean_s: float) -> None:
+        await asyncio.sleep(self.random.expovariate(1 / mean_s))
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        asyncio.get_running_loop().call_later(seconds, act)
+
+    def start(self, work: Any) -> None:
+        self.group.create_task(work)
+
+    # ---- what goes between processes
+
+    def commit(self, process: Process, operation: Any) -> None:
+        """A process commits a change, tells its own sockets a moment later, and the other processes after that."""
+        self.now_ms += 1
+        try:
+            events = tuple(self.database.run(operation).events)
+        except NowServingError:
+            return
+        self.later(self.delay() / 4, partial(self._tell, process, events, self.pasts))
+
+    def _tell(self, process: Process, events: tuple[Event, ...], pasts: int) -> None:
+        if not process.up or pasts != self.pasts:
+            return  # it died between the commit and telling anybody; or what it committed never happened
+        process.live.tell(events)
+        for other in self.processes:
+            if other is process or self.chance(self.loses):
+                continue
+            for _ in range(1 + self.chance(self.repeats)):
+                self.later(self.delay(), partial(self._hear, other, events, pasts))
+
+    def _hear(self, other: Process, events: tuple[Event, ...], pasts: int) -> None:
+        if pasts == self.pasts:
+            other.heard(events, full=self.full)
+
+    def replace(self, process: Process) -> None:
+        """A process is killed, and another one takes its place."""
+        process.die()
+        self.processes[self.processes.index(process)] = Process(self, self.group)
