@@ -13,7 +13,8 @@ from bench import shop
 from bench.queue_load import opened
 from bench.result import Result, line
 from realtime import app
-from realtime.broker import Broker
+from realtime.broker import Broker, Hears
+from realtime.keys import Keys
 from realtime.messaging import Messaging
 from realtime.queue_messages import Acknowledge, Consume, Publish
 from realtime.settings import Settings
@@ -38,10 +39,6 @@ def run(quick: bool) -> list[Result]:
     return results
 
 
-def _nothing(*_: object) -> None:
-    pass
-
-
 def _judged(name: str, value: float, most: float) -> Result:
     return Result(f"{name}, p50", value, "ms", None, "", f"<= {most} ms", value <= most)
 
@@ -60,7 +57,8 @@ async def measure(url: str, count: int, another: bool = False) -> float:
         consuming = Messaging(settings, storage, shop.now_ms)
         publishing = consuming
         if another:
-            brokers = [app.make_broker(settings, _nothing, _nothing, wake) for wake in (consuming.wake, _nothing)]
+            keys = Keys(settings.secret_key)
+            brokers = [app.make_broker(settings, keys, hears) for hears in (Hears(work=consuming.wake), Hears())]
             publishing = Messaging(settings, await stack.enter_async_context(opened(settings)), shop.now_ms, brokers[1].tell_work)
         running = [asyncio.create_task(broker.run()) for broker in brokers]
         await asyncio.sleep(1.0 if brokers else 0.0)  # until they listen

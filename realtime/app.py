@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from realtime import positions, web
 from realtime.accounts import Accounts
 from realtime.alarms import Alarms
-from realtime.broker import Broker, NoBroker, PostgresBroker, Reached, ValkeyBroker
+from realtime.broker import Broker, Hears, NoBroker, PostgresBroker, ValkeyBroker
 from realtime.callbacks import Callbacks
 from realtime.clerk import Clerk, Tasks
 from realtime.closing import Closing
@@ -46,7 +46,7 @@ from realtime.server.drain import disconnect_all
 from realtime.server.pings import PingWheel
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
-from realtime.web.context import Context
+from realtime.web.context import SIGNED_OUT, Context
 from realtime.web.limits import Limits
 from realtime.web.sockets import Sockets
 from realtime.webhooks import Webhooks
@@ -122,13 +122,18 @@ def make_storage(settings: Settings) -> Storage:
     return PostgresStorage(url, write_queue=settings.write_queue, pool=settings.postgres_pool)
 
 
-def make_broker(settings: Settings, reached: Reached, catch_up: Callable[[], None], work: Callable[[str], None]) -> Broker:
-    """What joins several processes; a single one on SQLite needs nothing."""
-    if settings.redis_url:
-        return ValkeyBroker(settings.redis_url, reached, catch_up, work)
-    if settings.database_url.startswith("sqlite"):
+def make_broker(settings: Settings, keys: Keys, hears: Hears) -> Broker:
+    """What joins several processes; a single one on SQLite needs nothing. Raises: CannotStart."""
+    if settings.broker == "redis" or (settings.broker == "auto" and settings.redis_url):
+        return ValkeyBroker(settings.redis_url, keys.broker_key(), hears)
+    if settings.broker == "none" or settings.sqlite_path:
         return NoBroker()
-    return PostgresBroker(settings.database_url, reached, catch_up, work)
+    return PostgresBroker(settings.database_url, hears)
+
+
+async def make_keys(settings: Settings, storage: Storage) -> Keys:
+    """The secrets of this installation, the same in each of its processes."""
+    return Keys(settings.secret_key or await storage.write(installation.secret_key, secrets.token_urlsafe(48)))
 
 
 def make_metrics(settings: Settings) -> Metrics | None:
@@ -162,7 +167,10 @@ class Parts:
         self.passwords = Passwords(settings.hash_workers)
         house = House(registry, keys, settings.public_url, f"http://127.0.0.1:{settings.port}")
         self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
-        self.broker = make_broker(settings, self.live.reached, self.live.catch_up, self._work)
+        live = self.live
+        self.broker = make_broker(settings, keys, Hears(live.tell, live.reached, live.catch_up, self._work, self._note))
+        self.notes: dict[str, Callable[[bytes], None]] = {}
+        """Who takes the notes of other processes, by their kind."""
         self.metrics = metrics = make_metrics(settings)
         self.opt_outs = OptOuts(storage, keys, settings.public_url, now_ms)
         self.courier = Courier(
@@ -216,6 +224,11 @@ class Parts:
         else:
             self.messaging.wake(queue)
 
+    def _note(self, kind: str, body: bytes) -> None:
+        # One of a kind that nobody takes comes from a newer version, as while that is rolled out.
+        if take := self.notes.get(kind):
+            take(body)
+
     def _free(self, queue: str) -> None:
         """Something of a queue can be taken, here and in every other process."""
         self._work(queue)
@@ -256,9 +269,9 @@ async def running(settings: Settings, storage: Storage, registry: Registry) -> A
     """
     await storage.open()
     try:
-        secret = settings.secret_key or await storage.write(installation.secret_key, secrets.token_urlsafe(48))
+        keys = await make_keys(settings, storage)
         async with TaskGroup() as work, TaskGroup() as background:
-            parts = Parts(settings, storage, Keys(secret), registry, work, background)
+            parts = Parts(settings, storage, keys, registry, work, background)
             registry.begin(parts.keys.plugin_secret)
             parts.begin()
             try:
@@ -284,7 +297,8 @@ async def working(settings: Settings) -> AsyncIterator[Worker]:
         async with TaskGroup() as background:
             beside = Tasks(background)
             worker = Worker(settings, storage, registry, now_ms)
-            broker = make_broker(settings, lambda store_id, seq: None, worker.wake, lambda queue: worker.wake())
+            hears = Hears(catch_up=worker.wake, work=lambda queue: worker.wake())
+            broker = make_broker(settings, await make_keys(settings, storage), hears)
             beside.keep("broker", broker.run)
             beside.keep("worker", worker.run)
             try:
@@ -328,10 +342,12 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 templates=pages,
                 pings=parts.pings,
                 tasks=parts.tasks,
+                notes=parts.broker,
                 now_ms=now_ms,
                 clock=time.monotonic,
             )
             sockets = Sockets(context)
+            parts.notes[SIGNED_OUT] = lambda body: context.close_sessions(body.decode())
             parts.beside.keep("socket sweep", sockets.sweep)
             if parts.metrics:
                 parts.beside.keep("figures", partial(count_sockets, parts.metrics, context.sessions))

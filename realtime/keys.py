@@ -210,6 +210,12 @@ class Keys:
         """32 secret bytes for a plugin: the same after a restart and in every process."""
         return self._key(f"plugin/{name}")
 
+    # ---- other processes
+
+    def broker_key(self) -> bytes:
+        """32 secret bytes that seal what processes tell each other."""
+        return self._key("broker")
+
     # ---- receipts
 
     def sign(self, text: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from realtime.errors import BadSettings
-from realtime.settings_checks import contradictions, plain, short, single_process, urls
+from realtime.settings_checks import brokers, contradictions, plain, short, single_process, urls
 
 PREFIX = "NOWSERVING_"
 HOST_NAMES = {
@@ -47,6 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     database_url: Url
     redis_url: Url
+    broker: Literal["auto", "none", "postgres", "redis"]
     secret_key: Secret
     allow_ephemeral_sqlite: bool
 
@@ -201,7 +202,7 @@ def settle(
         chosen["trusted_proxies"] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"]
 
     faults += urls(chosen) + contradictions(chosen)
-    faults += single_process(chosen, environ, notes)
+    faults += brokers(chosen, notes) + single_process(chosen, environ, notes)
     if faults:
         raise BadSettings("\n".join(map(plain, faults)))
     return Settings(**chosen, notes=tuple(notes))
@@ -254,6 +255,8 @@ def _wanted(name: str) -> str:
     hint = _HINTS[name]
     if name == "log_level":
         return "debug, info, warning or error"
+    if name == "broker":
+        return "auto, none, postgres or redis"
     if name == "phone_region":
         return 'two capital letters such as "DE", or empty'
     if name == "report_files":

@@ -146,6 +146,25 @@ def _is_region(region: str) -> bool:
     return region in phonenumbers.SUPPORTED_REGIONS
 
 
+def brokers(chosen: Mapping[str, Any], notes: list[str]) -> list[str]:
+    """What joins several processes must be there, and reach them all."""
+    broker, redis = chosen.get("broker", "auto"), chosen.get("redis_url", "")
+    sqlite = chosen["database_url"].startswith("sqlite:")
+    if sqlite and broker in ("postgres", "redis"):
+        return [f'broker: is "{broker}", but SQLite serves one process, which nothing joins; write "auto", or use Postgres']
+    if broker == "redis" and not redis:
+        return ['broker: is "redis", but redis_url is empty; set REDIS_URL to redis://HOST:PORT, or write "auto"']
+    if broker == "none" and not sqlite and chosen.get("web_concurrency", 1) > 1:
+        fault = (
+            f'broker: is "none", but web_concurrency is {chosen["web_concurrency"]}, and those processes would not hear of each other\'s'
+            ' changes; write "auto", or run one process'
+        )
+        return [fault]
+    if redis and not sqlite and broker in ("none", "postgres"):
+        notes.append(f'redis_url is set, but broker is "{broker}", so it is not used.')
+    return []
+
+
 def single_process(chosen: dict[str, Any], environ: Mapping[str, str], notes: list[str]) -> list[str]:
     """SQLite means one process and one disk that stays."""
     if not chosen["database_url"].startswith("sqlite:"):

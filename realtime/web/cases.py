@@ -311,6 +311,12 @@ class Tasks(Protocol):
         ...
 
 
+class Notes(Protocol):
+    def tell_note(self, kind: str, body: bytes = b"") -> None:
+        """Passes a few bytes on to every other process, as well as it can. Never waits."""
+        ...
+
+
 class Storage(Protocol):
     async def check(self) -> None:
         """Raises: Unavailable, unless a write can be committed now."""

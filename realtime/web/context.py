@@ -21,6 +21,7 @@ from realtime.web.cases import (
     Lifecycle,
     Live,
     Messaging,
+    Notes,
     OptOuts,
     Outbox,
     Oversight,
@@ -37,6 +38,9 @@ from realtime.web.cookies import Cookies
 from realtime.web.crowds import Crowds
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
+
+SIGNED_OUT = "signed_out"
+"""The kind of the note that ends an account's sockets in other processes; its body is the account's id."""
 
 _OVER_TLS, _IN_PLAIN = Cookies(secure=True), Cookies(secure=False)
 
@@ -65,6 +69,7 @@ class Context:
     pings: Pings
     tasks: Tasks
     """Socket commands run here."""
+    notes: Notes
     now_ms: Callable[[], int]
     """The time of day, milliseconds UTC."""
     clock: Callable[[], float]
@@ -90,7 +95,12 @@ class Context:
             raise NotSignedIn("This is not the operator's token.")
 
     def end_sessions(self, account_id: str) -> None:
-        """Close the live sockets of an account that signed out somewhere; browsers that are still signed in come back at once."""
+        """Close the live sockets of an account that signed out somewhere, in every process; browsers that are still signed in come back at once."""
+        self.close_sessions(account_id)
+        self.notes.tell_note(SIGNED_OUT, account_id.encode())
+
+    def close_sessions(self, account_id: str) -> None:
+        """The same, in this process only."""
         for session in list(self.sessions):
             session.end(account_id)
 

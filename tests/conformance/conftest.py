@@ -1,4 +1,4 @@
-"""Both databases behind one interface."""
+"""Both databases behind one interface, and every broker behind another one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from realtime.storage.postgres import PostgresStorage
 from realtime.storage.sqlite import SqliteStorage
 from realtime.storage.statement import Storage
+from tests.support.cable import Cable, NoCable, PostgresCable, ValkeyCable
 
 MakeStorage = Callable[..., Storage]
 
@@ -31,3 +32,17 @@ async def storage(make_storage: MakeStorage) -> AsyncIterator[Storage]:
     await storage.open()
     yield storage
     await storage.close()
+
+
+@pytest.fixture(params=["none", "postgres", "valkey"])
+async def cable(request: pytest.FixtureRequest) -> AsyncIterator[Cable]:
+    """What joins the brokers of several processes."""
+    cable: Cable
+    if request.param == "none":
+        cable = NoCable()
+    elif request.param == "postgres":
+        cable = PostgresCable(request.getfixturevalue("postgres_server"), request.getfixturevalue("new_database")())
+    else:
+        cable = ValkeyCable(request.getfixturevalue("valkey_server"))
+    yield cable
+    await cable.close()

@@ -1,203 +1,150 @@
-"""Every broker under the same expectations: what is told to one is heard by the others, and after a cut everybody catches up."""
+"""Every broker under the same expectations: what is told to one is heard by the others, once and in order."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+import time
 
 import pytest
-from blockbuster import BlockBuster
 
-from realtime import broker as broker_module
-from realtime.broker import Broker, NoBroker, PostgresBroker, ValkeyBroker
-from realtime.model import Event
-from tests.support.postgres import PostgresServer
-from tests.support.valkey import ValkeyServer
+from realtime.broker.contract import MOST_NOTE_BYTES
+from tests.support.cable import Cable, event
 from tests.support.waiting import until_async
 
 
-def event(store_id: str, seq: int) -> tuple[Event, ...]:
-    return (Event(store_id, seq, 0, "ticket", "{}", "{}"),)
+def in_order(seqs: list[tuple[str, int]]) -> bool:
+    return seqs == sorted(seqs, key=lambda one: one[1])
 
 
-class Ear:
-    """One process's broker, and what it heard."""
-
-    def __init__(self, make: Callable[..., Broker]) -> None:
-        self.heard: list[tuple[str, int]] = []
-        self.caught_up = 0
-        self.broker = make(self._reached, self._catch_up)
-        self.task = asyncio.create_task(self.broker.run())
-
-    def _reached(self, store_id: str, seq: int) -> None:
-        self.heard.append((store_id, seq))
-
-    def _catch_up(self) -> None:
-        self.caught_up += 1
-
-    async def connected(self, times: int = 1) -> None:
-        await until_async(lambda: self.caught_up >= times, what="the connection")
-
-    async def hears(self, store_id: str, seq: int) -> None:
-        await until_async(lambda: (store_id, seq) in self.heard, what=f"{store_id} {seq}")
-
-
-class Cable:
-    """What joins the brokers of one test, and how it is cut."""
-
-    def __init__(self, make: Callable[..., Broker], cut: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self.make = make
-        self.cut = cut
-        self.ears: list[Ear] = []
-
-    async def ear(self) -> Ear:
-        ear = Ear(self.make)
-        self.ears.append(ear)
-        await ear.connected()
-        return ear
-
-
-@pytest.fixture(params=["postgres", "valkey"])
-async def cable(request: pytest.FixtureRequest, blocking_is_an_error: BlockBuster) -> AsyncIterator[Cable]:
-    for blocking in blocking_is_an_error.functions.values():
-        # For every new connection redis-py looks up which version it is.
-        blocking.can_block_in("redis/utils.py", {"get_lib_version"})
-    if request.param == "postgres":
-        cable = _postgres(request.getfixturevalue("postgres_server"), request.getfixturevalue("new_database")())
-    else:
-        cable = _valkey(request.getfixturevalue("valkey_server"))
-    yield cable
-    for ear in cable.ears:
-        ear.task.cancel()
-    await asyncio.gather(*(ear.task for ear in cable.ears), return_exceptions=True)
-
-
-def _postgres(server: PostgresServer, url: str) -> Cable:
-    async def cut() -> None:
-        kill = "select pg_terminate_backend(pid) from pg_stat_activity where query ilike '%listen%' and pid <> pg_backend_pid()"
-        await asyncio.to_thread(server.sql, kill)
-
-    return Cable(lambda *told: PostgresBroker(url, *told), cut)
-
-
-def _valkey(server: ValkeyServer) -> Cable:
-    async def cut() -> None:
-        await asyncio.to_thread(server.stop)
-        await asyncio.to_thread(server.start)
-
-    return Cable(lambda *told: ValkeyBroker(server.url, *told), cut)
+# ---- what is told
 
 
 async def test_what_is_told_to_one_is_heard_by_the_others(cable: Cable) -> None:
-    ears = [await cable.ear() for _ in range(3)]
+    one, others = await cable.join(3)
 
-    ears[0].broker.tell(event("shop", 7))
-    ears[1].broker.tell((*event("shop", 8), *event("bar", 1)))
+    one.broker.tell(event("shop", 7))
+    for other in others[:1]:
+        other.broker.tell((*event("shop", 8), *event("bar", 1)))
 
-    for ear in ears:
-        await ear.hears("shop", 8)
-        await ear.hears("bar", 1)
+    for other in others[1:]:
+        await other.hears("shop", 7)
+        await other.hears("shop", 8)
+        await other.hears("bar", 1)
+    if others:
+        await one.hears("bar", 1)
 
 
-async def test_of_many_changes_in_a_row_the_newest_is_enough(cable: Cable) -> None:
-    one, other = await cable.ear(), await cable.ear()
+async def test_nobody_hears_what_they_told_themselves(cable: Cable) -> None:
+    one, others = await cable.join()
 
-    for seq in range(1, 501):
+    one.broker.tell(event("shop", 7))
+    one.broker.tell_work("jobs")
+    one.broker.tell_note("hello")
+
+    for other in others:
+        await other.hears_note("hello")
+        other.broker.tell(event("bar", 1))  # comes behind what is not to come
+        await one.hears("bar", 1)
+    assert ("shop", 7) not in one.seqs
+    assert not one.work
+    assert not one.notes
+
+
+async def test_changes_are_heard_in_the_order_in_which_they_were_told(cable: Cable) -> None:
+    one, others = await cable.join()
+
+    for seq in range(1, 201):
         one.broker.tell(event("shop", seq))
+        await asyncio.sleep(0)
 
-    await other.hears("shop", 500)
-    assert len(other.heard) <= 2
+    for other in others:
+        await other.hears("shop", 200)
+        assert in_order(other.seqs)
+
+
+async def test_a_burst_of_ten_thousand_is_heard_to_its_end_and_holds_nobody_up(cable: Cable) -> None:
+    one, others = await cable.join()
+
+    began = time.perf_counter()
+    for seq in range(1, 10_001):
+        one.broker.tell(event("shop", seq, "x" * 300))
+    one.broker.tell_note("the end")
+    took = time.perf_counter() - began
+
+    for other in others:
+        await other.hears("shop", 10_000)
+        await other.hears_note("the end")
+    assert took < 1
 
 
 async def test_a_change_that_is_told_late_does_not_take_the_news_back(cable: Cable) -> None:
-    one, other = await cable.ear(), await cable.ear()
+    one, others = await cable.join()
 
     one.broker.tell((*event("shop", 9), *event("shop", 8)))
 
-    await other.hears("shop", 9)
+    for other in others:
+        await other.hears("shop", 9)
 
 
 async def test_nothing_to_tell_is_nothing_told(cable: Cable) -> None:
-    one, other = await cable.ear(), await cable.ear()
+    one, others = await cable.join()
 
     one.broker.tell(())
     one.broker.tell(event("shop", 1))
 
-    await other.hears("shop", 1)
-    assert other.heard == [("shop", 1)]
+    for other in others:
+        await other.hears("shop", 1)
+        assert other.seqs == [("shop", 1)]
 
 
-async def test_after_a_cut_everybody_is_joined_again_and_catches_up(cable: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_module, "WATCH_S", 60.0)  # the cut is noticed by itself, not at the next look
-    one, other = await cable.ear(), await cable.ear()
+async def test_a_change_that_is_too_large_to_be_carried_is_announced_all_the_same(cable: Cable) -> None:
+    one, others = await cable.join()
 
-    await cable.cut()
+    one.broker.tell(event("shop", 1, "€" * 40_000))
 
-    await one.connected(2)
-    await other.connected(2)
-    one.broker.tell(event("shop", 3))
-    await other.hears("shop", 3)
+    for other in others:
+        await other.hears("shop", 1)
+        assert not other.events
 
 
-async def test_what_is_told_while_the_connection_is_cut_is_sent_afterwards(cable: Cable) -> None:
-    one, other = await cable.ear(), await cable.ear()
+@pytest.mark.parametrize("cable", ["valkey"], indirect=True)
+async def test_valkey_carries_changes_in_full(cable: Cable) -> None:
+    one, (other,) = await cable.join()
+    told = [event("shop", seq, f'{{"name":"Zoë {seq}"}}') for seq in range(1, 301)]
 
-    cutting = asyncio.create_task(cable.cut())
-    for seq in range(1, 200):
-        one.broker.tell((*event("shop", seq), *event("bar", seq)))
-        await asyncio.sleep(0.001)
-    await cutting
+    for each in told:
+        one.broker.tell(each)
 
-    await other.hears("shop", 199)
-    await other.hears("bar", 199)
-
-
-async def test_who_hears_nothing_for_a_while_looks_for_itself(cable: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that died between its commit and its announcement told nobody."""
-    monkeypatch.setattr(broker_module, "WATCH_S", 0.05)
-    ear = await cable.ear()
-
-    await ear.connected(4)
+    await other.hears("shop", 300)
+    assert other.events == [each for (each,) in told]
 
 
-async def test_telling_waits_for_nothing_and_never_raises_though_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    nowhere = [PostgresBroker("postgresql://x:y@127.0.0.1:1/z", _nobody, _nothing), ValkeyBroker("redis://127.0.0.1:1", _nobody, _nothing)]
-    for broker in nowhere:
-        running = asyncio.create_task(broker.run())
-        for seq in range(10):
-            broker.tell(event("shop", seq))
-            await asyncio.sleep(0.01)
-        assert not running.done()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+async def test_work_wakes_the_others(cable: Cable) -> None:
+    one, others = await cable.join()
+
+    one.broker.tell_work("deliveries")
+    one.broker.tell_work("!a queue, of a program")
+
+    for other in others:
+        await until_async(lambda: sorted(other.work) == ["!a queue, of a program", "deliveries"], what="work")  # noqa: B023 - waited for here
 
 
-async def test_words_that_are_no_announcement_are_passed_over(cable: Cable) -> None:
-    one, other = await cable.ear(), await cable.ear()
-    assert isinstance(one.broker, PostgresBroker | ValkeyBroker)
+async def test_notes_arrive_as_they_were_in_their_order(cable: Cable) -> None:
+    one, others = await cable.join()
+    bodies = [b"", b"\x00\xff'\"\\", *(b"%d" % number for number in range(50)), b"n" * MOST_NOTE_BYTES]
 
-    for odd in ("", " ", "shop", "shop ", "shop x", "shop ²", " 1", "shop -1"):
-        one.broker._heard(odd)
-    one.broker.tell(event("shop", 1))
+    for body in bodies:
+        one.broker.tell_note("presence", body)
 
-    await other.hears("shop", 1)
-    assert one.heard in ([], [("shop", 1)])
-
-
-async def test_alone_there_is_nobody_to_tell() -> None:
-    broker = NoBroker()
-    running = asyncio.create_task(broker.run())
-    broker.tell(event("shop", 1))
-    await asyncio.sleep(0)
-
-    assert not running.done()
-    running.cancel()
+    for other in others:
+        await other.hears_note("presence", bodies[-1])
+        assert other.notes == [("presence", body) for body in bodies]
 
 
-def _nobody(store_id: str, seq: int) -> None:
-    raise AssertionError("nobody is there to be heard")
+async def test_a_note_that_is_too_long_is_refused_where_it_is_told(cable: Cable) -> None:
+    one, _ = await cable.join()
 
-
-def _nothing() -> None:
-    raise AssertionError("nobody is there to catch up with")
+    with pytest.raises(ValueError, match="4096"):
+        one.broker.tell_note("presence", b"n" * (MOST_NOTE_BYTES + 1))
+    with pytest.raises(ValueError, match="64"):
+        one.broker.tell_note("k" * 65)

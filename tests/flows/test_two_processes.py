@@ -235,10 +235,10 @@ def cut_one_of_valkey(valkey: ValkeyServer, pid: int, command: str) -> None:
     with redis.Redis.from_url(valkey.url) as client:
         for connection in client.client_list():
             port = int(connection["addr"].rpartition(":")[2])
-            if port in mine and command in connection["cmd"]:
+            if port in mine and (command == "subscribe") == (connection["sub"] != "0"):
                 client.client_kill(connection["addr"])
                 return
-    raise AssertionError(f"no connection of {pid} did {command} last")
+    raise AssertionError(f"no connection of {pid} is there to {command}")
 
 
 async def test_a_store_closed_at_one_is_reported_once_and_ends_on_every_screen(two: Two, smtp_sink: MailServer) -> None:

@@ -142,6 +142,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             templates=compiled,
             pings=parts.pings,
             tasks=parts.tasks,
+            notes=parts.broker,
             now_ms=clock.ms,
             clock=clock.seconds,
         )
