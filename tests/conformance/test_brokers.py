@@ -119,6 +119,17 @@ async def test_valkey_carries_changes_in_full(cable: Cable) -> None:
     assert other.events == [each for (each,) in told]
 
 
+async def test_what_changes_in_a_store_itself_is_to_be_read(cable: Cable) -> None:
+    """Whoever reads sees that its data is deleted; an event of that is in no row."""
+    one, others = await cable.join()
+
+    one.broker.tell(event("shop", 1, kind="store"))
+
+    for other in others:
+        await other.hears("shop", 1)
+        assert not other.events
+
+
 async def test_work_wakes_the_others(cable: Cable) -> None:
     one, others = await cable.join()
 

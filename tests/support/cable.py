@@ -7,8 +7,6 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-import psutil
-
 from realtime.broker import Broker, Hears, NoBroker, PostgresBroker, ValkeyBroker
 from realtime.broker.announcing import Announcing
 from realtime.broker.sealed import channel
@@ -21,8 +19,8 @@ KEY = b"k" * 32
 LISTENS = "query ilike '%listen%' or query like '%pg_notify%' or query = 'select 1'"
 
 
-def event(store_id: str, seq: int, text: str = "{}") -> tuple[Event, ...]:
-    return (Event(store_id, seq, 0, "ticket", text, "{}"),)
+def event(store_id: str, seq: int, text: str = "{}", kind: str = "ticket") -> tuple[Event, ...]:
+    return (Event(store_id, seq, 0, kind, text, "{}"),)
 
 
 class Ear:
@@ -142,10 +140,7 @@ class PostgresCable(Cable):
         return self._server.sql(statement, self._url.rpartition("/")[2])
 
     def pause(self, how: signal.Signals) -> None:
-        # A backend that serves the broker; the server itself goes on to take connections, which then wait as well.
-        for process in psutil.Process(self._server.process.pid).children():
-            process.send_signal(how)
-        self._server.process.send_signal(how)
+        self._server.pause(how)
 
 
 _MINE = "datname = current_database() and pid <> pg_backend_pid()"
@@ -170,7 +165,7 @@ class ValkeyCable(Cable):
             assert await stranger.publish(channel(KEY), message) > 0
 
     def pause(self, how: signal.Signals) -> None:
-        self._server.process.send_signal(how)
+        self._server.pause(how)
 
 
 async def off_loop(work: Callable[..., Any], *args: Any) -> Any:

@@ -8,11 +8,14 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 from realtime.storage import schema
 from tests.support.process import free_port
@@ -94,10 +97,15 @@ class PostgresServer:
             "-c",
             "scram_iterations=1",
         )
-        options = [part for option in FAST for part in ("-c", option)]
         self.log = (self.folder / "log").open("w")
+        self._start()
+        return self
+
+    def _start(self) -> None:
+        options = [part for option in FAST for part in ("-c", option)]
+        data = self.folder / "data"
         self.process = subprocess.Popen(
-            [str(programs / "postgres"), "-D", str(data), "-k", str(self.folder), "-p", str(self.port), *options],
+            [str(self.programs / "postgres"), "-D", str(data), "-k", str(self.folder), "-p", str(self.port), *options],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
@@ -105,10 +113,22 @@ class PostgresServer:
             **self.user,
         )
         until(self._ready, 60, "Postgres to start")
-        return self
+
+    def restart(self) -> None:
+        """Ends every connection at once, and keeps what was committed."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        self._start()
+
+    def pause(self, how: signal.Signals) -> None:
+        """SIGSTOP and SIGCONT for all of it: connections stay open, and nothing comes back."""
+        parts = [self.process.pid, *(part.pid for part in psutil.Process(self.process.pid).children())]
+        for part in parts:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(part, how)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.process.send_signal(3)  # SIGQUIT: immediate shutdown, as nothing is kept
+        self.process.send_signal(signal.SIGQUIT)  # immediate shutdown, as nothing is kept
         self.process.wait(20)
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)

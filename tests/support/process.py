@@ -96,6 +96,10 @@ class ServerProcess:
         """SIGTERM; returns the exit code. Kills it and fails when it does not end."""
         return self._end(signal.SIGTERM, within)
 
+    def pause(self, how: signal.Signals) -> None:
+        """SIGSTOP and SIGCONT: it keeps its sockets, and does nothing."""
+        os.kill(self.pid, how)
+
     def kill(self) -> None:
         """SIGKILL: what a power cut or the kernel does."""
         self._end(signal.SIGKILL, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from types import TracebackType
 from typing import Self
@@ -41,6 +42,10 @@ class ValkeyServer:
         self._server._desired_port = self._port
         self._server.start(timeout=30)
         self._port = self._server.port
+
+    def pause(self, how: signal.Signals) -> None:
+        """SIGSTOP and SIGCONT: connections stay open, and nothing comes back."""
+        self.process.send_signal(how)
 
     def stop(self) -> None:
         if self._server._process is not None:
