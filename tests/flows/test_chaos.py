@@ -79,6 +79,11 @@ class Town:
                     (row[0], row[1], row[3]) for row in rows
                 ]
 
+        for owner in self.owners:
+            # The pool of asyncpg tells with a traceback that it waits for Postgres.
+            log = owner.server.output()
+            assert log.count("Traceback") == log.count("Failed to restore the pool connection floor"), log
+
     async def _nothing_lost_or_doubled(self) -> None:
         whole = Crowd(self.owners[0], random.Random(0))
         for crowd in self.crowds:
@@ -152,13 +157,14 @@ async def town(
     valkey_server: ValkeyServer,
 ) -> AsyncIterator[Town]:
     broker, processes = request.param
+    restarts = request.node.callspec.params["fault"] is postgres_restarted
     settings: dict[str, Any] = {
         "database_url": new_database(),
         "broker": broker,
         "redis_url": valkey_server.url if broker == "redis" else "",
     }
     async with contextlib.AsyncExitStack() as stack:
-        owners = await stack.enter_async_context(owners_at(server, processes, **settings))
+        owners = await stack.enter_async_context(owners_at(server, processes, expect_errors=restarts, **settings))
         town = Town(owners, postgres_server, valkey_server, settings["database_url"])
         await town.open()
         yield town
