@@ -89,13 +89,13 @@ class News:
         while self._reached and room >= _AROUND:
             store_id = next(iter(self._reached))
             reached[store_id] = self._reached.pop(store_id)
-            room -= _size(store_id) + 24
+            room -= _name_size(store_id) + 24
         work: list[str] = []
         while self._work and room >= _AROUND:
             queue = next(iter(self._work))
             del self._work[queue]
             work.append(queue)
-            room -= _size(queue) + 8
+            room -= _name_size(queue) + 8
         notes: list[Note] = []
         while self._notes and (_note_size(self._notes[0]) <= room or not (events or reached or work or notes)):
             notes.append(self._notes.popleft())
@@ -108,9 +108,14 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
+def _name_size(name: str) -> int:
+    """In JSON, with what has to be escaped there; never more in MessagePack."""
+    return len(msgspec.json.encode(name))
+
+
 def _note_size(note: Note) -> int:
-    """In JSON, where bytes are base64; never less in MessagePack."""
-    return len(msgspec.json.encode(note.kind)) + len(note.body) * 4 // 3 + _AROUND
+    """The same; bytes become base64."""
+    return _name_size(note.kind) + len(note.body) * 4 // 3 + _AROUND
 
 
 def read_json(payload: bytes) -> Batch:
