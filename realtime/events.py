@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -12,6 +13,8 @@ from realtime.model import Code, Event, Notice, Queue, Store, Ticket
 
 _decode_notices = msgspec.json.Decoder(list[Notice]).decode
 _encode = msgspec.json.Encoder().encode
+_HEAD = re.compile(rb'\{"topic":"([^"]*)"(?:,"epoch":"([^"]*)")?,"seq":(\d+)')
+"""How every text about a topic begins."""
 
 TICK = "{}"
 """The public body of an event the public does not see: its `seq` passes, nothing else."""
@@ -135,3 +138,9 @@ def replay(topic: str, epoch: str, seq: int, pushes: Sequence[bytes]) -> bytes:
         seq,
         b",".join(pushes),
     )
+
+
+def standing(text: bytes) -> tuple[str, str, int] | None:
+    """Where a text leaves its topic: (topic, epoch, seq), epoch being empty in a push. None when it is about no topic."""
+    found = _HEAD.match(text)
+    return (found[1].decode(), (found[2] or b"").decode(), int(found[3])) if found else None

@@ -1,4 +1,4 @@
-"""The `realtime.answer` extension: an answer that is known whole is one message, and is written at once."""
+"""The extensions of HTTP scopes: an answer that is known whole is one message and is written at once, and a connection can be dropped."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ ANSWER = "realtime.answer"
 """Name of the extension, and of its message: `status`, `headers` (lines as they are written, each with its line end, without
 Content-Length), `body`. It stands for http.response.start and http.response.body (ASGI HTTP specification), which uvicorn
 looks through header by header."""
+ABORT = "realtime.abort"
+"""Name of the other extension: a call that drops the connection now, whatever of an answer is still to be sent."""
 _WITHOUT_LENGTH = frozenset({204, 304})
 
 
 def with_answers(cycle: RequestResponseCycle, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-    """Calls the application for one request, whose scope offers the extension."""
-    scope["extensions"] = {ANSWER: {}}
+    """Calls the application for one request, whose scope offers both extensions."""
+    scope["extensions"] = {ANSWER: {}, ABORT: cycle.transport.abort}
     return app(scope, receive, partial(_send, cycle, send))
 
 

@@ -1,4 +1,4 @@
-"""Limits on sockets: so many in this process and so many from one address, refused before the upgrade; plain HTTP is never refused."""
+"""Limits on sockets and event streams: so many in this process and so many from one address; other requests are never refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from realtime.problem import Problem
 from realtime.server.wire import EXTENSION
 
 RETRY_AFTER_SECONDS = 10
+STREAM_PATH = "/live/sse"
+"""Where a request stays for as long as a socket would, and counts as one."""
 
 
 class SocketLimits:
@@ -26,7 +28,9 @@ class SocketLimits:
         self._by_address: dict[str, int] = {}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return self._socket(scope, receive, send) if scope["type"] == "websocket" else self._app(scope, receive, send)
+        kind = scope["type"]
+        counts = kind == "websocket" or (kind == "http" and scope["path"] == STREAM_PATH)
+        return self._socket(scope, receive, send) if counts else self._app(scope, receive, send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = network(scope["client"][0] if scope.get("client") else "")
@@ -72,13 +76,14 @@ def network(address: str) -> str:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
-    if "websocket.http.response" not in scope.get("extensions", {}):
+    kind = "http" if scope["type"] == "http" else "websocket.http"
+    if kind != "http" and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": Overloaded.close_code, "reason": Overloaded.sentence})
         return
     problem = Problem("about:blank", "Service Unavailable", Overloaded.status, Overloaded.sentence, Overloaded.code, retry=True)
     body = msgspec.json.encode(problem)
     start: Message = {
-        "type": "websocket.http.response.start",
+        "type": f"{kind}.response.start",
         "status": Overloaded.status,
         "headers": [
             (b"content-type", b"application/problem+json"),
@@ -88,4 +93,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         ],
     }
     await send(start)
-    await send({"type": "websocket.http.response.body", "body": body})
+    await send({"type": f"{kind}.response.body", "body": body})

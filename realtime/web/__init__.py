@@ -14,6 +14,7 @@ from realtime.web import (
     api_accounts,
     api_callbacks,
     api_jobs,
+    api_live,
     api_messages,
     api_operator,
     api_push,
@@ -27,6 +28,7 @@ from realtime.web import (
     openapi,
     pages,
     service_worker,
+    sse,
     stop_page,
     ticket_page,
 )
@@ -52,6 +54,8 @@ _DESCRIBED = (
     *api_operator.ENDPOINTS,
     *api_callbacks.ENDPOINTS,
     *api_wordings.ENDPOINTS,
+    *api_live.ENDPOINTS,
+    *sse.ENDPOINTS,
     *health.ENDPOINTS,
 )
 ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))

@@ -76,7 +76,7 @@ class Context:
     """Seconds that only go forward."""
     readiness: Readiness = field(default_factory=Readiness)
     sessions: set[Any] = field(default_factory=set)
-    """Every live socket of this process, as a `Session`."""
+    """Every live socket of this process, as a `Session`, and every event stream, as a `Listener`."""
     crowds: Crowds = field(init=False)
     """How many of them each store has."""
 

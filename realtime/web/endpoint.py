@@ -45,6 +45,8 @@ class Auth(Enum):
     """The same, or nothing at all."""
     TICKET = auto()
     """Bearer ticket token, or the ticket cookie."""
+    LIVE = auto()
+    """Bearer token that would open a socket, or the ticket cookie; the handler asks whose it is."""
     PROGRAM = auto()
     """Bearer token that an account made for a program; or the account's own access token."""
     OPERATOR = auto()
@@ -190,6 +192,8 @@ class Endpoint:
     """What can go wrong here besides what can go wrong everywhere."""
     idempotent: bool = False
     """Whether an Idempotency-Key makes the same answer come again."""
+    tagged: bool = False
+    """Whether its answer has an ETag, and If-None-Match makes it 304."""
     sets_cookie: bool = False
     limited: bool = False
     """Whether one visitor may call it only so often."""
@@ -279,7 +283,7 @@ class Resource:
             account_id = self.context.accounts.who(token or "")
         elif endpoint.auth is Auth.TICKET and token is not None:
             tickets = (token,)
-        elif endpoint.auth is Auth.TICKET:
+        elif endpoint.auth is Auth.TICKET or (endpoint.auth is Auth.LIVE and token is None):
             tickets, by_cookie = cookies.read_tickets(scope), True
             if not tickets:
                 raise NotSignedIn("There is no ticket on this phone. Scan the code on the screen to get one.")

@@ -122,6 +122,7 @@ def _schemes(cookies: Cookies) -> dict[str, Any]:
         "owner": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token of POST /v1/login."},
         "session": {"type": "apiKey", "in": "cookie", "name": cookies.session, "description": "The refresh cookie of POST /v1/login."},
         "ticket": {"type": "http", "scheme": "bearer", "description": "The token that POST /v1/tickets answers with."},
+        "live": {"type": "http", "scheme": "bearer", "description": "What would open a socket: an access, live or board token."},
         "program": {"type": "http", "scheme": "bearer", "description": "A token of POST /v1/tokens, or the owner's access token."},
         "operator": {"type": "http", "scheme": "bearer", "description": "The setting operator_token of this installation."},
         "metrics": {"type": "http", "scheme": "bearer", "description": "The setting metrics_token of this installation."},
@@ -136,6 +137,7 @@ _SECURITY: Mapping[Auth, list[dict[str, list[str]]]] = {
     Auth.SESSION: [{"session": []}],
     Auth.SESSION_IF_GIVEN: [{"session": []}, {}],
     Auth.TICKET: [{"ticket": []}, {"ticket_cookie": []}],
+    Auth.LIVE: [{"live": []}, {"ticket_cookie": []}],
     Auth.PROGRAM: [{"program": []}],
     Auth.OPERATOR: [{"operator": []}],
     Auth.METRICS: [{"operator": []}, {"metrics": []}],
@@ -185,6 +187,16 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             {"name": name, "in": "query", "required": name in needed, "description": field.get("description", ""), "schema": field}
             for name, field in schema["properties"].items()
         ]
+    if endpoint.tagged:
+        found.append(
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "required": False,
+                "description": "The ETag of an earlier answer.",
+                "schema": {"type": "string"},
+            }
+        )
     if endpoint.idempotent:
         found.append(
             {
@@ -203,7 +215,7 @@ def errors_of(endpoint: Endpoint) -> list[type[NowServingError]]:
     """Everything that can go wrong at an endpoint."""
     found: list[type[NowServingError]] = [PARAMETERS[name].missing for name in endpoint.parameters]
     found += endpoint.errors
-    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET, Auth.PROGRAM, Auth.OPERATOR, Auth.METRICS}:
+    if endpoint.auth in {Auth.OWNER, Auth.OWNER_IF_GIVEN, Auth.SESSION, Auth.TICKET, Auth.LIVE, Auth.PROGRAM, Auth.OPERATOR, Auth.METRICS}:
         found.append(NotSignedIn)
     if endpoint.auth is Auth.PROGRAM or (endpoint.auth is Auth.OWNER and "store_id" in endpoint.parameters):
         found.append(NotAllowed)
@@ -234,6 +246,10 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         good["headers"] = {"Set-Cookie": {"description": "HttpOnly, SameSite, Path=/.", "schema": {"type": "string"}}}
     if endpoint.limited or endpoint.auth is Auth.PROGRAM:
         good["headers"] = good.get("headers", {}) | _QUOTA
+    if endpoint.tagged:
+        tag = {"ETag": {"description": "Where the topic stands.", "schema": {"type": "string"}}}
+        good["headers"] = good.get("headers", {}) | tag
+        return {str(endpoint.status): good, "304": {"description": "Not Modified", "headers": tag}, **_problems(errors_of(endpoint))}
     return {str(endpoint.status): good, **_problems(errors_of(endpoint))}
 
 

@@ -14,11 +14,11 @@ from realtime.protocol import Command, Conversation, Pong, Refused
 from realtime.sink import Sink
 from realtime.web.cases import Granted
 from realtime.web.context import Context
+from realtime.web.listening import MOST_TOPICS, hears
 from realtime.web.problems import unexpected
 
 MOST_WAITING = 32
 """Commands of one socket that wait for their turn; a reader of its replies never has so many."""
-MOST_TOPICS = 16
 SIGN_IN_SECONDS = 10.0
 
 
@@ -153,9 +153,7 @@ class Session:
             self._crowd = granted.store_id
         self._granted = granted
         self._talk.signed_in = True
-        return msgspec.json.encode(
-            {"as": granted.kind, "store_id": granted.store_id, "topics": granted.topics, "expires_ms": granted.expires_ms}
-        )
+        return msgspec.json.encode(hears(granted))
 
     async def _subscribe(self, granted: Granted, verb: protocol.Subscribe, number: int) -> None:
         if verb.topic not in self._topics and len(self._topics) >= MOST_TOPICS:

@@ -1,0 +1,104 @@
+"""What happens in a store, asked for by ordinary requests: the last resort where neither WebSocket nor an event stream gets through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+from starlette.responses import Response
+
+from realtime import events
+from realtime.errors import NotAllowed, Unavailable
+from realtime.frames import split
+from realtime.web.addresses import header
+from realtime.web.cases import Granted
+from realtime.web.endpoint import Auth, Call, Endpoint
+from realtime.web.listening import REFUSALS, Hears, Since, Topic, hears, position, signed_in
+
+
+class Look(Struct, frozen=True):
+    topic: Topic
+    since: Since = ""
+
+
+class Standing(Struct, frozen=True):
+    """Where a topic stands; the same as the socket's reply to `subscribe`."""
+
+    topic: str
+    epoch: str
+    seq: int
+    recovered: bool
+    """Whether `events` are everything since; otherwise there is a `snapshot`."""
+    snapshot: dict[str, Any] | UnsetType = UNSET
+    events: list[dict[str, Any]] | UnsetType = UNSET
+
+
+class _First:
+    """A sink that keeps the first text and goes away."""
+
+    def __init__(self) -> None:
+        self.text: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if self.text is None:
+            _, self.text = next(split(data))
+
+    def buffered_bytes(self) -> int:
+        return 0
+
+    def close(self, code: int, reason: str = "") -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+async def topics(call: Call[None]) -> Response:
+    return call.answer(hears(await signed_in(call)))
+
+
+async def look(call: Call[None]) -> Response:
+    granted = await signed_in(call)
+    topic, since = call.query.topic, position(call.query.since)
+    known = position((header(call.scope, b"if-none-match") or "").removeprefix("W/").strip('"'))
+    text, at = await _look(call, granted, topic, since or known)
+    tag = (b"etag", b'"%b:%d"' % (at[0].encode(), at[1]))
+    if known == at:
+        response = Response(status_code=304)
+    else:
+        if known and not since:
+            # Only the tag was known: whoever has not said that they hold the rest is given the whole.
+            text, at = await _look(call, granted, topic, None)
+            tag = (b"etag", b'"%b:%d"' % (at[0].encode(), at[1]))
+        response = call.answer(Raw(text))
+    response.raw_headers.append(tag)
+    return response
+
+
+async def _look(call: Call[None], granted: Granted, topic: str, since: tuple[str, int] | None) -> tuple[bytes, tuple[str, int]]:
+    """A whole state or every missed event as JSON, and where that is. Raises: Unavailable: the topic was closed meanwhile."""
+    first, live = _First(), call.context.live
+    try:
+        await live.subscribe(granted, topic, since, first, _as_it_is, call.public_base)
+    finally:
+        live.drop(first)
+    standing = events.standing(first.text or b"")
+    if first.text is None or standing is None:
+        raise Unavailable
+    return first.text, standing[1:]
+
+
+def _as_it_is(body: bytes) -> bytes:
+    return body
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET", "/v1/live/topics", "Who a token stands for, and what it may hear", "Live", topics,
+        auth=Auth.LIVE, response=Hears, errors=REFUSALS,
+    ),
+    Endpoint(
+        "GET", "/v1/live", "Where a topic stands: every event since, or its whole state", "Live", look,
+        auth=Auth.LIVE, query=Look, response=Standing, tagged=True, errors=(*REFUSALS, NotAllowed),
+    ),
+)  # fmt: skip
