@@ -25,6 +25,7 @@ TYPES: Mapping[str, str] = {
     ".mp3": "audio/mpeg",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".ts": "text/plain",
     ".txt": "text/plain",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",

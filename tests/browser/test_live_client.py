@@ -228,7 +228,7 @@ async def test_a_planned_close_is_respected_before_any_back_off(page: Page, addr
     await stub.say({"disconnect": {"code": 1012, "after_ms": 60_000}})
     await stub.hang_up(1012)
 
-    await until_true(page, "live.socket === null")
+    await until_true(page, "live.transport === null")
     now, next_try = await page.evaluate("[Date.now(), live.nextTry]")
 
     assert 50_000 < next_try - now <= 60_000
@@ -268,7 +268,7 @@ async def test_a_hidden_page_waits_until_it_is_looked_at(page: Page, address: st
     show = "(to) => { Object.defineProperty(document, 'visibilityState', {value: to, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }"
     await page.evaluate(show, "hidden")
     await stub.hang_up(1012)
-    await until_true(page, "live.socket === null && Date.now() > live.nextTry")
+    await until_true(page, "live.transport === null && Date.now() > live.nextTry")
     assert not stub.sockets
 
     await page.evaluate(show, "visible")

@@ -200,9 +200,9 @@ async def test_the_id_is_what_every_topic_has_come_to(house: House, place: Serve
 async def test_a_ping_is_a_comment_and_is_answered_by_being_taken(house: House, place: Served, owner: Owner) -> None:
     async with Ear(place, token_of(owner)) as ear:
         await ear.message()
-        (listener,) = house.sockets.sessions
+        (listener,) = house.context.sessions
         answered: list[object] = []
-        house.parts.pings.answered = answered.append  # type: ignore[method-assign]  # watched, the rest is real
+        house.parts.pings.answered = answered.append  # type: ignore[method-assign, assignment]  # watched, the rest is real
 
         listener.stream.write(b"\x81\x02{}")
 

@@ -28,17 +28,14 @@ export class Calls {
   }
 
   /**
-   * @param {WebSocket | null} socket
+   * @param {import("./transports.js").Transport | null} transport
    * @param {Record<string, any>} command
    * @returns {Promise<any>} the reply's `ok`; rejects with a LiveError
    */
-  ask(socket, command) {
-    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(dropped());
+  ask(transport, command) {
     const id = ++this.lastId;
-    return new Promise((resolve, reject) => {
-      this.open.set(id, { resolve, reject, deadline: Date.now() + REPLY_MS });
-      socket.send(JSON.stringify({ id, ...command }));
-    });
+    if (!transport?.send({ id, ...command })) return Promise.reject(dropped());
+    return new Promise((resolve, reject) => this.open.set(id, { resolve, reject, deadline: Date.now() + REPLY_MS }));
   }
 
   /** @param {{id: number, ok?: any, error?: any}} reply */

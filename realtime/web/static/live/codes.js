@@ -18,6 +18,16 @@ export const CLOSE_CODES = Object.freeze({
   4410: { again: false, sentence: "This store has closed. Thank you for coming." },
 });
 
+const CODE_OF = Object.freeze({
+  bad_message: 4400, cross_site: 4403, invalid_input: 4400, not_allowed: 4403, not_signed_in: 4401, overloaded: 1013, restarting: 1012,
+  store_closed: 4410, store_not_found: 4404, ticket_not_found: 4404, too_many: 1013,
+});
+
+/** The close code that says the same as a refused request. @param {string} error wire code @param {number} status */
+export function codeOf(error, status) {
+  return /** @type {Record<string, number>} */ (CODE_OF)[error] ?? (status < 500 ? 4400 : 4000);
+}
+
 /**
  * The verdict on any close code; those not in the table follow the rule 4400-4999: do not come back.
  * @param {number} code

@@ -8,7 +8,6 @@
 
 /**
  * @typedef {object} LiveOptions
- * @property {string} [url] default: /live of this site
  * @property {(renew: boolean) => string | Promise<string>} token asked for at each connect; `renew`: a fresh one is needed.
  *   An error with a 4xx `status` and no `retry` (as session.js throws) ends the connection; any other is tried again.
  * @property {string[]} [topics] default: those that the server names each time it accepts the token

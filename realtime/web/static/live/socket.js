@@ -1,23 +1,28 @@
 // @ts-check
-// One live connection to the server: signs in, subscribes, answers pings, and resumes after every break.
+// One live connection to the server: signs in, subscribes, answers pings, resumes after every break, and finds another way where one is blocked.
 
 import { attend } from "./attention.js";
 import { Calls, LiveError, dropped, inTime } from "./calls.js";
 import { ticking } from "./clock.js";
 import { verdict } from "./codes.js";
 import { Freshness } from "./freshness.js";
+import { Ladder } from "./ladder.js";
 import { Retry } from "./retry.js";
 import { Topics } from "./topics.js";
+import { opens } from "./transport_ws.js";
+import { TRANSPORTS } from "./transports.js";
 
 /** @typedef {import("./options.js").LiveOptions} LiveOptions */
 /** @typedef {import("./options.js").Final} Final */
 /** @typedef {import("./reducer.js").Push & {snapshot?: import("./reducer.js").Snapshot, epoch?: string}} Message */
 
-const SUBPROTOCOL = "nowserving.v1";
 const PING_MS = 27_500;
 const GRACE_MS = 10_000;
 const PROBE_MS = 5_000;
 const RENEW_EARLY_MS = 45_000;
+/** A connection that breaks sooner was cut by something that does not like it. */
+const YOUNG_MS = 5_000;
+const RESTARTING = 1012;
 const OVERLOADED = 1013;
 const SIGN_IN_AGAIN = 4401;
 
@@ -30,8 +35,10 @@ export class Live {
     this.topics = new Topics(options.topics ?? []);
     this.calls = new Calls();
     this.retry = new Retry();
+    this.ladder = new Ladder();
     this.freshness = new Freshness(Date.now(), options.onState);
-    /** @type {WebSocket | null} */ this.socket = null;
+    /** @type {import("./transports.js").Transport | null} */ this.transport = null;
+    this.openedAt = 0;
     /** @type {LiveError | null} */ this.lastError = null;
     this.opening = false;
     this.signedIn = false;
@@ -42,7 +49,7 @@ export class Live {
     const stops = [
       ticking(1000, () => this.tick()),
       attend({
-        online: () => this.comeBack(Math.random() * 1000),
+        online: () => (this.ladder.reset(), this.comeBack(Math.random() * 1000)),
         offline: () => (this.drop(Infinity), this.freshness.stale()),
         asleep: () => this.drop(Infinity),
         awake: () => this.comeBack(0),
@@ -59,7 +66,12 @@ export class Live {
    * @returns {Promise<any>} the server's `ok`; rejects with a LiveError
    */
   send(command) {
-    return this.signedIn ? this.calls.ask(this.socket, command) : Promise.reject(dropped());
+    return this.signedIn ? this.calls.ask(this.transport, command) : Promise.reject(dropped());
+  }
+
+  /** The way to the server: "websocket", "sse" or "polling". */
+  get via() {
+    return this.ladder.rung;
   }
 
   /** Ends the connection for good. */
@@ -72,7 +84,7 @@ export class Live {
   /** Connects within `waitMs`, or makes sure that the present connection still works. @param {number} waitMs */
   comeBack(waitMs) {
     if (this.signedIn) this.probe();
-    else if (!this.socket) this.tryAt(this.retry.notBeforeWish(Date.now() + waitMs));
+    else if (!this.transport) this.tryAt(this.retry.notBeforeWish(Date.now() + waitMs));
   }
 
   /** A phone that slept may hold a dead socket: ask for what was missed, and expect an answer soon. */
@@ -87,10 +99,39 @@ export class Live {
     const now = Date.now();
     this.calls.giveUp(now);
     this.freshness.tick(now);
-    if (now > this.deadline) this.drop(this.retry.next(now));
-    if (this.freshness.state === "live") this.retry.live(now);
+    if (now > this.deadline) this.broke();
+    if (this.freshness.state === "live") this.lives(now);
     if (now > this.renewAt) void this.renew();
-    if (!this.socket && now >= this.nextTry && document.visibilityState === "visible") void this.open();
+    if (!this.transport && now >= this.nextTry && document.visibilityState === "visible") void this.open();
+  }
+
+  /** All is well. @param {number} now */
+  lives(now) {
+    this.retry.live(now);
+    if (now - this.openedAt > YOUNG_MS) this.ladder.held();
+    if (this.ladder.due(now) && document.visibilityState === "visible") void this.lookUp(now);
+  }
+
+  /** Sees whether the best way is open again, and takes it. @param {number} now */
+  async lookUp(now) {
+    this.ladder.again(now);
+    if (!(await opens()) || this.ended) return;
+    this.ladder.up();
+    this.drop(Date.now());
+  }
+
+  /** The connection ended without a word of the server's. */
+  broke() {
+    if (Date.now() - this.openedAt < YOUNG_MS || this.freshness.state !== "live") void this.judge(this.ladder.rung);
+    this.drop(this.retry.next(Date.now()));
+  }
+
+  /** Whether it was the way that failed, or all of the network. @param {import("./transports.js").Via} rung */
+  async judge(rung) {
+    const now = Date.now();
+    if (!(await httpWorks()) || !this.ladder.failed(now, rung)) return;
+    this.retry.attempt = 0;
+    if (!this.transport) this.tryAt(this.retry.notBeforeWish(now));
   }
 
   /** @param {number} at milliseconds */
@@ -100,8 +141,9 @@ export class Live {
   }
 
   async open() {
-    if (this.ended || this.opening || this.socket) return;
+    if (this.ended || this.opening || this.transport) return;
     this.opening = true;
+    if (this.ladder.due(Date.now())) this.ladder.up();
     try {
       const token = await inTime(this.options.token(this.retry.refused > 0));
       if (!this.ended) this.dial(token);
@@ -114,12 +156,15 @@ export class Live {
 
   /** @param {string} token */
   dial(token) {
-    const socket = new WebSocket(this.options.url ?? liveUrl(), SUBPROTOCOL);
-    this.socket = socket;
-    this.deadline = Date.now() + GRACE_MS;
-    socket.onopen = () => void this.signIn(token);
-    socket.onmessage = (event) => this.socket === socket && this.heard(String(event.data));
-    socket.onclose = (event) => this.socket === socket && this.closed(event.code, event.reason);
+    const transport = new TRANSPORTS[this.ladder.rung]({
+      onOpen: () => this.transport === transport && void this.signIn(token),
+      onMessage: (message) => this.transport === transport && this.heard(message),
+      onClose: (code, reason, error) => this.transport === transport && this.closed(code, reason, error),
+    });
+    this.transport = transport;
+    this.openedAt = Date.now();
+    this.deadline = this.openedAt + GRACE_MS;
+    transport.open();
   }
 
   /** @param {{status?: number, retry?: boolean, code?: string, message?: string}} error */
@@ -153,7 +198,7 @@ export class Live {
   /** @param {string} token */
   async authenticate(token) {
     try {
-      const ok = await this.calls.ask(this.socket, { authenticate: { token } });
+      const ok = await this.calls.ask(this.transport, { authenticate: { token } });
       this.renewAt = ok.expires_ms ? Math.max(Date.now() + RENEW_EARLY_MS, ok.expires_ms - RENEW_EARLY_MS) : Infinity;
       return ok;
     } catch (error) {
@@ -167,33 +212,33 @@ export class Live {
   async subscribe(topic) {
     const wanted = this.topics.begin(topic);
     if (!wanted) return;
-    const socket = this.socket;
+    const transport = this.transport;
     this.freshness.catchingUp();
     try {
-      const ok = await this.calls.ask(socket, { subscribe: wanted });
+      const ok = await this.calls.ask(transport, { subscribe: wanted });
       this.topics.stand(topic, ok);
       if (ok.recovered) for (const push of ok.events) this.options.onPush(push);
       else this.options.onSnapshot(topic, ok.snapshot, ok.seq);
       if (this.topics.caughtUp) this.freshness.live();
     } catch (error) {
       if (!(error instanceof LiveError)) throw error;
-      if (this.socket !== socket) return;
+      if (this.transport !== transport) return;
       // One that got no answer may have worked all the same: start over rather than guess.
-      if (error.retry) this.drop(this.retry.next(Date.now()));
+      if (error.code === "dropped") this.broke();
+      else if (error.retry) this.drop(this.retry.next(Date.now()));
       else this.finish({ code: 0, error: error.code, message: error.message });
     }
   }
 
-  /** @param {string} text */
-  heard(text) {
+  /** @param {Record<string, any>} message */
+  heard(message) {
     const now = Date.now();
     this.deadline = now + (this.options.pingMs ?? PING_MS) + GRACE_MS;
     this.freshness.heard(now);
-    const message = JSON.parse(text);
-    if (message.id !== undefined) this.calls.answer(message);
-    else if (message.topic !== undefined) this.take(message);
+    if (message.id !== undefined) this.calls.answer(/** @type {any} */ (message));
+    else if (message.topic !== undefined) this.take(/** @type {any} */ (message));
     else if (message.disconnect) this.retry.told(now, message.disconnect.after_ms ?? 0);
-    else this.socket?.send("{}");
+    else this.transport?.send({});
   }
 
   /** @param {Message} push */
@@ -208,25 +253,26 @@ export class Live {
     else if (next === "gap") void this.subscribe(push.topic);
   }
 
-  /** Lets go of the socket. @param {number} nextTry when to come back, milliseconds */
+  /** Lets go of the connection. @param {number} nextTry when to come back, milliseconds */
   drop(nextTry) {
-    const socket = this.socket;
-    this.socket = null;
+    const transport = this.transport;
+    this.transport = null;
     this.signedIn = false;
     this.deadline = this.renewAt = Infinity;
-    socket?.close(1000);
+    transport?.close();
     this.topics.abandon();
     this.calls.giveUp();
     if (!this.ended) this.freshness.lost(Date.now());
     this.tryAt(nextTry);
   }
 
-  /** @param {number} code @param {string} reason */
-  closed(code, reason) {
+  /** @param {number} code @param {string} reason @param {string} [error] wire code */
+  closed(code, reason, error = this.lastError?.code ?? "") {
     const { again, sentence } = verdict(code, reason || (code >= 4400 ? this.lastError?.message : ""));
     if (code === SIGN_IN_AGAIN && this.retry.refused++ === 0) this.drop(Date.now());
+    else if (again && code < RESTARTING) this.broke();
     else if (again) this.drop(this.retry.next(Date.now(), code === OVERLOADED));
-    else this.finish({ code, error: this.lastError?.code ?? "", message: sentence });
+    else this.finish({ code, error, message: sentence });
   }
 
   /** @param {Final} final */
@@ -237,8 +283,13 @@ export class Live {
   }
 }
 
-function liveUrl() {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
+/** Whether the server answers plain requests: a way is at fault only then. @returns {Promise<boolean>} */
+async function httpWorks() {
+  try {
+    return (await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) })).status < 500;
+  } catch {
+    return false;
+  }
 }
 
 /**

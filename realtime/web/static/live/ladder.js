@@ -1,0 +1,67 @@
+// @ts-check
+// Which way to the server is taken: down a rung when one fails twice in a row while HTTP works, and up again later. Pure.
+
+/** @typedef {import("./transports.js").Via} Via */
+
+/** @type {readonly Via[]} best first */
+const RUNGS = ["websocket", "sse", "polling"];
+const FAILURES = 2;
+const FIRST_MS = 120_000;
+const MOST_MS = 1_800_000;
+
+export class Ladder {
+  constructor() {
+    this.reset();
+  }
+
+  /** Begins at the top, as on another network. */
+  reset() {
+    this.at = 0;
+    this.failures = 0;
+    this.waitMs = FIRST_MS;
+    this.upAt = Infinity;
+  }
+
+  get rung() {
+    return RUNGS[this.at];
+  }
+
+  /**
+   * It could not be opened, or was cut at once, though HTTP works.
+   * @param {number} now @param {Via} rung
+   * @returns {boolean} whether that leads to another one
+   */
+  failed(now, rung) {
+    if (rung !== this.rung) return false;
+    this.failures += 1;
+    if (this.failures < FAILURES || this.at === RUNGS.length - 1) return false;
+    this.at += 1;
+    this.failures = 0;
+    this.again(now);
+    return true;
+  }
+
+  /** The present rung bears. */
+  held() {
+    this.failures = 0;
+    if (this.at === 0) this.waitMs = FIRST_MS;
+  }
+
+  /** Whether it is time to see if the best way is open again. @param {number} now */
+  due(now) {
+    return now >= this.upAt;
+  }
+
+  /** When to look next, less and less often. @param {number} now */
+  again(now) {
+    this.upAt = now + this.waitMs;
+    this.waitMs = Math.min(MOST_MS, this.waitMs * 2);
+  }
+
+  /** The best way is open again. */
+  up() {
+    this.at = 0;
+    this.failures = 0;
+    this.upAt = Infinity;
+  }
+}
