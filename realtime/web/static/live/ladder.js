@@ -11,15 +11,16 @@ const MOST_MS = 1_800_000;
 
 export class Ladder {
   constructor() {
-    this.reset();
-  }
-
-  /** Begins at the top, as on another network. */
-  reset() {
     this.at = 0;
     this.failures = 0;
     this.waitMs = FIRST_MS;
     this.upAt = Infinity;
+  }
+
+  /** Begins at the top, as on another network. */
+  reset() {
+    this.up();
+    this.waitMs = FIRST_MS;
   }
 
   get rung() {
