@@ -33,6 +33,10 @@ class Standing(Struct, frozen=True):
     events: list[dict[str, Any]] | UnsetType = UNSET
 
 
+_FROM_NOWHERE = ("", 0)
+"""Whoever comes back from there is told the whole state at once; somebody new may be told one of a moment ago, and the rest after it."""
+
+
 class _First:
     """A sink that keeps the first text and goes away."""
 
@@ -79,7 +83,7 @@ async def _look(call: Call[None], granted: Granted, topic: str, since: tuple[str
     """A whole state or every missed event as JSON, and where that is. Raises: Unavailable: the topic was closed meanwhile."""
     first, live = _First(), call.context.live
     try:
-        await live.subscribe(granted, topic, since, first, _as_it_is, call.public_base)
+        await live.subscribe(granted, topic, since or _FROM_NOWHERE, first, _as_it_is, call.public_base)
     finally:
         live.drop(first)
     standing = events.standing(first.text or b"")

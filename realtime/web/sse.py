@@ -7,7 +7,7 @@ from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from realtime.errors import NotSignedIn, NowServingError, Restarting
+from realtime.errors import NotAllowed, NotSignedIn, NowServingError, Overloaded, Restarting
 from realtime.server import event_stream
 from realtime.server.event_stream import EventStream
 from realtime.server.limits import STREAM_PATH
@@ -25,14 +25,21 @@ class Listen(Struct, frozen=True):
 
 
 class Listener:
-    """One stream among the sockets: asked by the same wheel whether it is there, ended by the same sweep and drain, held by the same hub."""
+    """One stream among the sockets: asked by the same wheel whether it is there, ended by the same sweep and drain, held by the same hub.
 
-    __slots__ = ("_context", "_granted", "stream")
+    Raises:
+        Overloaded: the store has as many customers and boards as it may have.
+    """
+
+    __slots__ = ("_context", "_crowd", "_granted", "stream")
 
     def __init__(self, context: Context, granted: Granted, topics: tuple[str, ...]) -> None:
         self._context = context
         self._granted = granted
         self.stream = EventStream(topics, self._taken)
+        self._crowd = "" if granted.kind == "owner" else granted.store_id
+        if self._crowd:
+            context.crowds.enter(self._crowd)
 
     def begin(self) -> None:
         self._context.sessions.add(self)
@@ -41,6 +48,8 @@ class Listener:
     def over(self) -> None:
         """The stream has ended; nothing may hold it any longer."""
         self.stream.ended()
+        if self._crowd:
+            self._context.crowds.leave(self._crowd)
         self._context.sessions.discard(self)
         self._context.pings.drop(self.stream)
         self._context.live.drop(self.stream)
@@ -112,6 +121,6 @@ def _as_it_is(body: bytes) -> bytes:
 ENDPOINTS = (
     Endpoint(
         "GET", STREAM_PATH, "Everything that happens, as Server-Sent Events; resumes by Last-Event-ID", "Live", listen,
-        auth=Auth.LIVE, query=Listen, response=str, media_type=MEDIA_TYPE, errors=REFUSALS,
+        auth=Auth.LIVE, query=Listen, response=str, media_type=MEDIA_TYPE, errors=(*REFUSALS, NotAllowed, Overloaded),
     ),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from realtime.errors import Restarting
 from realtime.server.drain import disconnect_all
 from tests.support.event_source import EventSource, Said
 from tests.support.waiting import until_async
-from tests.web.conftest import House, Owner, join
+from tests.web.conftest import House, Open, Owner, join, new_owner
 from tests.web.serving import Served, served
 
 
@@ -257,3 +257,18 @@ async def test_a_client_that_goes_leaves_nothing_behind(house: House, place: Ser
     await until_async(lambda: not house.sockets.sessions)
     assert house.parts.hub.subscribers(topic) == 0
     assert not house.parts.pings.sinks
+
+
+async def test_a_store_takes_so_many_streams_and_its_owner_always(open_house: Open) -> None:
+    house = await open_house(max_sockets_per_store=1)
+    owner = await new_owner(house)
+    cookie = f"nowserving_ticket={(await join(house, owner)).cookies['nowserving_ticket']}"
+    async with served(house) as place:
+        async with Ear(place, Cookie=cookie):
+            second = await refused(place, "/live/sse", Cookie=cookie)
+            async with Ear(place, token_of(owner)):
+                pass
+            assert (second.status_code, second.json()["code"]) == (503, "overloaded")
+        await until_async(lambda: len(house.context.crowds) == 0)
+        async with Ear(place, Cookie=cookie):
+            pass
