@@ -42,6 +42,7 @@ from realtime.push import Push
 from realtime.reception import Reception
 from realtime.registry import Registry
 from realtime.scribe import Scribe
+from realtime.server import lag
 from realtime.server.drain import disconnect_all
 from realtime.server.pings import PingWheel
 from realtime.settings import Settings
@@ -249,6 +250,8 @@ class Parts:
         self.beside.keep("hub", self.hub.run)
         self.beside.keep("positions", partial(positions.keep_comparing, self.live.check_positions, POSITIONS_CHECKED_S))
         self.beside.keep("fresh codes", lambda: self.live.keep_codes_fresh(CODES_LOOKED_AT_S))
+        if self.metrics:
+            self.beside.keep("lag", partial(lag.watch, self.metrics.late))
 
     async def end(self) -> None:
         """Stop it; deliveries under way may finish, within their share of the drain."""

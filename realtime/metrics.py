@@ -18,6 +18,7 @@ from realtime.operations.oversight import Backlog
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _WAITS = (0.005, 0.02, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 _RUNS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _STANDINGS = ("ready", "deferred", "behind", "held", "in_flight", "dead")
 MESSAGES = "messages"
 """All message queues of all accounts together: nobody should need a series for each."""
@@ -48,6 +49,10 @@ class Metrics:
         )
         self._sockets = Gauge("nowserving_sockets", "Live sockets.", registry=own, multiprocess_mode="livesum")
 
+        self._lag = Histogram(
+            "nowserving_loop_lag_seconds", "How late the event loop came to a timer that fires every 50 ms.", buckets=_LAGS, registry=own
+        )
+
     def began(self, queue: str, waited_s: float) -> None:
         self._wait.labels(kind(queue)).observe(max(waited_s, 0.0))
 
@@ -64,6 +69,10 @@ class Metrics:
     def sockets(self, count: int) -> None:
         """So many are open in this process."""
         self._sockets.set(count)
+
+    def late(self, seconds: float) -> None:
+        """The event loop came so much too late to a timer."""
+        self._lag.observe(seconds)
 
     def text(self, backlogs: Sequence[Backlog], alarms: Sequence[str], now_ms: int) -> bytes:
         """Everything, as Prometheus reads it. Reads files where there are several processes: not for the event loop."""

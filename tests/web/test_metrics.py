@@ -66,3 +66,11 @@ async def test_jobs_messages_and_notifications_are_counted_where_they_stand_and_
 
     await program.request("DELETE", f"/v1/consumer?cid=nobody&id={message['messageId']}&receipt=wrong")
     assert (await figures(house))["nowserving_leases_lost_total", "messages"] == 1
+
+
+async def test_how_late_the_event_loop_was_is_shown(open_house: Open) -> None:
+    house: House = await open_house(metrics_token=TOKEN)
+
+    async with asyncio.timeout(10):
+        while not (await figures(house))["nowserving_loop_lag_seconds_count",]:
+            await asyncio.sleep(0.01)
