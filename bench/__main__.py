@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.result import Result, line
+from bench.result import Result, Table, line, markdown
 
 HERE = Path(__file__).parent
 LONGEST_S = 1800
+_KINDS: dict[str, type[Result | Table]] = {"Result": Result, "Table": Table}
 
 
 def names() -> list[str]:
@@ -29,13 +30,13 @@ def names() -> list[str]:
     return [name for name, tree in sources.items() if any(isinstance(node, ast.FunctionDef) and node.name == "run" for node in tree.body)]
 
 
-def measure(name: str, quick: bool) -> list[Result]:
+def measure(name: str, quick: bool) -> list[Result | Table]:
     """One benchmark's results, from a process of its own: no figure is coloured by what ran before. Raises: subprocess.SubprocessError."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "results.json"
         command = [sys.executable, "-m", "bench", name, "--answer", str(answer), *(["--quick"] if quick else [])]
         subprocess.run(command, check=True, cwd=HERE.parent, stdout=sys.stderr, timeout=LONGEST_S)
-        return [Result(*row) for row in json.loads(answer.read_text())]
+        return [_KINDS[kind](*fields) for kind, *fields in json.loads(answer.read_text())]
 
 
 def machine() -> str:
@@ -46,12 +47,14 @@ def machine() -> str:
     return f"{cores} cores, {platform.machine()}, {platform.system()} {kernel[0] if kernel else ''}, Python {platform.python_version()}, {packages}"
 
 
-def document(results: dict[str, list[Result]], seconds: float) -> str:
+def document(results: dict[str, list[Result | Table]], seconds: float) -> str:
     """The table as bench/RESULTS.md holds it."""
     rows = ["| figure | value | ratio | target | |", "|---|---|---|---|---|"]
     for name, found in results.items():
         rows.append(f"| **`python -m bench {name}`** | | | | |")
         for result in found:
+            if isinstance(result, Table):
+                continue
             ratio = f"{result.ratio:.2f} × {result.against}" if result.ratio is not None else result.against
             rows.append(f"| {result.name} | {result.value:,.2f} {result.unit} | {ratio} | {result.target} | {_verdict(result)} |")
     head = (
@@ -59,7 +62,8 @@ def document(results: dict[str, list[Result]], seconds: float) -> str:
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d} in {seconds / 60:.0f} minutes: {machine()}.\n"
         "Values are medians of several runs; ratios compare two figures of the same run on the same machine.\n\n"
     )
-    return head + "\n".join(rows) + "\n"
+    tables = [markdown(result) for found in results.values() for result in found if isinstance(result, Table)]
+    return head + "\n".join(rows) + "\n" + "".join(tables)
 
 
 def _verdict(result: Result) -> str:
@@ -77,11 +81,11 @@ def main() -> int:
         parser.error(f"there is no benchmark {', '.join(unknown)}")
     if arguments.answer:
         module = importlib.import_module(f"bench.{arguments.names[0]}")
-        arguments.answer.write_text(json.dumps(module.run(arguments.quick)))
+        arguments.answer.write_text(json.dumps([[type(row).__name__, *row] for row in module.run(arguments.quick)]))
         return 0
 
     began = time.monotonic()
-    results: dict[str, list[Result]] = {}
+    results: dict[str, list[Result | Table]] = {}
     broken = []
     print(machine())
     for name in arguments.names or names():
@@ -92,7 +96,7 @@ def main() -> int:
             print(f"{name}: did not come to an end: {error}", file=sys.stderr)
         for result in results.get(name, ()):
             print(line(result), flush=True)
-    judged = [result.met for found in results.values() for result in found if result.met is not None]
+    judged = [result.met for found in results.values() for result in found if isinstance(result, Result) and result.met is not None]
     print(f"{sum(judged)} of {len(judged)} targets met" + (f"; broken: {', '.join(broken)}" if broken else ""))
     if not arguments.quick and not arguments.names and not broken:
         (HERE / "RESULTS.md").write_text(document(results, time.monotonic() - began))

@@ -1,15 +1,13 @@
 """The servers that the fan-out figures compare, each in a process of its own: `python -m bench.fanout_server extension|send_text`.
 
-Prints two ports: sockets, and control. On control, every "p" publishes one 128-byte message; "c" asks for the CPU time used, "n" for the number of sockets.
+Each does what `bench/peers/control.py` says.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 from collections.abc import Callable
-from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,33 +15,13 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from bench.load import TEXT
+from bench.peers import control
 from realtime.hub import Hub
 from realtime.server.listener import allow_files, listen
 from realtime.server.pings import PingWheel
 from realtime.server.sinks import hand_over
 from realtime.server.wire import FanoutProtocol
 from realtime.sink import Sink
-
-
-class Control(asyncio.Protocol):
-    """Turns bytes on the control connection into publications."""
-
-    def __init__(self, publish: Callable[[int], None], count: Callable[[], int]) -> None:
-        self._publish = publish
-        self._count = count
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        if publications := data.count(b"p"):
-            self._publish(publications)
-        if b"c" in data:
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            self._transport.write(b"%d\n" % int((used.ru_utime + used.ru_stime) * 1_000_000))
-        if b"n" in data:
-            self._transport.write(b"%d\n" % self._count())
 
 
 class Listener:
@@ -82,7 +60,7 @@ def extension(window_ms: float) -> tuple[ASGIApp, Callable[[int], None], Callabl
 
     def publish(number: int) -> None:
         for _ in range(number):
-            hub.publish("line", TEXT)
+            hub.publish("line", control.message())
 
     return app, publish, lambda: hub.subscribers("line")
 
@@ -91,7 +69,6 @@ def send_text() -> tuple[ASGIApp, Callable[[int], None], Callable[[], int]]:
     """What a Starlette application does without: `send_text` to every socket."""
     sockets: set[WebSocket] = set()
     tasks: set[asyncio.Task[None]] = set()
-    text = TEXT.decode()
 
     async def live(socket: WebSocket) -> None:
         await socket.accept()
@@ -104,6 +81,7 @@ def send_text() -> tuple[ASGIApp, Callable[[int], None], Callable[[], int]]:
 
     async def tell(number: int) -> None:
         for _ in range(number):
+            text = control.message().decode()
             for socket in list(sockets):
                 await socket.send_text(text)
 
@@ -128,8 +106,8 @@ async def main(kind: str, window_ms: float) -> None:
         interface="asgi3",
     )
     listener = listen("127.0.0.1", 0)
-    control = await asyncio.get_running_loop().create_server(lambda: Control(publish, count), "127.0.0.1", 0)
-    print(listener.getsockname()[1], control.sockets[0].getsockname()[1], flush=True)
+    orders = await control.listen(publish, count)
+    print(listener.getsockname()[1], control.port_of(orders), flush=True)
     await uvicorn.Server(config).serve([listener])
 
 

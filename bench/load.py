@@ -7,10 +7,9 @@ import socket
 import struct
 from collections.abc import Iterator
 
-TEXT = b'{"topic":"store/7h3k/public","seq":1841,"at_ms":1790000000000,"change":"called","ticket":{"id":17,"label":"A17","desk":"Desk 2"}}'[
-    :128
-]
-FRAME_BYTES = len(TEXT) + (2 if len(TEXT) < 126 else 4)
+from bench.peers.control import MESSAGE_BYTES
+
+FRAME_BYTES = MESSAGE_BYTES + 4
 
 HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

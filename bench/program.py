@@ -30,7 +30,7 @@ class Program:
         self._command = [sys.executable, *command]
         self._environment = dict(environment or {})
         self._cores = list(cores)
-        self.port = _free_port()
+        self.port = free_port()
         self.start_s = 0.0
 
     def __enter__(self) -> Self:
@@ -86,7 +86,7 @@ class Program:
             connection.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port nobody listens on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 /* The floor of the fan-out figures: one send() for every socket and message, and nothing else.
  *
- * Two listening ports, printed on the first line: sockets, and control. On control: 'p' sends one 128-byte message to every
- * socket, 'c' answers with user + system time so far in microseconds, 'n' with the number of sockets. Build: cc -O2 -o send_loop send_loop.c
+ * Two listening ports, printed on the first line: sockets, and control. On control: 'p' sends one 128-byte message, which begins
+ * with '@' and the nanoseconds of CLOCK_MONOTONIC, to every socket, 'c' answers with user + system time so far in microseconds, 'n' with the number of sockets. Build: cc -O2 -o send_loop send_loop.c
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MOST 20000
@@ -62,8 +63,14 @@ int main(void) {
                 ssize_t size = read(control, order, sizeof order);
                 if (size <= 0) return 0;
                 for (ssize_t j = 0; j < size; j++) {
-                    if (order[j] == 'p')
+                    if (order[j] == 'p') {
+                        struct timespec now;
+                        clock_gettime(CLOCK_MONOTONIC, &now);
+                        char digits[24];
+                        snprintf(digits, sizeof digits, "@%019lld", now.tv_sec * 1000000000LL + now.tv_nsec);
+                        memcpy(message + 4, digits, 20);
                         for (int k = 0; k < count; k++) send(sockets[k], message, sizeof message, MSG_NOSIGNAL);
+                    }
                     if (order[j] == 'c') {
                         struct rusage used;
                         getrusage(RUSAGE_SELF, &used);
