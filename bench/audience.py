@@ -35,6 +35,7 @@ def environment(database_url: str, secret: str, **more: Any) -> dict[str, str]:
         "joins_per_minute": 1_000_000,
         "max_sockets": 19_000,
         "max_sockets_per_address": 19_000,
+        "max_sockets_per_store": 19_000,
         **more,
     }
     return {f"NOWSERVING_{name.upper()}": str(value) for name, value in settings.items()}
