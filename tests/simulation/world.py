@@ -102,7 +102,8 @@ class Phone:
         self.granted = Granted("owner", OWNER, store_id, 0, (self.topic,), 0)
         self.buffer: list[bytes] = []
         self.stuck = False
-        self.busy = False
+        self._asking = -1
+        """The connection on which a subscription is asked for."""
         self.closes = 0
         self._line = 0
         """Which connection this is; what an older one still carries is lost."""
@@ -176,9 +177,9 @@ class Phone:
 
     async def subscribe(self) -> None:
         process, line = self.process, self._line
-        if process is None or self.busy:
+        if process is None or self._asking == line:
             return
-        self.busy = True
+        self._asking = line
         since = (self.view.epoch, self.view.seq) if self.view.epoch else None
         try:
             await process.live.subscribe(self.granted, self.topic, since, self, lambda body: b'{"reply":' + body + b"}", "")
@@ -186,7 +187,8 @@ class Phone:
             if self.process is process and self._line == line:
                 self.lost()
         finally:
-            self.busy = False
+            if self._asking == line:
+                self._asking = -1
             if self.process is not process:
                 process.live.drop(self)
 
