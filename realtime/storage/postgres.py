@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ import asyncpg
 from databases import Database, DatabaseURL
 
 from realtime.errors import CannotStart, Conflict, NowServingError, StorageBusy, StorageFailed, Unavailable
-from realtime.storage import schema
+from realtime.storage import lineage, schema
 from realtime.storage.gathering import Gathering
 from realtime.storage.statement import NOTHING, Operation, P, Row, T, Together, name_of
 
@@ -109,12 +110,21 @@ class PostgresStorage:
             self._tables = schema.tables(sql)
             await self.write(schema.install, sql)
             await self.write(schema.touch)
+            await self._carry_on()
         except (*_BROKEN, ValueError, StorageFailed) as error:
             await self.close()
             raise self._cannot_start(error.__cause__ or error) from error
         except BaseException:
             await self.close()
             raise
+
+    async def _carry_on(self) -> None:
+        try:
+            mark = await self.read(lineage.of_server)
+        except StorageFailed:
+            return  # this user may not ask; a store that went back is noticed while it is looked at
+        if not await self.write(lineage.carry_on, mark, mark, secrets.token_hex(4)):
+            log.warning("The database is on another line of history, as after a restored backup or a failover: every screen begins anew")
 
     async def close(self) -> None:
         self._open = False
