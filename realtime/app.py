@@ -27,6 +27,7 @@ from realtime.house import House
 from realtime.hub import Hub
 from realtime.job_service import JobService
 from realtime.keys import Keys
+from realtime.lease_ends import LeaseEnds
 from realtime.live import Live
 from realtime.messaging import Messaging
 from realtime.model import Event
@@ -190,12 +191,13 @@ class Parts:
         self.callbacks = Callbacks(registry, clerk, keys, self.opt_outs, now_ms)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
-        self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work, metrics)
+        self.lease_ends = LeaseEnds(settings, storage, now_ms, self._free)
+        self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work, metrics, self.lease_ends.note)
         self.programs = Programs(storage, now_ms)
         self.worker = Worker(settings, storage, registry, now_ms, meter=metrics)
         self.jobs = JobService(settings, storage, registry, now_ms, self._added)
         self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
-        self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers)
+        self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers, settings.message_receives)
         self.push = Push(settings, storage, keys, registry.push_keys, now_ms)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.scribe = Scribe(settings, storage, clerk, registry, now_ms)
@@ -246,6 +248,7 @@ class Parts:
             self.beside.keep("worker", self.worker.run)
         self.beside.keep("closing", self.closing.run)
         self.beside.keep("alarms", self.alarms.run)
+        self.beside.keep("lease ends", self.lease_ends.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
         self.beside.keep("positions", partial(positions.keep_comparing, self.live.check_positions, POSITIONS_CHECKED_S))

@@ -37,6 +37,7 @@ from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
 
 KEY_MS = 300_000
+RELEASED = "released"
 LOOK_S = 1.0
 """Another process may have published: whoever waits looks this often, give or take a half."""
 
@@ -48,6 +49,7 @@ class Messaging:
         clock_ms: the time of day.
         tell: called with the name of a queue that something was put into, for other processes.
         meter: notes how long messages waited.
+        leased: called with the time at which a lease ends that was given or changed.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Messaging:
         clock_ms: Callable[[], int],
         tell: Callable[[str], None] = lambda queue: None,
         meter: Meter | None = None,
+        leased: Callable[[int], None] = lambda until_ms: None,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._now = clock_ms
         self._tell = tell
         self._meter: Meter = meter or NoMeter()
+        self._leased = leased
         self._last_id = 0
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._ending = False
@@ -132,6 +136,7 @@ class Messaging:
 
     def _noted(self, held: Sequence[Leased]) -> None:
         for each in held:
+            self._leased(each.leased_until_ms)
             if each.attempts == 1 and each.ready_ms:
                 self._meter.began(each.queue, (self._now() - each.ready_ms) / 1000)
 
@@ -147,20 +152,26 @@ class Messaging:
             InvalidInput: a receipt is missing where this server asks for it.
         """
         self._check_receipts(requests)
-        consumed = await self._storage.write(_acknowledge_all, _owner(account_id), requests, self._now())
+        consumed, lost = await self._storage.write(_acknowledge_all, _owner(account_id), requests, self._now())
         self._wake_all(account_id)  # the next of a lane may go
-        for each in consumed:
-            if not each:
-                self._meter.lost(_queue(account_id, ""))
+        self._count_lost(account_id, lost)
         return consumed
 
     async def change(self, account_id: str, request: Change) -> bool:
         """Hold a message longer, or give it back. False when the lease was lost, or there is no such message. Raises: InvalidInput."""
         self._check_receipts([request])
-        changed = await self._storage.write(_change, _owner(account_id), request, self._now())
-        if not request.vt:
+        now = self._now()
+        changed, lost = await self._storage.write(_change, _owner(account_id), request, self._settings.message_receives, now)
+        if request.vt:
+            self._leased(now + request.vt * 1000)
+        else:
             self._wake_all(account_id)
+        self._count_lost(account_id, lost)
         return changed
+
+    def _count_lost(self, account_id: str, lost: int) -> None:
+        for _ in range(lost):
+            self._meter.lost(_queue(account_id, ""))
 
     def _check_receipts(self, requests: Sequence[Acknowledge | Change]) -> None:
         if self._settings.message_receipt_required and not all(request.receipt for request in requests):
@@ -213,7 +224,7 @@ def _owner(account_id: str) -> str:
 
 
 def _queue(account_id: str, name: str) -> str:
-    return f"messages/{account_id}/{name}"
+    return receives.queue_of(account_id, name)
 
 
 def _message(held: Leased) -> Message:
@@ -257,19 +268,28 @@ def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[li
     return [done[at] for at in range(len(new))]
 
 
-def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int) -> Operation[list[bool]]:
+def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int) -> Operation[tuple[list[bool], int]]:
+    """An answer for each, and how many came after the lease had ended."""
     ended = []
     for request in requests:
         lease = request.receipt or (yield from receives.lease_of(owner, request.id, request.cid))
         ended.append(queue.Done(owner, request.id, lease))
     settled = yield from queue.end_all(ended, now_ms)
-    return [each in (Settled.DONE, Settled.ALREADY_DONE) for each in settled]
+    lost = 0
+    for request, each in zip(requests, settled, strict=True):
+        if each is Settled.LEASE_LOST:
+            lost += yield from receives.lost(owner, request.id, request.cid, now_ms)
+    return [each in (Settled.DONE, Settled.ALREADY_DONE) for each in settled], lost
 
 
-def _change(owner: str, request: Change, now_ms: int) -> Operation[bool]:
+def _change(owner: str, request: Change, most: int, now_ms: int) -> Operation[tuple[bool, int]]:
+    """Whether it was changed, and 1 where it came after the lease had ended."""
     lease = request.receipt or (yield from receives.lease_of(owner, request.id, request.cid))
     if request.vt:
         settled = yield from queue.extend(owner, request.id, lease, request.vt * 1000, now_ms)
+    elif (received := (yield from receives.times(owner, request.id))) >= most:
+        settled = yield from queue.bury(owner, request.id, lease, f"given up after {received} attempts: {RELEASED}", now_ms)
     else:
-        settled = yield from queue.retry(owner, request.id, lease, now_ms, "released", now_ms)
-    return settled is Settled.DONE
+        settled = yield from queue.retry(owner, request.id, lease, now_ms, RELEASED, now_ms)
+    lost = (yield from receives.lost(owner, request.id, request.cid, now_ms)) if settled is Settled.LEASE_LOST else 0
+    return settled is Settled.DONE, lost

@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from realtime.operations import receives
 from realtime.operations.oversight import Backlog
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,7 +27,7 @@ MESSAGES = "messages"
 
 def kind(queue: str) -> str:
     """What a queue is called here."""
-    return MESSAGES if queue.startswith("messages/") else queue
+    return MESSAGES if queue.startswith(receives.MESSAGES) else queue
 
 
 class Metrics:

@@ -51,6 +51,7 @@ class Oversight:
         wake: called with the name of a queue in which something can be taken now.
         metrics: what was measured, where that is kept.
         providers: those of this process.
+        receives: how often a message is received at most.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Oversight:
         wake: Callable[[str], None],
         metrics: Metrics | None = None,
         providers: Providers | None = None,
+        receives: int = 0,
     ) -> None:
         self._storage = storage
         self._registry = registry
@@ -68,6 +70,7 @@ class Oversight:
         self._wake = wake
         self._metrics = metrics
         self._providers = providers
+        self._receives = receives
 
     async def overview(self) -> Overview:
         """Every queue in figures, how the plugins and the providers are, and what the alarms say."""
@@ -106,7 +109,7 @@ class Oversight:
 
     async def retry(self, owner: str, id_: str) -> Changed:
         """Let it be tried now; a dead letter goes back to its place. Raises: NotFound, Conflict."""
-        return self._told(await self._storage.write(oversight.retry, owner, id_, self._now()))
+        return self._told(await self._storage.write(oversight.retry, owner, id_, self._now(), receives=self._receives))
 
     async def cancel(self, owner: str, id_: str) -> Changed:
         """End it, or delete a dead letter; its lane goes on. Raises: NotFound, Conflict."""

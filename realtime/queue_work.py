@@ -65,5 +65,5 @@ class QueueWork(ByCrew[Leased]):
         raise NotImplementedError
 
     def _noted(self, settled: Settled) -> None:
-        if settled is not Settled.DONE:
+        if settled in (Settled.LEASE_LOST, Settled.ALREADY_DONE):
             self._meter.lost(self.queue)

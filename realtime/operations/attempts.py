@@ -37,6 +37,15 @@ def lost(before: Sequence[tuple[str, str, int]], now_ms: int) -> Operation[set[t
     return found
 
 
+def untried(store_id: str, id_: str, number: int) -> Operation[None]:
+    """Take back an attempt that a claim began and that nobody was given: its job was ended instead."""
+    yield Statement("delete from attempts where store_id = $1 and job_id = $2 and number = $3", (store_id, id_, number))
+    for table in ("jobs", "dead_jobs"):
+        yield Statement(
+            f"update {table} set attempts = attempts - 1 where store_id = $1 and id = $2 and attempts = $3", (store_id, id_, number)
+        )
+
+
 def ended(store_id: str, id_: str, number: int, outcome: str, detail: str, now_ms: int, *, postgres: str = "") -> Operation[None]:
     """Record how an attempt went; on Postgres by another text, where it is recorded already."""
     yield Statement(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from realtime.operations import dead, queue
+from realtime.operations import attempts, dead, leases, queue
 from realtime.operations.changes import HELD_MS
+from realtime.operations.claims import NOW
+from realtime.operations.receives import MESSAGES
 from realtime.storage.statement import Operation, Row, Statement
 
 
@@ -15,6 +18,7 @@ class Standing(StrEnum):
     """Where a job stands; `JobState`, told apart further."""
 
     READY = "ready"
+    """Can be claimed: it waits, or its last lease ended without an answer."""
     DEFERRED = "deferred"
     """Not due yet."""
     BEHIND = "behind"
@@ -52,7 +56,11 @@ HEADS = (
 BEHIND = (
     "select queue, count(*) from jobs where lane <> '' and state in ('waiting', 'leased') and state = 'waiting' and head = 0 group by queue"
 )
-IN_FLIGHT = "select queue, count(*) from jobs where state = 'leased' group by queue"
+LEASED = (
+    "select queue, count(case when leased_until_ms > $1 then 1 end), count(case when leased_until_ms <= $1 then 1 end),"
+    " min(case when leased_until_ms <= $1 then leased_until_ms end) from jobs where state = 'leased' group by queue"
+)
+LEASED_POSTGRES = LEASED.replace("$1", NOW).replace(" group by", " and $1::bigint is not null group by")
 DEAD = "select queue, count(*) from dead_jobs group by queue"
 BLOCKED = "select queue, count(*) from (select distinct store_id, queue, lane from dead_jobs where blocks = 1) as lanes group by queue"
 # A report stays among the jobs of its store. SQLite takes the tables of a cross join in this order.
@@ -60,7 +68,7 @@ REPORTS = (
     "select j.queue, count(*) from stores s cross join jobs j where s.state <> 'purged' and s.closed_ms > 0 and j.store_id = s.id"
     " and j.state = 'dead' and j.needs_report = 1 group by j.queue"
 )
-COUNTS = (HEADS, BEHIND, IN_FLIGHT, DEAD, BLOCKED, REPORTS)
+COUNTS = (HEADS, BEHIND, LEASED, DEAD, BLOCKED, REPORTS)
 
 
 def backlogs(now_ms: int) -> Operation[list[Backlog]]:
@@ -68,7 +76,13 @@ def backlogs(now_ms: int) -> Operation[list[Backlog]]:
     found: dict[str, dict[str, int]] = {}
     for name, ready, deferred, held, oldest in (yield Statement(HEADS, (now_ms, HELD_MS))):
         found[name] = {"ready": ready, "deferred": deferred, "held": held, "oldest_ready_ms": oldest or 0}
-    for field, sql in (("behind", BEHIND), ("in_flight", IN_FLIGHT), ("dead", DEAD), ("blocked_lanes", BLOCKED), ("dead", REPORTS)):
+    for name, in_flight, lapsed, ended_ms in (yield Statement(LEASED, (now_ms,), LEASED_POSTGRES)):
+        of_queue = found.setdefault(name, {})
+        of_queue["in_flight"] = in_flight
+        if lapsed:
+            of_queue["ready"] = of_queue.get("ready", 0) + lapsed
+            of_queue["oldest_ready_ms"] = min(of_queue.get("oldest_ready_ms") or ended_ms, ended_ms)
+    for field, sql in (("behind", BEHIND), ("dead", DEAD), ("blocked_lanes", BLOCKED), ("dead", REPORTS)):
         for name, count in (yield Statement(sql)):
             of_queue = found.setdefault(name, {})
             of_queue[field] = of_queue.get(field, 0) + count
@@ -98,15 +112,17 @@ class Seen(Struct, frozen=True):
     moment: str
     needs_report: bool
     bytes: int
+    lapsed: bool
+    """Its last lease ended without an answer."""
 
 
 _LIVE = (
     "select store_id, id, queue, lane, state, head, attempts, due_ms, leased_until_ms, worker, outcome, created_ms, ended_ms, notifier,"
-    " recipient, moment, needs_report, length(body) from jobs"
+    " recipient, moment, needs_report, length(body), case when leased_until_ms <= {clock} then 1 else 0 end from jobs"
 )
 _BURIED = (
     "select store_id, id, queue, lane, 'dead', 0, attempts, 0, 0, '', outcome, created_ms, died_ms, notifier,"
-    " recipient, moment, 0, length(body) from dead_jobs"
+    " recipient, moment, 0, length(body), 0 from dead_jobs"
 )
 _ORDER = "order by queue, priority, ready_ms, id"
 # What each standing means, how its list is sorted, and which of the list's own parameters it uses.
@@ -118,9 +134,10 @@ _WHERE = {
         "lane <> '' and state in ('waiting', 'leased') and state = 'waiting' and head = 0",
         "order by store_id, queue, lane, place",
     ),
-    Standing.IN_FLIGHT: ("state = 'leased'", "order by queue, leased_until_ms"),
+    Standing.IN_FLIGHT: ("state = 'leased' and leased_until_ms > {clock}", "order by queue, leased_until_ms"),
     Standing.ENDED: ("ended_ms > 0", "order by ended_ms desc"),
 }
+_LAPSED = (leases.ENDED + "{clock}", "order by queue, leased_until_ms")
 
 
 def page(standing: Standing, queue_name: str, owner: str, limit: int, now_ms: int, *, blocking: bool = False) -> Operation[list[Seen]]:
@@ -140,12 +157,23 @@ def page(standing: Standing, queue_name: str, owner: str, limit: int, now_ms: in
     elif standing is Standing.DEAD:
         rows = yield Statement(f"{_BURIED} where died_ms > 0{more} order by died_ms, id limit $1", tuple(args))
         if len(rows) < limit:
-            reports = yield Statement(f"{_LIVE} where ended_ms > 0 and state = 'dead'{more} order by ended_ms desc limit $1", tuple(args))
+            reports = yield _by_clock(
+                f"{_LIVE} where ended_ms > 0 and state = 'dead'{more} order by ended_ms desc limit $1", tuple(args), now_ms
+            )
             rows = [*rows, *reports][:limit]
     else:
-        where, order = _WHERE[standing]
-        rows = yield Statement(f"{_LIVE} where {where.format(now=int(now_ms), held=HELD_MS)}{more} {order} limit $1", tuple(args))
+        rows = []
+        for where, order in (_LAPSED, _WHERE[standing]) if standing is Standing.READY else (_WHERE[standing],):
+            rows += yield _by_clock(f"{_LIVE} where {where}{more} {order} limit $1", tuple(args), now_ms)
+        if standing is Standing.READY:  # what lapsed goes first, within each queue
+            rows = sorted(rows, key=lambda row: str(row[2]))[:limit]
     return [_seen(row, now_ms) for row in rows]
+
+
+def _by_clock(sql: str, args: tuple[str | int, ...], now_ms: int) -> Statement:
+    """Leases go by the database's clock, the rest by the process's."""
+    sqlite, postgres = (sql.format(clock=clock, now=int(now_ms), held=HELD_MS) for clock in (int(now_ms), NOW))
+    return Statement(sqlite, args, postgres)
 
 
 class Tried(Struct, frozen=True):
@@ -166,23 +194,28 @@ def one(owner: str, id_: str, now_ms: int) -> Operation[tuple[Seen, list[Tried]]
         "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by number",
         (owner, id_),
     )
-    return found, [Tried(*row) for row in rows]
+    tries = [Tried(*row) for row in rows]
+    if found.lapsed and tries and not tries[-1].ended_ms:
+        tries[-1] = replace(tries[-1], ended_ms=found.leased_until_ms, outcome="lost", detail=attempts.LOST)
+    return found, tries
 
 
 def _find(owner: str, id_: str, now_ms: int) -> Operation[Seen | None]:
-    rows = yield Statement(f"{_LIVE} where store_id = $1 and id = $2 union all {_BURIED} where store_id = $1 and id = $2", (owner, id_))
+    sql = f"{_LIVE} where store_id = $1 and id = $2 union all {_BURIED} where store_id = $1 and id = $2"
+    rows = yield _by_clock(sql, (owner, id_), now_ms)
     return _seen(rows[0], now_ms) if rows else None
 
 
 def _seen(row: Row, now_ms: int) -> Seen:
     owner, id_, queue_name, lane, state, head, attempts, due_ms, until_ms, worker, outcome, created_ms, ended_ms, *rest = row
-    notifier, recipient, moment, needs_report, size = rest
+    notifier, recipient, moment, needs_report, size, lease_ended = rest
+    lapsed = state == "leased" and bool(lease_ended)
     if recipient:
         lane = lane.partition(":")[0]  # a delivery's lane is its recipient
-    standing = _standing(state, head, due_ms, now_ms)
+    standing = Standing.READY if lapsed else _standing(state, head, due_ms, now_ms)
     return Seen(
         owner, id_, queue_name, lane, standing, state, attempts, due_ms if standing in _DUE else 0, until_ms, worker, outcome, created_ms,
-        ended_ms, notifier, covered(recipient), moment, bool(needs_report), size,
+        ended_ms, notifier, covered(recipient), moment, bool(needs_report), size, lapsed,
     )  # fmt: skip
 
 
@@ -219,9 +252,16 @@ class Answer(StrEnum):
     """It carries a store's report, about which only the store's owner may decide."""
 
 
-def retry(owner: str, id_: str, now_ms: int) -> Operation[tuple[Answer, str]]:
-    """Let a job be tried now: one that waits loses its delay, a dead letter goes back to its old place. Tells its queue as well."""
+def retry(owner: str, id_: str, now_ms: int, *, receives: int = 0) -> Operation[tuple[Answer, str]]:
+    """Let a job be tried now: one that waits loses its delay, a dead letter goes back to its old place. Tells its queue as well.
+
+    Args:
+        receives: how often a message is received at most.
+    """
     found = yield from _find(owner, id_, now_ms)
+    if found and found.lapsed:
+        yield from leases.settle_one(owner, id_, receives if found.queue.startswith(MESSAGES) else 0, now_ms)
+        found = yield from _find(owner, id_, now_ms)
     if found is None:
         return Answer.NOT_FOUND, ""
     if found.standing is Standing.DEAD and not found.needs_report:
@@ -242,6 +282,9 @@ def retry(owner: str, id_: str, now_ms: int) -> Operation[tuple[Answer, str]]:
 def cancel(owner: str, id_: str, now_ms: int) -> Operation[tuple[Answer, str]]:
     """End a job that nobody holds, or delete a dead letter; its lane goes on. Tells its queue as well."""
     found = yield from _find(owner, id_, now_ms)
+    if found and found.lapsed and not found.needs_report:
+        yield from leases.settle_one(owner, id_, 0, now_ms)
+        found = yield from _find(owner, id_, now_ms)
     if found is None:
         return Answer.NOT_FOUND, ""
     if found.needs_report:

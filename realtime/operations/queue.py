@@ -146,7 +146,7 @@ def enqueue_once(job: NewJob, key: str, window_ms: int, now_ms: int) -> Operatio
 def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[list[Leased]]:
     """Lease up to `limit` jobs: those whose lease ended first, then by priority and by how long they have been ready.
 
-    Every claim counts as an attempt. What came too late, and what was claimed too often, is ended instead.
+    Every claim counts as an attempt. What came too late, and what was claimed too often, is ended instead, and that does not count.
 
     Args:
         lease: a fresh random token.
@@ -182,9 +182,11 @@ def _begun(rows: Sequence[Row], worker: str, lease: str, now_ms: int, most: int)
             yield from end(job.store_id, job.id, lease, JobState.EXPIRED, TOO_LATE, now_ms, just_claimed=True)
         elif limit_of_job and job.attempts > limit_of_job:
             why = attempts.LOST if (job.store_id, job.id) in lost else row[18]
-            yield from bury(job.store_id, job.id, lease, f"given up after {limit_of_job} attempts: {why}", now_ms, just_claimed=True)
+            yield from bury(job.store_id, job.id, lease, f"given up after {job.attempts - 1} attempts: {why}", now_ms, just_claimed=True)
         else:
             held.append(job)
+            continue
+        yield from attempts.untried(job.store_id, job.id, job.attempts)
     return held
 
 

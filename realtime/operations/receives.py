@@ -6,6 +6,8 @@ from realtime.operations import claims, queue
 from realtime.operations.queue import Leased
 from realtime.storage.statement import Operation, Row, Statement
 
+MESSAGES = "messages/"
+"""How the name of every message queue begins; its account and its own name follow."""
 ATTEMPT_MS = 300_000
 """How long a receive can be asked for again."""
 _COLUMNS = "store_id, id, queue, lane, body, attempts, leased_until_ms, created_ms"
@@ -20,7 +22,7 @@ def receive(
     Args:
         lease: a fresh random token.
         most: how often a message is received at most; after that it is a dead letter.
-        owner, attempt: with these, a receive that was asked for already gets what it leased then and still holds.
+        owner, attempt: with these, a receive that was asked for already gets what it leased then and still holds, up to `limit` of it.
     """
     key = f"receive {consumer} {attempt}" if attempt else ""
     if key:
@@ -34,9 +36,9 @@ def receive(
             rows = yield Statement("select job_id from job_keys where store_id = $1 and queue = $2 and key = $3", (owner, name, key))
             lease = rows[0][0]
             held = yield Statement(
-                f"{_SAME}$3 order by ready_ms, id",
-                (name, lease, now_ms),
-                f"{_SAME}{claims.NOW} and $3::bigint is not null order by ready_ms, id",
+                f"{_SAME}$3 order by priority, ready_ms, id limit $4",
+                (name, lease, now_ms, limit),
+                f"{_SAME}{claims.NOW} and $3::bigint is not null order by priority, ready_ms, id limit $4",
             )
             return [_leased(row, lease) for row in held]
     claimed = yield from queue.claim(name, lease, lease_ms, limit, now_ms, worker=consumer, most=most)
@@ -50,9 +52,34 @@ def _leased(row: Row, lease: str) -> Leased:
     return Leased(owner, id_, name, lane, body, attempts, until_ms, created_ms, lease)
 
 
+def queue_of(account_id: str, name: str) -> str:
+    """What an account's queue is called among all."""
+    return f"{MESSAGES}{account_id}/{name}"
+
+
 def lease_of(owner: str, id_: str, consumer: str) -> Operation[str]:
     """The token under which a consumer holds a message; empty when it does not."""
     rows = yield Statement(
         "select lease from jobs where store_id = $1 and id = $2 and worker = $3 and state = 'leased'", (owner, id_, consumer)
     )
     return str(rows[0][0]) if rows else ""
+
+
+def times(owner: str, id_: str) -> Operation[int]:
+    """How often a message was received; 0 when it is not in its queue."""
+    rows = yield Statement("select attempts from jobs where store_id = $1 and id = $2", (owner, id_))
+    return int(rows[0][0]) if rows else 0
+
+
+_LOST = (
+    "select 1 from attempts where store_id = $1 and job_id = $2 and worker = $3 and (outcome = 'lost' or ended_ms = 0 and not exists"
+    " (select 1 from jobs where store_id = $1 and id = $2 and state = 'leased' and leased_until_ms > {now})) limit 1"
+)
+
+
+def lost(owner: str, id_: str, consumer: str, now_ms: int) -> Operation[int]:
+    """1 when a consumer held a message once and its lease ended; 0 when it never did, or answered in time."""
+    rows = yield Statement(
+        _LOST.format(now="$4"), (owner, id_, consumer, now_ms), _LOST.format(now=f"{claims.NOW} and $4::bigint is not null")
+    )
+    return len(rows)

@@ -42,3 +42,15 @@ async def test_what_was_given_back_too_often_is_not_said_to_have_lost_its_worker
 
     (letter,) = await desk.storage.read(dead.letters, Q, 10)
     assert letter.outcome == "given up after 1 attempts: again"
+    rows = [tuple(row) for row in await desk.rows(ATTEMPTS)]
+    assert (letter.attempts, rows) == (1, [(id_, 1, "", "retry", "again", True)]), "nobody was given it a second time"
+
+
+async def test_what_came_too_late_was_never_tried(desk: Desk) -> None:
+    id_ = await desk.put(not_after_ms=desk.now + 10)
+    desk.now += 11
+
+    assert await desk.claim() == []
+
+    assert [tuple(row) for row in await desk.rows("select id, state, attempts from jobs")] == [(id_, "expired", 0)]
+    assert await desk.rows(ATTEMPTS) == []

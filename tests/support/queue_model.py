@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from realtime.model import JobState
-from realtime.operations import dead, jobs, pauses, queue
+from realtime.operations import dead, jobs, leases, pauses, queue
 from realtime.operations.queue import NewJob, Settled
 from realtime.storage.statement import Operation, Row, Statement
 
@@ -125,6 +125,7 @@ class Work(RuleBasedStateMachine):
             self.settle_together,
             self.settle_together,
             self.lapse,
+            self.sweep,
             self.decide,
             self.power_cut,
         ]
@@ -183,7 +184,7 @@ class Work(RuleBasedStateMachine):
             job.old_lease, job.lease = job.lease or job.old_lease, lease
             job.state, job.attempts, job.lapsed = "leased", job.attempts + 1, crashes
         for job, state in ended:
-            job.state, job.attempts = state, job.attempts + 1
+            job.state = state
 
     def settle(self, chance: Random) -> None:
         if not self.any("leased"):
@@ -232,6 +233,20 @@ class Work(RuleBasedStateMachine):
         self.run(_lapse(job.id))
         job.lapsed = True
 
+    def sweep(self, chance: Random) -> None:
+        """Nobody claims, and yet what lapsed is settled."""
+        at, lapsed = self.now, [job for job in self.jobs if job.state == "leased" and job.lapsed]
+        limit = chance.randrange(1, 4)
+        assert self.run(leases.settle(Q, limit, MOST, at)) == min(limit, len(lapsed))
+        for job in lapsed:
+            state, _, _ = self.find(job.id)
+            if state == "leased":
+                continue
+            late = bool(job.not_after_ms and at > job.not_after_ms)
+            assert state == ("expired" if late else "dead" if job.attempts == MOST else "waiting")
+            job.state, job.lapsed = state, False
+            job.due_ms = min(job.due_ms, at)
+
     @rule()
     def nothing_is_claimed_from_a_paused_queue(self) -> None:
         assert self.run(pauses.pause(Q, self.now))
@@ -277,6 +292,7 @@ class Work(RuleBasedStateMachine):
             lambda: queue.enqueue(new, self.now),
             lambda: queue.enqueue_once(new, "z", WINDOW_MS, self.now),
             lambda: queue.claim(Q, "never", LONG_MS, 3, self.now, most=MOST),
+            lambda: leases.settle(Q, 3, MOST, self.now),
             lambda: dead.redrive(Q, 1000, self.now),
             lambda: jobs.forget(self.now, self.now, self.now, 1000),
         ]
@@ -314,7 +330,7 @@ class Work(RuleBasedStateMachine):
             if job.state != "gone":
                 state, attempts, outcome = found[job.id]
                 assert (state, attempts) == (job.state, job.attempts), job
-                assert attempts <= MOST or state in ("dead", "expired"), outcome
+                assert attempts <= MOST, outcome
 
     def one_of_a_lane_is_in_flight(self) -> None:
         lanes = [job.lane for job in self.jobs if job.lane and job.state == "leased"]

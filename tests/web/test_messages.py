@@ -84,8 +84,41 @@ async def test_a_message_that_is_never_deleted_is_a_dead_letter_after_five_recei
         assert len(await _consume(program)) == 1
         await _let_lapse(house)
 
-    assert await _consume(program) == []
-    assert [message["message"] for message in await _consume(program)] == ["next"]
+    assert [*await _consume(program), *await _consume(program)][0]["message"] == "next"
+    (letter,) = (await program.get("/v1/dead")).json()["letters"]
+    assert (letter["attempts"], letter["reason"]) == (5, "given up after 5 attempts: its worker ended without an answer")
+
+
+async def test_a_message_that_was_given_back_too_often_is_a_dead_letter_at_once(program: httpx.AsyncClient) -> None:
+    id_ = await _publish(program)
+    for _ in range(5):
+        await _consume(program)
+        assert (await program.patch("/v1/consumer", json={"cid": "1", "id": id_, "vt": 0})).json() is True
+
+    (letter,) = (await program.get("/v1/dead")).json()["letters"]
+    assert (letter["attempts"], letter["reason"]) == (5, "given up after 5 attempts: released")
+
+
+async def test_a_message_whose_last_consumer_crashed_is_a_dead_letter_though_nobody_consumes(open_house: Open) -> None:
+    house = await open_house(message_receives=1)
+    program = await _program(house, await new_owner(house), "publish", "consume")
+    await _publish(program)
+    assert len(await _consume(program, vt=1)) == 1
+
+    async with asyncio.timeout(20):
+        while not (letters := (await program.get("/v1/dead")).json()["letters"]):
+            await asyncio.sleep(0.05)
+
+    assert letters[0]["attempts"] == 1
+
+
+async def test_the_same_receive_with_a_smaller_limit_gets_no_more_than_that(program: httpx.AsyncClient) -> None:
+    for number in range(3):
+        await _publish(program, number)
+    first = await _consume(program, limit=2, attempt_id="a1")
+
+    assert await _consume(program, limit=1, attempt_id="a1") == first[:1]
+    assert await _consume(program, limit=3, attempt_id="a1") == first
 
 
 async def test_a_lane_is_consumed_one_by_one_and_others_beside_it(program: httpx.AsyncClient) -> None:

@@ -64,9 +64,6 @@ async def test_jobs_messages_and_notifications_are_counted_where_they_stand_and_
     assert found["nowserving_alarms", "dead_letters"] == 0
     assert "nowserving_blocked_lanes" in {name for name, *_ in found}
 
-    await program.request("DELETE", f"/v1/consumer?cid=nobody&id={message['messageId']}&receipt=wrong")
-    assert (await figures(house))["nowserving_leases_lost_total", "messages"] == 1
-
 
 async def test_how_late_the_event_loop_was_is_shown(open_house: Open) -> None:
     house: House = await open_house(metrics_token=TOKEN)
@@ -74,3 +71,25 @@ async def test_how_late_the_event_loop_was_is_shown(open_house: Open) -> None:
     async with asyncio.timeout(10):
         while not (await figures(house))["nowserving_loop_lag_seconds_count",]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_lease_is_lost_by_whoever_answers_after_its_end_and_by_nobody_else(open_house: Open) -> None:
+    house: House = await open_house(metrics_token=TOKEN)
+    owner = await new_owner(house)
+    made = (await owner.client.post("/v1/tokens", json={"name": "Till", "scopes": ["publish", "consume"]})).json()
+    program: httpx.AsyncClient = await house.client(Authorization=f"Bearer {made['token']}")
+    lost = "nowserving_leases_lost_total", "messages"
+    await program.post("/v1/publish", json={"message": 1})
+    (message,) = (await program.get("/v1/consumer?cid=1&vt=1")).json()["messages"]
+    id_, receipt = message["messageId"], message["receipt"]
+    for wrong in (f"cid=2&id={id_}", f"cid=1&id={id_}&receipt=wrong", f"cid=1&id=17&receipt={receipt}"):
+        assert (await program.delete(f"/v1/consumer?{wrong}")).json() is False
+    assert lost not in await figures(house)
+
+    async with asyncio.timeout(20):
+        while (await figures(house))["nowserving_jobs", "messages", "ready"] != 1:
+            await asyncio.sleep(0.05)
+    assert (await program.delete(f"/v1/consumer?cid=1&id={id_}&receipt={receipt}")).json() is False
+    assert (await figures(house))[lost] == 1
+    assert (await program.patch("/v1/consumer", json={"cid": "1", "id": id_, "vt": 9, "receipt": receipt})).json() is False
+    assert (await figures(house))[lost] == 2

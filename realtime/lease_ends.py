@@ -1,0 +1,79 @@
+"""Ends the leases of messages that nobody answered for, whether or not anybody consumes: back to their places, or dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+
+from realtime.errors import NowServingError
+from realtime.operations import leases
+from realtime.operations.receives import MESSAGES
+from realtime.settings import Settings
+from realtime.storage.statement import Storage
+
+_log = logging.getLogger("nowserving.leases")
+
+LOOK_S = 15.0
+"""Leases that other processes gave are looked for this often, give or take a fifth."""
+AT_LEAST_S = 0.1
+"""The database's clock may be behind: it is not asked more often than this."""
+AT_ONCE = 100
+"""Messages of one transaction."""
+
+
+class LeaseEnds:
+    """One per process, which knows the leases that were given here; several processes pass by what another has in hand.
+
+    Args:
+        clock_ms: the time of day.
+        free: called with the name of a queue in which something may be taken again.
+    """
+
+    def __init__(self, settings: Settings, storage: Storage, clock_ms: Callable[[], int], free: Callable[[str], None]) -> None:
+        self._most = settings.message_receives
+        self._storage = storage
+        self._now = clock_ms
+        self._free = free
+        self._next_ms = 0
+        self._sooner = asyncio.Event()
+
+    def note(self, until_ms: int) -> None:
+        """A lease was given, or changed, that ends then."""
+        if until_ms < self._next_ms:
+            self._next_ms = until_ms
+            self._sooner.set()
+
+    async def run(self) -> None:
+        """Look whenever the next lease ends, for ever."""
+        while True:
+            self._next_ms = self._now() + int(LOOK_S * 1000 * random.uniform(0.8, 1.2))
+            try:
+                await self.look()
+            except NowServingError as error:
+                _log.warning("Leases that ended could not be settled, trying again soon: %s", error.message)
+            earliest_ms = self._now() + int(AT_LEAST_S * 1000)
+            while (left_ms := max(self._next_ms, earliest_ms) - self._now()) > 0:
+                self._sooner.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left_ms / 1000):
+                        await self._sooner.wait()
+
+    async def look(self) -> None:
+        """Settle what has ended, and note what ends next."""
+        for name, until_ms in (await self._storage.read(leases.first_ends)).items():
+            if name.startswith(MESSAGES):
+                if until_ms <= self._now():
+                    await self._settle(name)
+                else:
+                    self.note(until_ms)
+
+    async def _settle(self, name: str) -> None:
+        count = AT_ONCE
+        while count == AT_ONCE:
+            count = await self._storage.write(leases.settle, name, AT_ONCE, self._most, self._now())
+            if count:
+                self._free(name)
+        self.note(self._now())  # others of this queue are still held
