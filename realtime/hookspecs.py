@@ -180,6 +180,8 @@ class Preview(Facts, frozen=True, kw_only=True):
     text: str = ""
     html: str = ""
     """A whole page; empty where there is only text."""
+    refused: bool = False
+    """It would not be sent; `text` says why."""
 
 
 class Notifier(Protocol):

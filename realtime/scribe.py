@@ -15,7 +15,7 @@ from realtime.model import Delivery
 from realtime.operations import accounts, stores, wordings
 from realtime.registry import Registry
 from realtime.settings import Settings
-from realtime.sms_length import length
+from realtime.sms_length import length, plain
 from realtime.storage.statement import Storage
 from realtime.wording import FIELDS, LONGEST, MOMENTS, OwnText
 from realtime.wording_messages import (
@@ -86,18 +86,23 @@ class Scribe:
         notice = await self._notice(account_id, request, _NOBODY[request.channel], base)
         said = notice.wording(request.channel)
         language, template = wording.chosen(request.moment, request.channel, (notice.language, notice.store_language), notice.texts)
-        html = ""
+        shown = None
         for owed in self._composed(notice, request.channel)[:1]:
             shown = await asyncio.to_thread(self._registry.preview, OutgoingDelivery(id="preview", attempt=1, delivery=owed))
-            html = shown.html if shown else ""
-        counted = length(" ".join(said.text.split())) if request.channel == "sms" else None
+        text, counted, refusal = said.text, None, ""
+        if request.channel == "sms":
+            # What its notifier makes of it is what is sent and paid for; without one, what it would make of it.
+            refusal = shown.text if shown and shown.refused else ""
+            text = shown.text if shown and not refusal else plain(" ".join(text.split()))
+            counted = length(text)
+        warned = wording.warnings(request.moment, request.channel, template, language, wording.Wording(said.subject, text))
         return WordingPreview(
             language,
             said.subject if request.channel == "email" else "",
-            said.text,
-            html,
+            text,
+            shown.html if shown else "",
             LengthView(counted.encoding, counted.units, counted.segments, counted.room) if counted else None,
-            wording.warnings(request.moment, request.channel, template, language, wording.Wording(said.subject, said.text)),
+            [refusal, *warned] if refusal else warned,
         )
 
     async def send_test(self, account_id: str, request: TryWording, *, base: str) -> None:

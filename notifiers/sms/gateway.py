@@ -71,7 +71,7 @@ class SmsNotifier:
         try:
             return Preview(text=_text(delivery.delivery))
         except TooLong as error:
-            return Preview(text=str(error))
+            return Preview(text=str(error), refused=True)
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

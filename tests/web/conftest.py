@@ -166,10 +166,10 @@ async def owner(house: House) -> Owner:
     return await new_owner(house)
 
 
-async def new_owner(house: House, email: str = "luigi@example.com", base: str = HOST) -> Owner:
+async def new_owner(house: House, email: str = "luigi@example.com", base: str = HOST, store: str = "Luigi's") -> Owner:
     client = await house.client(base)
     body = {
-        "name": "Luigi's",
+        "name": store,
         "queues": [{"name": "Table for two"}, {"name": "Table for four"}],
         "timezone": "Europe/Rome",
         "email": email,

@@ -91,7 +91,7 @@ async def test_strangers_see_and_change_nothing(house: House, owner: Owner) -> N
 
 async def test_a_preview_says_what_a_guest_would_read_and_how_long_it_is(owner: Owner) -> None:
     sms = (await owner.client.post("/v1/wordings/preview", json={**CALLED, "text": TEXT})).json()
-    dear = (await owner.client.post("/v1/wordings/preview", json={**CALLED, "text": "{number} „Ihr Tisch“ {link} {desk}"})).json()
+    dear = (await owner.client.post("/v1/wordings/preview", json={**CALLED, "text": "{number} Kıraathane {link} {desk}"})).json()
     ours = (await owner.client.post("/v1/wordings/preview", json=CALLED)).json()
 
     assert sms["text"].startswith("Luigi's: A07, Ihr Tisch ist fertig. Desk 2 http://127.0.0.1:8000/t#")
@@ -100,6 +100,28 @@ async def test_a_preview_says_what_a_guest_would_read_and_how_long_it_is(owner: 
     assert (dear["length"]["encoding"], dear["length"]["segments"]) == ("UCS-2", 2)
     assert len(dear["warnings"]) == 2
     assert ours["text"].startswith("Luigi's: A07, Sie sind dran. Desk 2. http")
+
+
+@pytest.mark.parametrize("carried", [True, False])
+async def test_a_preview_counts_what_is_sent_and_not_how_it_was_typed(open_house: Open, carried: bool) -> None:
+    house = await open_house(capture_messages=carried)
+    owner = await new_owner(house, store="Luigi’s – Bar")
+
+    typed = {**CALLED, "moment": "joined", "text": "{store}: Ciao – {number} “ok” {link}"}
+    sms = (await owner.client.post("/v1/wordings/preview", json=typed)).json()
+
+    assert sms["text"].startswith('Luigi\'s - Bar: Ciao - A07 "ok" http')
+    assert (sms["length"]["encoding"], sms["length"]["units"], sms["length"]["segments"]) == ("GSM-7", len(sms["text"]), 1)
+    assert sms["warnings"] == []
+
+
+async def test_a_preview_of_what_is_too_long_to_be_sent_says_so(trying: House) -> None:
+    owner = await new_owner(trying)
+
+    sms = (await owner.client.post("/v1/wordings/preview", json={**CALLED, "text": "я" * 290 + "{number} {link} {desk}"})).json()
+
+    assert sms["warnings"][0].startswith("The message is too long")
+    assert sms["length"]["segments"] > 4
 
 
 async def test_a_mail_is_previewed_as_the_page_it_will_be(trying: House) -> None:
