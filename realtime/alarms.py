@@ -8,9 +8,8 @@ import random
 from collections.abc import Callable
 
 from realtime.errors import NowServingError
-from realtime.operations import alarms, services
+from realtime.operations import alarms
 from realtime.operations.alarms import Figures
-from realtime.operations.changes import DELIVERIES
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
@@ -55,15 +54,16 @@ class Alarms:
         """What is above its threshold now; the operator is owed a message where that is news."""
         now = self._now()
         late_ms = int(self._settings.alarm_deletion_hours * 3_600_000)
-        found = await self._storage.read(alarms.figures, (DELIVERIES, services.QUEUE), late_ms, now)
+        found = await self._storage.read(alarms.figures, late_ms, now)
         wrong = self._wrong(found)
         known = {each.name: each.figure for each in await self._storage.read(alarms.raised)}
         if wrong or known:
             again_ms = int(self._settings.alarm_repeat_hours * 3_600_000)
             link = f"{self._settings.public_url.rstrip('/')}/operator" if self._settings.public_url else ""
-            if await self._storage.write(alarms.look, wrong, self._to, again_ms, link, now):
+            more = {alarms.BACKLOG: alarms.backlog(found)}
+            if await self._storage.write(alarms.look, wrong, self._to, again_ms, link, now, more):
                 self._wake_courier()
-        self._log(wrong)
+        self._log(wrong, found)
         return wrong
 
     def _wrong(self, found: Figures) -> dict[str, int]:
@@ -76,9 +76,10 @@ class Alarms:
         }
         return {name: figure for name, (figure, most) in thresholds.items() if most and figure >= most}
 
-    def _log(self, wrong: dict[str, int]) -> None:
+    def _log(self, wrong: dict[str, int], found: Figures) -> None:
         for name in wrong.keys() - self._told.keys():
-            _log.warning("Alarm: %s", alarms.sentence(name, wrong[name]))
+            more = f" {alarms.backlog(found)}" if name == alarms.BACKLOG else ""
+            _log.warning("Alarm: %s%s", alarms.sentence(name, wrong[name]), more)
         for name in self._told.keys() - wrong.keys():
             _log.info("Alarm over: %s", name)
         self._told = wrong

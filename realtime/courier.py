@@ -15,7 +15,7 @@ from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDeli
 from realtime.ladder import NOT_REACHED
 from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
-from realtime.operations import accounts, answers, escalation, jobs, notices, outbox, reports, subscriptions
+from realtime.operations import accounts, answers, attempts, escalation, jobs, notices, outbox, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
 from realtime.opt_outs import WHY, OptOuts
 from realtime.providers import Providers
@@ -212,7 +212,7 @@ class Courier(ByCrew[Job]):
         reason = outcome.reason
         # The report is never given up: only time or a person ends it.
         if job.attempts >= self._settings.job_max_attempts and not job.delivery.needs_report:
-            await self._settle(job, JobState.DEAD, f"given up after {job.attempts} attempts: {reason}", "failed")
+            await self._settle(job, JobState.DEAD, attempts.given_up(job.attempts, reason), "failed")
             return
         most = min(self._settings.retry_first_seconds * 2 ** min(job.attempts - 1, 30), self._settings.retry_most_seconds)
         wait_s = max(most * (0.5 + 0.5 * self._random()), outcome.after_s or 0.0)

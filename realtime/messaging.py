@@ -16,7 +16,7 @@ from realtime import checks
 from realtime.errors import InvalidInput, NotFound
 from realtime.keys import digest
 from realtime.metering import Meter, NoMeter
-from realtime.operations import answers, dead, queue, receives
+from realtime.operations import answers, attempts, dead, queue, receives
 from realtime.operations.dead import DeadJob
 from realtime.operations.queue import Leased, NewJob, Settled
 from realtime.queue_messages import (
@@ -288,7 +288,7 @@ def _change(owner: str, request: Change, most: int, now_ms: int) -> Operation[tu
     if request.vt:
         settled = yield from queue.extend(owner, request.id, lease, request.vt * 1000, now_ms)
     elif (received := (yield from receives.times(owner, request.id))) >= most:
-        settled = yield from queue.bury(owner, request.id, lease, f"given up after {received} attempts: {RELEASED}", now_ms)
+        settled = yield from queue.bury(owner, request.id, lease, attempts.given_up(received, RELEASED), now_ms)
     else:
         settled = yield from queue.retry(owner, request.id, lease, now_ms, RELEASED, now_ms)
     lost = (yield from receives.lost(owner, request.id, request.cid, now_ms)) if settled is Settled.LEASE_LOST else 0

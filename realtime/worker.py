@@ -10,7 +10,7 @@ import msgspec
 
 from realtime.hookspecs import Done, JobFacts, Retry
 from realtime.metering import Meter
-from realtime.operations import queue, services
+from realtime.operations import attempts, queue, services
 from realtime.operations.queue import Leased
 from realtime.queue_work import QueueWork
 from realtime.registry import Registry
@@ -65,7 +65,7 @@ class Worker(QueueWork):
     async def _again(self, job: Leased, outcome: Retry) -> None:
         reason = outcome.reason
         if job.attempts > self._settings.job_retries:
-            await self._give_up(job, f"given up after {job.attempts} attempts: {reason}")
+            await self._give_up(job, attempts.given_up(job.attempts, reason))
             return
         most = min(self._settings.retry_first_seconds * 2 ** min(job.attempts - 1, 30), self._settings.retry_most_seconds)
         wait_s = max(most * self._random(), outcome.after_s or 0.0)  # full jitter

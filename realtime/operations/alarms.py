@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct
 
 from realtime.model import Delivery
+from realtime.operations import leases
 from realtime.operations.changes import owe
 from realtime.storage.statement import Operation, Statement
 
 OWNER = "account-operator"
 """Whose the deliveries are: no account's, and forgotten like one's."""
+EMPTY: Mapping[str, str] = MappingProxyType({})
 DEAD_LETTERS, BACKLOG, REPORTS, DELETIONS = "dead_letters", "backlog_age", "failed_reports", "missed_deletions"
 
 
@@ -20,29 +23,54 @@ class Figures(Struct, frozen=True):
 
     dead_letters: int
     backlog_seconds: int
-    """How long the job that is ready has waited that waited longest, of queues that are not paused and that this installation works on."""
+    """How long the job that is ready has waited that waited longest, of queues that are not paused."""
+    backlog_queue: str
+    """Its queue; empty where nothing is ready."""
+    backlog_count: int
+    """How many are ready in that queue."""
     failed_reports: int
     """Closed stores whose report could not be delivered, or goes to nobody."""
     missed_deletions: int
     """Stores that should have been closed and deleted and were not."""
 
 
-def figures(queues: Sequence[str], late_ms: int, now_ms: int) -> Operation[Figures]:
+FIRST_READY = (
+    "with recursive names (name) as ("
+    "select (select queue from jobs where state = 'waiting' and head = 1 order by queue limit 1) union all"
+    " select (select queue from jobs where state = 'waiting' and head = 1 and queue > names.name order by queue limit 1) from names"
+    " where name is not null), each (priority) as (select 0 union all select 1 union all select 2 union all select 3)"
+    " select name, (select ready_ms from jobs where queue = names.name and state = 'waiting' and head = 1 and priority = each.priority"
+    " order by ready_ms limit 1) from names cross join each where name is not null"
+    " and not exists (select 1 from paused_queues where queue = names.name)"
+)
+_READY = (
+    "select (select count(*) from jobs where queue = $1 and state = 'waiting' and head = 1 and ready_ms <= $2)"
+    " + (select count(*) from jobs where queue = $1 and state = 'leased' and leased_until_ms <= $2)"
+)
+
+
+def _oldest(now_ms: int) -> Operation[tuple[int, str]]:
+    """Since when the job that is ready could have been begun that waits longest, and its queue; now and nothing where none is.
+
+    It leaps from queue to queue, so it costs what there are queues, not what waits in them.
+    """
+    paused = {row[0] for row in (yield Statement("select queue from paused_queues"))}
+    first = [(ready_ms, name) for name, ready_ms in (yield Statement(FIRST_READY)) if ready_ms is not None]
+    first += [(until_ms, name) for name, until_ms in (yield from leases.first_ends()).items() if name not in paused]
+    return min((each for each in first if each[0] < now_ms), default=(now_ms, ""))
+
+
+def figures(late_ms: int, now_ms: int) -> Operation[Figures]:
     """Look.
 
     Args:
-        queues: those that somebody here must work on.
         late_ms: how long after its closing time a store may take to be closed, and after its report to be deleted.
     """
     (dead,) = (yield Statement("select count(*) from dead_jobs"))[0]
-    oldest = now_ms
-    for queue in queues:
-        rows = yield Statement(
-            "select min(ready_ms) from jobs where queue = $1 and state = 'waiting' and head = 1"
-            " and not exists (select 1 from paused_queues where queue = $1)",
-            (queue,),
-        )
-        oldest = min(oldest, rows[0][0] or now_ms)
+    oldest, queue = yield from _oldest(now_ms)
+    ready = 0
+    if queue:
+        ((ready,),) = yield Statement(_READY, (queue, now_ms))
     (reports,) = (
         yield Statement(
             f"select count(*) from stores s where s.state = 'reported' and {_UNFINISHED} and (exists ({_REPORT} and j.state = 'dead')"
@@ -56,7 +84,7 @@ def figures(queues: Sequence[str], late_ms: int, now_ms: int) -> Operation[Figur
             (now_ms - late_ms,),
         )
     )[0]
-    return Figures(dead, (now_ms - oldest) // 1000, reports, missed)
+    return Figures(dead, (now_ms - oldest) // 1000, queue, ready, reports, missed)
 
 
 _UNFINISHED = "s.state <> 'purged'"
@@ -90,19 +118,32 @@ def sentence(name: str, figure: int) -> str:
     }[name]
 
 
+def backlog(found: Figures) -> str:
+    """Where the backlog is, and how much of it."""
+    return f"{found.backlog_count} {'is' if found.backlog_count == 1 else 'are'} ready in the queue {found.backlog_queue}."
+
+
 def _long(seconds: int) -> str:
     if seconds < 120:
         return f"{seconds} seconds"
     return f"{seconds // 60} minutes" if seconds < 7200 else f"{seconds // 3600} hours"
 
 
-def look(wrong: dict[str, int], to: Sequence[tuple[str, str]], again_ms: int, link: str, now_ms: int) -> Operation[int]:
+def look(
+    wrong: dict[str, int],
+    to: Sequence[tuple[str, str]],
+    again_ms: int,
+    link: str,
+    now_ms: int,
+    more: Mapping[str, str] = EMPTY,
+) -> Operation[int]:
     """Remember what is wrong now, and owe the operator a message for what is new, lasts for long, or is over. Returns how many are owed.
 
     Args:
         wrong: the figure of each alarm that is above its threshold.
         to: notifier and recipient of each message.
         again_ms: after so long an alarm that lasts is told again.
+        more: a sentence more about some of what is wrong.
     """
     owed = 0
     known = {each.name: each for each in (yield from raised())}
@@ -113,7 +154,8 @@ def look(wrong: dict[str, int], to: Sequence[tuple[str, str]], again_ms: int, li
             (name, now_ms, figure, now_ms - again_ms),
         )
         if told:
-            owed += yield from _owe(name, sentence(name, figure), told[0][0], to, link, now_ms)
+            text = " ".join(each for each in (sentence(name, figure), more.get(name)) if each)
+            owed += yield from _owe(name, text, told[0][0], to, link, now_ms)
         elif name in known and known[name].figure != figure:
             yield Statement("update alarms set figure = $2 where name = $1", (name, figure))
     for name in known.keys() - wrong.keys():

@@ -10,6 +10,12 @@ from realtime.storage.statement import NOTHING, Operation, Row, Statement, chang
 
 LOST = "its worker ended without an answer"
 
+
+def given_up(tries: int, why: str) -> str:
+    """Why there was no further attempt, with the reason of the last one."""
+    return f"given up after {tries} {'attempt' if tries == 1 else 'attempts'}: {why}"
+
+
 _BEGUN = (
     "insert into attempts (store_id, job_id, number, worker, started_ms) {each} on conflict (store_id, job_id, number) do update"
     " set worker = excluded.worker, started_ms = excluded.started_ms, ended_ms = 0, outcome = '', detail = ''"

@@ -57,8 +57,7 @@ def _settle(row: Row, most: int, now_ms: int) -> Operation[None]:
     if not_after_ms and now_ms > not_after_ms:
         yield from queue.end(store_id, id_, lease, JobState.EXPIRED, queue.TOO_LATE, now_ms, just_claimed=True)
     elif limit and number >= limit:
-        why = f"given up after {number} attempts: {attempts.LOST}"
-        yield from queue.bury(store_id, id_, lease, why, now_ms, just_claimed=True)
+        yield from queue.bury(store_id, id_, lease, attempts.given_up(number, attempts.LOST), now_ms, just_claimed=True)
     else:
         if lane:
             yield from lanes.lock(store_id, name, lane)

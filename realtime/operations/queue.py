@@ -182,7 +182,7 @@ def _begun(rows: Sequence[Row], worker: str, lease: str, now_ms: int, most: int)
             yield from end(job.store_id, job.id, lease, JobState.EXPIRED, TOO_LATE, now_ms, just_claimed=True)
         elif limit_of_job and job.attempts > limit_of_job:
             why = attempts.LOST if (job.store_id, job.id) in lost else row[18]
-            yield from bury(job.store_id, job.id, lease, f"given up after {job.attempts - 1} attempts: {why}", now_ms, just_claimed=True)
+            yield from bury(job.store_id, job.id, lease, attempts.given_up(job.attempts - 1, why), now_ms, just_claimed=True)
         else:
             held.append(job)
             continue

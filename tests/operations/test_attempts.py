@@ -41,7 +41,7 @@ async def test_what_was_given_back_too_often_is_not_said_to_have_lost_its_worker
     assert await desk.claim() == []
 
     (letter,) = await desk.storage.read(dead.letters, Q, 10)
-    assert letter.outcome == "given up after 1 attempts: again"
+    assert letter.outcome == "given up after 1 attempt: again"
     rows = [tuple(row) for row in await desk.rows(ATTEMPTS)]
     assert (letter.attempts, rows) == (1, [(id_, 1, "", "retry", "again", True)]), "nobody was given it a second time"
 

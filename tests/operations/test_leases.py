@@ -43,7 +43,7 @@ async def test_what_was_received_too_often_is_a_dead_letter_before_anybody_claim
     assert await settle(desk, most=1) == 1
 
     (letter,) = await desk.storage.read(dead.letters, Q, 10)
-    assert (letter.attempts, letter.outcome) == (1, "given up after 1 attempts: its worker ended without an answer")
+    assert (letter.attempts, letter.outcome) == (1, "given up after 1 attempt: its worker ended without an answer")
     assert [tuple(row) for row in await desk.rows("select number, outcome from attempts")] == [(1, "lost")]
     assert await desk.ids() == [second]
 

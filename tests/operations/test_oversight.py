@@ -162,7 +162,7 @@ async def test_nothing_is_taken_from_a_paused_queue_and_what_is_under_way_goes_o
     assert await desk.ids() == [second]
 
 
-@pytest.mark.parametrize("sql", oversight.COUNTS)
+@pytest.mark.parametrize("sql", [*oversight.COUNTS, alarms.FIRST_READY])
 async def test_counting_looks_at_what_is_pending_and_not_at_what_has_ended(sql: str, tmp_path: Path) -> None:
     """The planner of Postgres chooses by size; that of SQLite says always the same."""
     settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=f"sqlite:///{tmp_path / 'plan.db'}"))
@@ -201,11 +201,30 @@ async def test_what_is_wrong_is_found(desk: Desk) -> None:
         await desk.fail(id_)
     await desk.put()
 
-    found = await desk.storage.read(alarms.figures, (Q,), 1000, desk.now + 30_000)
+    found = await desk.storage.read(alarms.figures, 1000, desk.now + 30_000)
     assert (found.dead_letters, found.backlog_seconds, found.failed_reports, found.missed_deletions) == (2, 30, 0, 0)
 
+    assert alarms.backlog(found) == "1 is ready in the queue work."
     await desk.storage.write(pauses.pause, Q, desk.now)
-    assert (await desk.storage.read(alarms.figures, (Q,), 1000, desk.now + 30_000)).backlog_seconds == 0, "it is paused"
+    assert (await desk.storage.read(alarms.figures, 1000, desk.now + 30_000)).backlog_seconds == 0, "it is paused"
+
+
+async def test_a_message_that_nobody_takes_is_a_backlog_also_where_its_consumer_crashed(desk: Desk) -> None:
+    for name, lease_ms in (("messages/a/en", 1_000), ("messages/b/en", 2_000)):
+        for number in range(2):
+            await desk.storage.write(queue.enqueue, NewJob("account-a", f"{name[9]}{number}", name, "{}"), desk.now)
+        await desk.storage.write(queue.claim, name, "lease", lease_ms, 2, desk.now)
+    assert (await desk.storage.read(alarms.figures, 1000, desk.now)).backlog_queue == ""
+
+    found = await desk.storage.read(alarms.figures, 1000, desk.now + 90_000)
+
+    assert 80 < found.backlog_seconds <= 89
+    assert alarms.backlog(found) == "2 are ready in the queue messages/a/en."
+    await desk.storage.write(
+        alarms.look, {alarms.BACKLOG: 89}, [("log", "ops")], 1000, "", desk.now, {alarms.BACKLOG: alarms.backlog(found)}
+    )
+    ((body,),) = await desk.rows("select body from jobs where moment = 'alarm'")
+    assert "A job has been ready for 89 seconds and nobody has taken it. 2 are ready in the queue messages/a/en." in body
 
 
 @pytest.mark.parametrize(
@@ -234,7 +253,7 @@ async def test_a_store_that_was_not_finished_is_found(desk: Desk, state: str, re
 
     await desk.storage.write(make)
 
-    found = await desk.storage.read(alarms.figures, (Q,), 1000, 5000)
+    found = await desk.storage.read(alarms.figures, 1000, 5000)
     assert (found.failed_reports, found.missed_deletions) == expected
 
 

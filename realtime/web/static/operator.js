@@ -115,7 +115,7 @@ function card(queue) {
   const lanes = `${queue.blocked_lanes} ${queue.blocked_lanes === 1 ? "lane waits" : "lanes wait"} for a decision`;
   const foot = queue.blocked_lanes ? h("button", { type: "button", class: "button plain small-button", "data-key": `blocking ${queue.queue}`, onclick: () => void choose(queue.queue, "blocking") }, lanes) : h("span", { class: "small muted" }, paused ? `Paused since ${clock.format(queue.paused_ms)}` : age);
   return h("section", { class: "card queue-card", "data-paused": paused ? "" : null },
-    h("h3", { class: "queue-name", title: queue.queue }, name(queue.queue)),
+    h("div", {}, h("h3", { class: "queue-name", title: queue.queue }, name(queue.queue)), whose(queue.queue)),
     h("div", { class: "figures" }, ...Object.entries(FIGURES).map(([state, word]) => figure(queue, /** @type {keyof typeof FIGURES} */ (state), word))),
     h("div", { class: "queue-line" }, foot, toggle));
 }
@@ -132,6 +132,23 @@ function figure(queue, state, word) {
 function name(queue) {
   if (queue.startsWith("messages/")) return `Messages: ${queue.split("/").slice(2).join("/")}`;
   return KNOWN[/** @type {keyof typeof KNOWN} */ (queue)] ?? queue;
+}
+
+/** Whose message queue it is, as `nowserving jobs` says it; null for every other queue. @param {string} queue */
+function account(queue) {
+  return queue.startsWith("messages/") ? queue.split("/")[1] : null;
+}
+
+/** @param {string} queue */
+function whose(queue) {
+  const id = account(queue);
+  return id === null ? null : h("p", { class: "small muted queue-account" }, `Account ${id}`);
+}
+
+/** What a button asks about before it does it to all of a queue. @param {string} queue */
+function named(queue) {
+  const id = account(queue);
+  return id === null ? name(queue) : `${name(queue)}, account ${id},`;
 }
 
 /** @param {number} seconds */
@@ -156,10 +173,11 @@ async function list() {
   try {
     const { jobs: found, more } = await api("GET", `/v1/operator/jobs?${new URLSearchParams({ queue, state })}`);
     const all = state !== "dead" || !found.length ? null : h("div", { class: "row" },
-      sure("Put all back", "Put them back now", () => act("POST", "/v1/operator/redrive", { queue, limit: 1000 })),
-      sure("Delete all", "Delete them now", () => act("POST", "/v1/operator/purge", { queue, limit: 1000 }), "danger"));
+      sure("Put all back", `Put all of ${named(queue)} back now`, () => act("POST", "/v1/operator/redrive", { queue, limit: 1000 })),
+      sure("Delete all", `Delete all of ${named(queue)} now`, () => act("POST", "/v1/operator/purge", { queue, limit: 1000 }), "danger"));
     fill(jobs,
       h("div", { class: "spread" }, h("h2", {}, `${name(queue)}, ${state === "blocking" ? "dead letters for which lanes wait" : FIGURES[/** @type {keyof typeof FIGURES} */ (state)]}`), h("button", { type: "button", class: "button small-button", onclick: close }, "Close")),
+      whose(queue),
       all,
       found.length ? h("ul", { class: "job-list" }, ...found.map(row)) : h("p", { class: "muted" }, "There is none."),
       more ? h("p", { class: "small muted" }, "These are the first 50.") : null);
