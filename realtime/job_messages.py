@@ -32,7 +32,8 @@ class AddedJob(Struct, frozen=True):
 
 class ShowJobs(Request, frozen=True):
     count: Annotated[int, Meta(ge=1, le=100)] = 10
-    status_type: Status | None = None
+    status_type: Status | Literal[""] = ""
+    """Empty: of every status."""
     before: Annotated[str, Meta(pattern="^[0-9]{0,19}$", max_length=19, description="`next` of the page before.")] = ""
 
 

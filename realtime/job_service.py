@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,8 +20,11 @@ from realtime.operations.queue import NewJob
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
+from realtime.targets import Forbidden, Leads, check, is_address, leads
 
 KEY_MS = 300_000
+SERVICE = "service"
+"""The handler that calls the address of a job."""
 
 
 class JobService:
@@ -48,10 +52,11 @@ class JobService:
             client: which of the account's programs asks; its jobs are done one after the other unless it says otherwise.
 
         Raises:
-            InvalidInput: there is no such handler here, or the key came with another job.
+            InvalidInput: there is no such handler here, its address can never be called, or the key came with another job.
         """
         if request.handler not in self._registry.handlers():
             raise InvalidInput(f"Nobody here does {request.handler!r}. There is: {self._known()}.", field="handler")
+        self._check_address(request)
         now = self._now()
         self._last_id = max(self._last_id + 1, (now << 20) + secrets.randbelow(1 << 19))
         job = NewJob(
@@ -72,14 +77,31 @@ class JobService:
             make = partial(answers.same, job.store_id, idempotency_key, asked, now, make)
         return AddedJob(await self._storage.write_and_tell(lambda _: self._wake(), make))
 
+    def _check_address(self, request: AddJob) -> None:
+        """What can be known of an address without looking up a name; the rest is checked when it is called. Raises: InvalidInput."""
+        if not request.url:
+            return
+        try:
+            named = check(request.url)
+        except Forbidden as error:
+            raise InvalidInput(f"{error} Correct it, or leave it out.", field="url") from None
+        host = urlsplit(request.url).hostname or ""
+        if leads(host, self._settings.outbound_networks) is Leads.INSIDE:
+            raise InvalidInput(
+                "This address leads into a private network, which this server does not call. Whoever runs it may allow it in outbound_networks.",
+                field="url",
+            )
+        if request.handler == SERVICE and is_address(host) and named not in self._settings.job_service_hosts:
+            raise InvalidInput(
+                "This server does not call this address for jobs. Whoever runs it may allow it in job_service_hosts.", field="url"
+            )
+
     def _known(self) -> str:
         return ", ".join(sorted(self._registry.handlers())) or "no handler at all"
 
     async def statuses(self, account_id: str, request: ShowJobs) -> JobStatuses:
         """A page of an account's jobs, the newest first."""
-        found = await self._storage.read(
-            services.page, services.owner(account_id), request.status_type or "", request.before, request.count
-        )
+        found = await self._storage.read(services.page, services.owner(account_id), request.status_type, request.before, request.count)
         jobs = [JobStatus(job.id, _status(job.state), job.attempts, _time(job.created_ms)) for job in found]
         return JobStatuses(JobPage(jobs, len(jobs), jobs[-1].id if len(jobs) == request.count else ""))
 

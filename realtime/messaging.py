@@ -272,24 +272,26 @@ def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int) -
     """An answer for each, and how many came after the lease had ended."""
     ended = []
     for request in requests:
-        lease = request.receipt or (yield from receives.lease_of(owner, request.id, request.cid))
-        ended.append(queue.Done(owner, request.id, lease))
+        id_, consumer = str(request.id), str(request.cid)
+        lease = request.receipt or (yield from receives.lease_of(owner, id_, consumer))
+        ended.append(queue.Done(owner, id_, lease))
     settled = yield from queue.end_all(ended, now_ms)
     lost = 0
     for request, each in zip(requests, settled, strict=True):
         if each is Settled.LEASE_LOST:
-            lost += yield from receives.lost(owner, request.id, request.cid, now_ms)
+            lost += yield from receives.lost(owner, str(request.id), str(request.cid), now_ms)
     return [each in (Settled.DONE, Settled.ALREADY_DONE) for each in settled], lost
 
 
 def _change(owner: str, request: Change, most: int, now_ms: int) -> Operation[tuple[bool, int]]:
     """Whether it was changed, and 1 where it came after the lease had ended."""
-    lease = request.receipt or (yield from receives.lease_of(owner, request.id, request.cid))
+    id_, consumer = str(request.id), str(request.cid)
+    lease = request.receipt or (yield from receives.lease_of(owner, id_, consumer))
     if request.vt:
-        settled = yield from queue.extend(owner, request.id, lease, request.vt * 1000, now_ms)
-    elif (received := (yield from receives.times(owner, request.id))) >= most:
-        settled = yield from queue.bury(owner, request.id, lease, attempts.given_up(received, RELEASED), now_ms)
+        settled = yield from queue.extend(owner, id_, lease, request.vt * 1000, now_ms)
+    elif (received := (yield from receives.times(owner, id_))) >= most:
+        settled = yield from queue.bury(owner, id_, lease, attempts.given_up(received, RELEASED), now_ms)
     else:
-        settled = yield from queue.retry(owner, request.id, lease, now_ms, RELEASED, now_ms)
-    lost = (yield from receives.lost(owner, request.id, request.cid, now_ms)) if settled is Settled.LEASE_LOST else 0
+        settled = yield from queue.retry(owner, id_, lease, now_ms, RELEASED, now_ms)
+    lost = (yield from receives.lost(owner, id_, consumer, now_ms)) if settled is Settled.LEASE_LOST else 0
     return settled is Settled.DONE, lost

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from realtime import checks
 from realtime.errors import NotAllowed, NotSignedIn
@@ -12,6 +13,8 @@ from realtime.operations import tokens
 from realtime.queue_messages import MadeToken, NewToken, TokenView
 from realtime.storage.statement import Storage
 
+USES: Mapping[str, str] = MappingProxyType({"publish": "publishing messages", "consume": "consuming messages", "jobs": "the job service"})
+"""What each scope of a token is for."""
 PREFIX = "ns_"
 
 
@@ -48,5 +51,5 @@ class Programs:
             raise NotSignedIn("There is no such token in use. Make one on the account page.")
         account_id, id_, scopes = found
         if scope not in scopes:
-            raise NotAllowed(f"This token may not {scope}.")
+            raise NotAllowed(f'This token was not made for {USES[scope]}. Make one with the scope "{scope}" on the account page.')
         return account_id, id_

@@ -19,6 +19,8 @@ Consumer = Annotated[
     str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", max_length=64, description="Who consumes: a number or a name of your own.")
 ]
 MessageId = Annotated[str, Meta(pattern="^[0-9]{1,19}$", max_length=19)]
+AnyMessageId = MessageId | Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807)]
+"""In JSON also as a number, for who reads numbers of 19 digits exactly."""
 Receipt = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="The lease token that came with the message.")]
 Visibility = Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the message.")]
 Scope = Literal["publish", "consume", "jobs"]
@@ -92,8 +94,8 @@ class Messages(Struct, frozen=True):
 
 
 class Acknowledge(Request, frozen=True):
-    cid: Consumer
-    id: MessageId
+    cid: Consumer | Annotated[int, Meta(ge=0)]
+    id: AnyMessageId
     receipt: Receipt = ""
 
 
@@ -104,8 +106,8 @@ class AcknowledgeMany(Request, frozen=True):
 class Change(Request, frozen=True):
     """Hold a message longer, or with `vt` 0 give it back at once."""
 
-    cid: Consumer
-    id: MessageId
+    cid: Consumer | Annotated[int, Meta(ge=0)]
+    id: AnyMessageId
     vt: Visibility
     receipt: Receipt = ""
 

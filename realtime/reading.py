@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -14,6 +14,7 @@ from realtime.errors import BadMessage, InvalidInput
 T = TypeVar("T")
 
 _PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_NAMES = re.compile(r"\[[^\]]*\]|[^.\[]+")
 _KINDS = {
     "str": "text",
     "int": "a whole number",
@@ -36,7 +37,6 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"Number out of range"), "That number is too large."),
     (re.compile(r"Expected `str` matching regex '\^#\[0-9a-fA-F\]\{6\}\$'"), "Give a colour as #rrggbb."),
     (re.compile(r"Expected `str` matching regex '\^\[A-Z\]\$'"), "Give the letter of a queue, A to Z."),
-    (re.compile(r"Invalid enum value .*", re.DOTALL), "There is no such choice. Use one that the documentation lists."),
     (re.compile(r"Expected `str` matching regex .*"), "This does not have the right form."),
 )
 _EXPECTED = re.compile(r"Expected `(?P<expected>[a-z |]+)`, got `(?P<got>[a-z]+)`")
@@ -53,7 +53,7 @@ def read(data: bytes | str | msgspec.Raw, type_: type[T], within: str = "") -> T
         decoder: msgspec.json.Decoder[T] = _decoder(cast(Hashable, type_))
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise refusal(error, within) from error
+        raise refusal(error, type_, within) from error
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadMessage("That could not be read as JSON. Check the quotes, commas and brackets.") from error
     except RecursionError as error:
@@ -65,15 +65,36 @@ def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(cast(Any, type_))
 
 
-def refusal(error: msgspec.ValidationError, within: str = "") -> InvalidInput:
-    """A validation error in plain words, with the path of the field that is wrong, "queues[0].name"."""
+def refusal(error: msgspec.ValidationError, type_: Any, within: str = "") -> InvalidInput:
+    """A validation error in plain words, with the path of the field that is wrong, "queues[0].name", and with what there is to choose from."""
     said = str(error)
     found = _PATH.search(said)
     path = found[1].strip(".") if found else ""
     what = said[: found.start()] if found else said
-    name, sentence = _sentence(what)
+    if what.startswith("Invalid enum value"):
+        choices = [each for each in _choices(msgspec.inspect.type_info(type_), _NAMES.findall(path)) if each != ""]
+        name, sentence = "", f"There is no such choice. There {'is' if len(choices) == 1 else 'are'}: {', '.join(map(str, choices))}."
+    else:
+        name, sentence = _sentence(what)
     field = ".".join(part for part in (within, path, name) if part)
     return InvalidInput(sentence, field=field or None)
+
+
+def _choices(info: msgspec.inspect.Type, path: Sequence[str]) -> list[object]:
+    """What may stand at a path of a type, each part of which names a field or, as "[...]", is what a list or an object holds."""
+    if isinstance(info, msgspec.inspect.Metadata):
+        return _choices(info.type, path)
+    if isinstance(info, msgspec.inspect.UnionType):
+        return [choice for each in info.types for choice in _choices(each, path)]
+    if not path:
+        if isinstance(info, msgspec.inspect.EnumType):
+            return [each.value for each in info.cls]
+        return list(info.values) if isinstance(info, msgspec.inspect.LiteralType) else []
+    if isinstance(info, msgspec.inspect.StructType):
+        return [choice for each in info.fields if each.encode_name == path[0] for choice in _choices(each.type, path[1:])]
+    if isinstance(info, msgspec.inspect.CollectionType):
+        return _choices(info.item_type, path[1:])
+    return _choices(info.value_type, path[1:]) if isinstance(info, msgspec.inspect.DictType) else []
 
 
 def _sentence(what: str) -> tuple[str, str]:

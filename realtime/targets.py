@@ -37,6 +37,15 @@ def is_public(address: str, allowed: Iterable[str] = ()) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is named by an IP address, so that there is no name to look up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def leads(host: str, allowed: Iterable[str] = ()) -> Leads:
     """Where a host is that an address names."""
     host = host.rstrip(".")

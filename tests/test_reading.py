@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from realtime.errors import BadMessage, InvalidInput
+from realtime.job_messages import ShowJobs
 from realtime.messages import ChangeTicket, EditStore, Join, Login, OpenStore
 from realtime.reading import read
+from realtime.webhook_messages import EventName, NewWebhook
 
 STORE = b'{"name":"x","queues":[{"name":"a"}]'
 
@@ -46,7 +50,9 @@ def test_what_is_not_json_is_a_bad_message(data: bytes) -> None:
         (OpenStore, STORE + b',"almost_at":1e400}', "almost_at", "That number is too large."),
         (OpenStore, STORE + b',"board_code":"yes"}', "board_code", "This must be true or false, not text."),
         (EditStore, b'{"queues":[{"id":"a"}]}', "queues[0].id", "Give the letter of a queue, A to Z."),
-        (ChangeTicket, b'{"action":"eat"}', "action", "There is no such choice. Use one that the documentation lists."),
+        (ChangeTicket, b'{"action":"eat"}', "action", "There is no such choice. There are: call, done, no_show, recall, remove, return, serve, undo."),
+        (NewWebhook, b'{"url":"https://a","events":["eat","ticket.joined"]}', "events[0]", "There is no such choice. There are: " + ", ".join(sorted(get_args(EventName))) + "."),
+        (ShowJobs, b'{"status_type":"eat"}', "status_type", "There is no such choice. There are: FAILED, PENDING, SUCCESS."),
         (Join, b'{"code":"a","key":"k","parties":[{"name":"x","queue":"A"},{"name":"x","queue":"A","party":0}]}', "parties[1].party", "This must be at least 1."),
     ],
 )  # fmt: skip

@@ -105,6 +105,11 @@ class Context:
             session.end(account_id)
 
     @property
+    def tells(self) -> bool:
+        """Whether messages are made for parties that left a phone number or an address, be they sent or only kept."""
+        return bool(self.settings.smtp_url or self.settings.sms_url or self.settings.capture_messages)
+
+    @property
     def ticket_seconds(self) -> int:
         """How long a phone keeps its tickets: until any store that is open now has closed."""
         return self.settings.store_hours * 3600 + 3600

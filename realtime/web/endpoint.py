@@ -363,7 +363,7 @@ def _query(scope: Scope, type_: type[msgspec.Struct]) -> Any:
     try:
         return msgspec.convert(found, type_, strict=False)
     except msgspec.ValidationError as error:
-        raise refusal(error) from error
+        raise refusal(error, type_) from error
 
 
 def _path(scope: Scope) -> dict[str, Any]:

@@ -53,7 +53,7 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
         return RedirectResponse("/ticket", 303)
     if found.state in {"expired", "used"}:
         return _dead_end(context, CodeExpired() if found.state == "expired" else CodeUsed(), found.store)
-    return render(context, "join.html", _data(code, found, scanned=False), tells=_tells(context))
+    return render(context, "join.html", _data(code, found, scanned=False), tells=context.tells)
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:
@@ -78,7 +78,7 @@ async def _scan(context: Context, scope: Scope, code: str) -> Response:
     scanned = await context.reception.scan(code, messages.ScanCode(key), tickets, base=context.public_base(scope))
     if scanned.ticket:
         return RedirectResponse("/ticket", 303)
-    response = render(context, "join.html", _data(code, scanned, scanned=True), tells=_tells(context))
+    response = render(context, "join.html", _data(code, scanned, scanned=True), tells=context.tells)
     response.headers.append("Set-Cookie", cookies.set_phone(key, context.ticket_seconds))
     return response
 
@@ -95,7 +95,7 @@ async def _join(context: Context, scope: Scope, code: str, form: dict[str, str])
         field = (error.field or "").rpartition(".")[2]
         errors = {field if field in FIELDS else "": error.message}
         data = _data(code, found, scanned=True)
-        return render(context, "join.html", data, status=error.status, values=values, errors=errors, tells=_tells(context))
+        return render(context, "join.html", data, status=error.status, values=values, errors=errors, tells=context.tells)
     response = RedirectResponse("/ticket", 303)
     tokens = [ticket.token for ticket in joined.tickets]
     response.headers.append("Set-Cookie", cookies.set_tickets(tokens, cookies.read_tickets(scope), context.ticket_seconds))
@@ -109,7 +109,7 @@ def _request(code: str, key: str, values: dict[str, str]) -> messages.Join:
     try:
         return msgspec.convert({"code": code, "key": key, "parties": [party]}, messages.Join)
     except msgspec.ValidationError as error:
-        raise refusal(error) from error
+        raise refusal(error, messages.Join) from error
 
 
 async def read_form(scope: Scope, receive: Receive, most: int) -> dict[str, str]:
@@ -132,11 +132,6 @@ async def read_form(scope: Scope, receive: Receive, most: int) -> dict[str, str]
 def _data(code: str, found: messages.CodePage | messages.ScannedCode, *, scanned: bool) -> dict[str, Any]:
     views: dict[str, Any] = msgspec.to_builtins({"store": found.store, "queues": found.queues, "waiting": found.waiting})
     return {"code": code, "scanned": scanned, **views}
-
-
-def _tells(context: Context) -> bool:
-    """Whether a phone number or an address is of use to tell a party something."""
-    return bool(context.settings.smtp_url or context.settings.sms_url or context.settings.capture_messages)
 
 
 def _dead_end(context: Context, error: NowServingError, store: messages.StoreView | None = None) -> Response:

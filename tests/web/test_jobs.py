@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from realtime.hookspecs import Done, JobFacts, JobOutcome, Permanent, Retry
-from tests.web.conftest import House, Owner, new_owner
+from realtime.storage.statement import Operation, Statement
+from tests.web.conftest import House, Open, Owner, new_owner
 
 
 class Scripted:
@@ -195,3 +196,66 @@ async def test_a_handler_that_raises_is_tried_again_and_the_others_go_on(program
     job = await _ended(program, broken)
     assert (job["status"], job["numberOfAttempts"]) == ("FAILED", 4)
     assert "KeyError" in job["reason"]
+
+
+async def test_an_empty_status_asks_for_all_and_an_unknown_one_is_told_what_there_is(program: httpx.AsyncClient) -> None:
+    job = await _add(program, handler="echo")
+
+    found = (await program.get("/status", params={"count": 10, "status_type": ""})).raise_for_status().json()
+    refused = await program.get("/status", params={"status_type": "DONE"})
+
+    assert [each["id"] for each in found["data"]["jobs"]] == [job]
+    assert (refused.status_code, refused.json()["field"]) == (422, "status_type")
+    assert "FAILED, PENDING, SUCCESS" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("ftp://example.org/", "http:// or https://"),
+        ("http://user:pw@example.org/", "without a user name"),
+        ("http://169.254.169.254/latest", "private network"),
+        ("http://127.0.0.1:22/", "private network"),
+        ("http://[::1]/", "private network"),
+        ("http://10.1.2.3/", "job_service_hosts"),
+        ("http://8.8.8.8/", "job_service_hosts"),
+    ],
+)
+async def test_an_address_that_can_never_be_called_is_refused_at_once(open_house: Open, url: str, said: str) -> None:
+    house = await open_house(job_service_hosts=["10.1.2.4", "shop.example"], outbound_networks=["10.0.0.0/8"])
+    program = await _program(house, await new_owner(house))
+
+    refused = await program.post("/addJob", json={"url": url})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "url")
+    assert said in refused.json()["detail"]
+    for right in ("http://10.1.2.4/hook", "https://shop.example/hook", "https://other.example/hook"):
+        assert (await program.post("/addJob", json={"url": right, "delay": 60})).status_code == 202, (
+            "names are checked when they are called"
+        )
+
+
+async def test_a_token_without_the_scope_is_told_which_one_it_needs(house: House, owner: Owner) -> None:
+    program = await _program(house, owner, "publish")
+
+    refused = await program.post("/addJob", json={"handler": "echo"})
+
+    assert (refused.status_code, refused.json()["detail"]) == (
+        403, 'This token was not made for the job service. Make one with the scope "jobs" on the account page.',
+    )  # fmt: skip
+
+
+async def test_a_job_that_came_too_late_was_never_attempted(house: House, program: httpx.AsyncClient) -> None:
+    job = await _add(program, handler="echo", delay=1, expires=1)
+    await house.parts.storage.write(_late)
+    house.parts.worker.wake()
+
+    async with asyncio.timeout(20):
+        while (one := (await program.get(f"/status/{job}")).json())["state"] == "waiting":
+            await asyncio.sleep(0.01)
+
+    assert (one["state"], one["numberOfAttempts"], one["attempts"]) == ("expired", 0, [])
+
+
+def _late() -> Operation[None]:
+    yield Statement("update jobs set ready_ms = 1, due_ms = 1, not_after_ms = 2")

@@ -215,6 +215,16 @@ async def test_a_message_is_held_longer_or_given_back(program: httpx.AsyncClient
     assert len(await _consume(program, cid="2")) == 1
 
 
+async def test_ids_and_consumers_may_be_numbers_where_they_are_digits(program: httpx.AsyncClient) -> None:
+    first, second = int(await _publish(program)), int(await _publish(program))
+    await _consume(program, cid="7")
+
+    assert (await program.patch("/v1/consumer", json={"cid": 7, "id": first, "vt": 60})).json() is True
+    done = await program.post("/v1/consumer/batch", json={"messages": [{"cid": 7, "id": first}, {"cid": "7", "id": second}]})
+    assert done.json() == [True, True]
+    assert (await program.patch("/v1/consumer", json={"cid": 7, "id": -1, "vt": 60})).status_code == 422
+
+
 async def test_batches_are_published_whole_and_deleted_one_by_one(program: httpx.AsyncClient) -> None:
     bad = await program.post("/v1/publish/batch", json={"messages": [{"message": 1}, {"message": 2, "lane": "a\nb"}]})
     good = await program.post("/v1/publish/batch", json={"messages": [{"message": number} for number in range(3)]})

@@ -110,3 +110,10 @@ async def test_a_party_that_left_no_address_is_asked_nothing(open_house: Open) -
     phone = await join(house, await new_owner(house))
 
     assert "message" not in said(await phone.get("/ticket")).lower()
+
+
+async def test_a_guest_refuses_messages_also_where_they_are_only_kept(open_house: Open) -> None:
+    house: House = await open_house(capture_messages=True)
+    phone = await join(house, await new_owner(house), email=ANN)
+
+    assert "No messages, please" in said(await phone.get("/ticket"))
