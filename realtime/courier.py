@@ -137,6 +137,8 @@ class Courier(ByCrew[Job]):
         if job.called_ms and await self._is_over(job):
             return
         browser = await self._browser(job)
+        if job.ticket_id and job.delivery.moment in escalation.LINE_MOMENTS and await self._stands_no_more(job, browser):
+            return
         if self._settings.capture_messages and not self._registry.stays(job.delivery.notifier):
             await self._capture(job, await self._parcel(job, browser))
             return
@@ -169,11 +171,22 @@ class Courier(ByCrew[Job]):
                 return await self._is_over(job)
         else:
             return False
+        self._needless(job, said, mine)
+        return True
+
+    async def _stands_no_more(self, job: Job, browser: Subscription | None) -> bool:
+        """Whether it says "you are next" to a party that was called meanwhile, or is gone."""
+        said = await self._storage.read(escalation.stands_no_more, job, to_its_browser=browser is not None)
+        if said:
+            mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, JobState.CANCELLED, said, self._now())
+            self._needless(job, said, mine)
+        return bool(said)
+
+    def _needless(self, job: Job, said: str, mine: bool) -> None:
         self._meter.ended(DELIVERIES, job.delivery.notifier, "sent" if said == escalation.TOLD_STAFF else "suppressed", 0.0)
         _log.info("Delivery %s by %s: %s", job.id, job.delivery.notifier, said)
         if not mine:
             self._meter.lost(DELIVERIES)
-        return True
 
     async def _deliver(self, job: Job, browser: Subscription | None) -> Outcome:
         """Ask before a party is sent anything whether it wants it, and remember what its gateway says of that."""

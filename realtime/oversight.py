@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 _REFUSALS = {
     Answer.IN_FLIGHT: "A worker holds this job. Wait until it has answered, or until its lease has ended.",
-    Answer.ENDED: "This job has ended.",
+    Answer.WAS_DONE: "This job is done: there is nothing left to try or to cancel.",
+    Answer.WAS_EXPIRED: "This job came too late and was dropped. Put it in again where it is still wanted.",
+    Answer.WAS_CANCELLED: "This job was cancelled. Put it in again where it is still wanted.",
     Answer.HELD: "This report waits until the owner has confirmed their e-mail address, so that no stranger gets it.",
     Answer.REPORT: "This carries a store's report. Only the store's owner may give it up, on the page of the closing.",
 }
@@ -124,14 +126,21 @@ class Oversight:
         self._wake(queue)
         return Changed(True)
 
+    async def _check(self, queue: str) -> None:
+        """A name with a slip in it must not look like a queue in which there is nothing to do."""
+        if not await self._storage.read(oversight.known, queue):
+            raise NotFound(f"There is no queue {queue} here. The overview, or `nowserving jobs list`, names those that there are.")
+
     async def redrive(self, request: RedriveQueue) -> Count:
-        """Put dead letters back into their places."""
+        """Put dead letters back into their places. Raises: NotFound."""
+        await self._check(request.queue)
         count = await self._storage.write(dead.redrive, request.queue, request.limit, self._now(), reason=request.reason)
         self._wake(request.queue)
         return Count(count)
 
     async def purge(self, request: PurgeQueue) -> Count:
-        """Delete dead letters; lanes that waited for them go on."""
+        """Delete dead letters; lanes that waited for them go on. Raises: NotFound."""
+        await self._check(request.queue)
         now = self._now()
         before = now - request.older_than * 1000 + (1 if request.older_than == 0 else 0)
         count = await self._storage.write(dead.purge, request.queue, before, request.limit, now)
@@ -139,11 +148,13 @@ class Oversight:
         return Count(count)
 
     async def pause(self, request: PauseQueue) -> Changed:
-        """Take nothing from a queue any more; what is under way goes on."""
+        """Take nothing from a queue any more; what is under way goes on. Raises: NotFound."""
+        await self._check(request.queue)
         return Changed(await self._storage.write(pauses.pause, request.queue, self._now()))
 
     async def resume(self, request: PauseQueue) -> Changed:
-        """Take from it again."""
+        """Take from it again. Raises: NotFound."""
+        await self._check(request.queue)
         changed = await self._storage.write(pauses.resume, request.queue)
         self._wake(request.queue)
         return Changed(changed)

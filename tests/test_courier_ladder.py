@@ -116,8 +116,8 @@ async def test_a_step_of_a_call_that_is_over_ends_without_a_warning_a_notice_or_
 
 
 async def test_a_message_that_could_not_be_sent_is_not_tried_again_once_the_call_is_seen(evening: Evening, owned: Owned) -> None:
-    ticket = await call(evening, owned)
     await until_async(lambda: evening.office.text.to(PHONE), what="the first message, that they joined")
+    ticket = await call(evening, owned)
     evening.office.text.answers.append(Retry("busy"))
     later(evening, 20)
     await until_async(lambda: called(evening), what="the attempt")
@@ -197,3 +197,27 @@ async def test_a_store_without_a_ladder_sends_everything_at_once(evening: Evenin
 
 def test_a_request_may_leave_the_ladder_out() -> None:
     assert not isinstance(OpenStore("Luigi's", [QueueDraft("A")]).ladder, list)
+
+
+def _told() -> Operation[list[Row]]:
+    return list((yield Statement("select moment, state, outcome from jobs where notifier = 'text' order by created_ms, id")))
+
+
+async def test_a_party_that_was_called_is_not_told_of_its_place_any_more(evening: Evening) -> None:
+    owned = await evening.open(ladder=[Step("text", 20)])
+    evening.office.text.answers.append(Retry("busy"))
+    await evening.join(owned, "Ann", phone=PHONE)
+    await until_async(lambda: evening.office.text.to(PHONE), what="the attempt to say that they joined")
+    await call(evening, owned)
+
+    later(evening, 600)
+
+    async def told() -> bool:
+        return all(row[1] in ("done", "cancelled") for row in await evening.storage.read(_told))
+
+    await until_async(told, what="the end of both")
+    assert [each.delivery.moment for each in evening.office.text.given] == ["joined", "called"]
+    assert [tuple(row) for row in await evening.storage.read(_told)] == [
+        ("joined", "cancelled", "it does not wait any more"),
+        ("called", "done", "sent"),
+    ]

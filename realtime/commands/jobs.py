@@ -39,7 +39,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     listed.add_argument("--state", choices=STATES, help="list the jobs of this standing; blocking: the dead letters for which a lane waits")
     listed.add_argument("--queue", default="", metavar="QUEUE", help="only this queue's")
     listed.add_argument("--owner", default="", metavar="OWNER", help="only those of this store or account")
-    listed.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    listed.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
     for name, sentence in (
         ("show", "One job with its attempts."),
         ("retry", "Let a job be tried now; a dead letter goes back to its place."),
@@ -51,13 +51,20 @@ def options(parser: argparse.ArgumentParser) -> None:
     for name, sentence in (("redrive", "Put a queue's dead letters back."), ("purge", "Delete a queue's dead letters.")):
         many = action(name, sentence)
         many.add_argument("queue", help="the queue, as `list` shows it")
-        many.add_argument("--limit", type=int, default=100, metavar="N", help="the oldest so many (100)")
+        many.add_argument("--limit", type=_count, default=100, metavar="N", help="the oldest so many (100)")
         if name == "redrive":
             many.add_argument("--reason", default="", metavar="TEXT", help="only those whose reason begins so")
         else:
             many.add_argument("--older-than", type=int, default=0, metavar="SECONDS", help="only those that died longer ago (0)")
     for name, sentence in (("pause", "Take nothing from a queue any more."), ("resume", "Take from it again.")):
         action(name, sentence).add_argument("queue", help="the queue, as `list` shows it")
+
+
+def _count(text: str) -> int:
+    """Raises: ArgumentTypeError."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -136,7 +143,7 @@ def _overview(found: dict[str, Any], queue: str) -> str:
 
 def _show(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     found = ask("GET", _job(arguments))
-    lines = [f"{name.replace('_', ' ')}: {_value(name, value)}" for name, value in found["job"].items() if value not in ("", 0, False)]
+    lines = [f"{_LABELS.get(name, name)}: {_value(name, value)}" for name, value in found["job"].items() if value not in ("", 0, False)]
     for each in found["attempts"]:
         said = f"{each['outcome'] or 'under way'}{': ' + each['detail'] if each['detail'] else ''}"
         lines.append(f"  attempt {each['number']} at {_clock(each['started_ms'])} by {each['worker'] or '-'}: {said}")
@@ -181,7 +188,24 @@ def _job(arguments: argparse.Namespace) -> str:
     return f"/v1/operator/jobs/{quote(arguments.owner, safe='')}/{quote(arguments.id, safe='')}"
 
 
+_LABELS = {
+    "ended": "how it ended",
+    "due_ms": "due",
+    "leased_until_ms": "leased until",
+    "outcome": "last outcome",
+    "created_ms": "put in",
+    "ended_ms": "ended",
+    "notifier": "by",
+    "report": "carries a report",
+    "bytes": "size in bytes",
+}
+
+
 def _value(name: str, value: Any) -> str:
+    if value is True:
+        return "yes"
+    if name == "state":
+        return str(value).replace("_", " ")
     return _clock(value) if name.endswith("_ms") else str(value)
 
 

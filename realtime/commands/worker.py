@@ -9,6 +9,7 @@ import os
 import signal
 
 from realtime import logs
+from realtime.errors import CannotStart
 from realtime.settings import Settings
 
 SENTENCE = "Do jobs in a process of its own; needs Postgres beside a server (run_jobs = false there)."
@@ -23,6 +24,11 @@ def options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Returns 0 after a drain. Raises: CannotStart."""
     settings = Settings.load(os.environ, arguments.settings)
+    if settings.database_url.startswith("sqlite"):
+        raise CannotStart(
+            "nowserving worker needs Postgres (set DATABASE_URL). A SQLite file belongs to one process, the server, which does the jobs"
+            " itself while run_jobs is true."
+        )
     logs.configure(settings.log_level)
     asyncio.run(work(settings))
     return 0

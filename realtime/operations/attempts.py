@@ -61,6 +61,17 @@ def ended(store_id: str, id_: str, number: int, outcome: str, detail: str, now_m
     )
 
 
+def set_aside(store_id: str, id_: str) -> Operation[None]:
+    """A job begins anew: the attempts so far stay, under numbers below those that come. In the order in which they started they are one list."""
+    rows = yield Statement("select min(number), max(number) from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    lowest, highest = rows[0]
+    if highest is not None and highest > 0:
+        yield Statement(
+            "update attempts set number = number - $3 where store_id = $1 and job_id = $2 and number > 0",
+            (store_id, id_, highest + 1 - min(lowest, 1)),
+        )
+
+
 def forget(jobs: Sequence[tuple[str, str]]) -> Operation[None]:
     """Delete the attempts at these jobs, each named by owner and id."""
     yield Statement(

@@ -7,11 +7,13 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from realtime.operations import attempts, dead, leases, queue
-from realtime.operations.changes import HELD_MS
+from realtime.operations import attempts, dead, leases, posts, queue, services
+from realtime.operations.changes import DELIVERIES, HELD_MS
 from realtime.operations.claims import NOW
 from realtime.operations.receives import MESSAGES
 from realtime.storage.statement import Operation, Row, Statement
+
+BUILT_IN = (DELIVERIES, services.QUEUE, posts.QUEUE)
 
 
 class Standing(StrEnum):
@@ -191,10 +193,11 @@ def one(owner: str, id_: str, now_ms: int) -> Operation[tuple[Seen, list[Tried]]
     if found is None:
         return None
     rows = yield Statement(
-        "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by number",
+        "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2"
+        " order by started_ms, number",
         (owner, id_),
     )
-    tries = [Tried(*row) for row in rows]
+    tries = [Tried(at, *row[1:]) for at, row in enumerate(rows, 1)]
     if found.lapsed and tries and not tries[-1].ended_ms:
         tries[-1] = replace(tries[-1], ended_ms=found.leased_until_ms, outcome="lost", detail=attempts.LOST)
     return found, tries
@@ -245,11 +248,30 @@ class Answer(StrEnum):
     NOT_FOUND = "not_found"
     IN_FLIGHT = "in_flight"
     """A worker holds it."""
-    ENDED = "ended"
+    WAS_DONE = "was_done"
+    WAS_EXPIRED = "was_expired"
+    WAS_CANCELLED = "was_cancelled"
     HELD = "held"
     """Its owner has to act first."""
     REPORT = "report"
     """It carries a store's report, about which only the store's owner may decide."""
+
+
+_WAS = {"done": Answer.WAS_DONE, "expired": Answer.WAS_EXPIRED, "cancelled": Answer.WAS_CANCELLED}
+
+
+def known(name: str) -> Operation[bool]:
+    """Whether there is a queue of this name: one that this installation works on itself, or one that holds something, or did lately, or is paused."""
+    if name in BUILT_IN:
+        return True
+    account = name.split("/")[1] if name.startswith(MESSAGES) else ""
+    rows = yield Statement(
+        "select 1 where exists (select 1 from jobs where queue = $1 and state = 'waiting' and head = 1)"
+        " or exists (select 1 from jobs where queue = $1 and state = 'leased') or exists (select 1 from dead_jobs where queue = $1)"
+        " or exists (select 1 from paused_queues where queue = $1) or exists (select 1 from jobs where store_id = $2 and queue = $1)",
+        (name, f"account-{account}"),
+    )
+    return bool(rows)
 
 
 def retry(owner: str, id_: str, now_ms: int, *, receives: int = 0) -> Operation[tuple[Answer, str]]:
@@ -267,7 +289,7 @@ def retry(owner: str, id_: str, now_ms: int, *, receives: int = 0) -> Operation[
     if found.standing is Standing.DEAD and not found.needs_report:
         again = yield from dead.put_back(owner, id_, now_ms)
         return (Answer.DONE if again else Answer.NOT_FOUND), found.queue
-    refusal = {Standing.IN_FLIGHT: Answer.IN_FLIGHT, Standing.ENDED: Answer.ENDED, Standing.HELD: Answer.HELD}.get(found.standing)
+    refusal = {Standing.IN_FLIGHT: Answer.IN_FLIGHT, Standing.ENDED: _WAS.get(found.state), Standing.HELD: Answer.HELD}.get(found.standing)
     if refusal:
         return refusal, found.queue
     rows = yield Statement(
@@ -293,6 +315,6 @@ def cancel(owner: str, id_: str, now_ms: int) -> Operation[tuple[Answer, str]]:
         gone = yield from dead.let_go(owner, id_, now_ms)
         return (Answer.DONE if gone else Answer.NOT_FOUND), found.queue
     if found.standing is Standing.ENDED:
-        return Answer.ENDED, found.queue
+        return _WAS[found.state], found.queue
     ended = yield from queue.cancel(owner, id_, now_ms)
     return (Answer.DONE if ended else Answer.IN_FLIGHT), found.queue

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from realtime.errors import Conflict, NotFound
 from realtime.model import Event
-from realtime.operations import lanes, webhooks
+from realtime.operations import attempts, lanes, webhooks
 from realtime.operations.queue import NewJob, enqueue
 from realtime.operations.webhooks import Listeners, Webhook, posts_of, span
 from realtime.storage.statement import Operation, Row, Statement
@@ -160,13 +160,13 @@ def page(account_id: str, id_: str, state: str, before: str, limit: int) -> Oper
 
 
 def one(account_id: str, id_: str, post_id: str) -> Operation[tuple[Post, str, list[Tried]]]:
-    """A post with what it says, empty when that was thrown away, and its attempts. Raises: NotFound."""
+    """A post with what it says, empty when that was thrown away, and its attempts, also those from before it was posted again. Raises: NotFound."""
     row = yield from _row(account_id, id_, post_id)
     tries = yield Statement(
-        "select number, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by number",
+        "select number, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
         (posts_of(account_id), post_id),
     )
-    return Post(*row[:8]), msgspec.json.decode(row[8]).get("payload", ""), [Tried(*each) for each in tries]
+    return Post(*row[:8]), msgspec.json.decode(row[8]).get("payload", ""), [Tried(at, *each[1:]) for at, each in enumerate(tries, 1)]
 
 
 def _row(account_id: str, id_: str, post_id: str) -> Operation[Row]:
@@ -235,7 +235,7 @@ def _again(of: str, id_: str, post_id: str, now_ms: int) -> Operation[bool]:
         (of, post_id, lane, place, head, now_ms, FIRST),
     )
     if rows:
-        yield Statement("delete from attempts where store_id = $1 and job_id = $2", (of, post_id))
+        yield from attempts.set_aside(of, post_id)
     return bool(rows)
 
 

@@ -70,18 +70,18 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST", "/v1/operator/redrive", "Put dead letters back into their places", TAG, redrive,
-        auth=Auth.OPERATOR, request=messages.RedriveQueue, response=messages.Count,
+        auth=Auth.OPERATOR, request=messages.RedriveQueue, response=messages.Count, errors=(NotFound,),
     ),
     Endpoint(
         "POST", "/v1/operator/purge", "Delete dead letters", TAG, purge,
-        auth=Auth.OPERATOR, request=messages.PurgeQueue, response=messages.Count,
+        auth=Auth.OPERATOR, request=messages.PurgeQueue, response=messages.Count, errors=(NotFound,),
     ),
     Endpoint(
         "POST", "/v1/operator/pause", "Take nothing from a queue any more", TAG, pause,
-        auth=Auth.OPERATOR, request=messages.PauseQueue, response=messages.Changed,
+        auth=Auth.OPERATOR, request=messages.PauseQueue, response=messages.Changed, errors=(NotFound,),
     ),
     Endpoint(
         "POST", "/v1/operator/resume", "Take from it again", TAG, resume,
-        auth=Auth.OPERATOR, request=messages.PauseQueue, response=messages.Changed,
+        auth=Auth.OPERATOR, request=messages.PauseQueue, response=messages.Changed, errors=(NotFound,),
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -64,6 +65,11 @@ async def test_an_operator_looks_after_the_queues_from_a_shell(server: Serve) ->
         shown = await said(process, "show", first["owner"], first["id"])
         assert "attempt 1 at " in shown
         assert "state: dead" in shown
+        assert re.search(r"^put in: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", shown, re.MULTILINE), shown
+        assert "_ms" not in shown
+        assert " ms:" not in shown
+        assert "There is no queue nosuch here" in await said(process, "pause", "nosuch", code=1)
+        assert "at least 1" in await said(process, "list", "--limit", "0", code=2)
         assert await said(process, "retry", first["owner"], first["id"]) == "It is tried now.\n"
         assert await said(process, "cancel", second["owner"], second["id"]) == "It is over.\n"
         assert "There is no such job" in await said(process, "cancel", second["owner"], second["id"], code=1)

@@ -120,8 +120,8 @@ async def test_a_cancelled_job_and_a_deleted_dead_letter_let_their_lane_go_on(de
     assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == (Answer.DONE, Q)
 
     assert await desk.ids() == [third]
-    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == (Answer.ENDED, Q)
-    assert await desk.storage.write(oversight.retry, "shop", second, desk.now) == (Answer.ENDED, Q)
+    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == (Answer.WAS_CANCELLED, Q)
+    assert await desk.storage.write(oversight.retry, "shop", second, desk.now) == (Answer.WAS_CANCELLED, Q)
     assert await desk.storage.write(oversight.retry, "shop", first, desk.now) == (Answer.NOT_FOUND, "")
     assert await desk.storage.write(oversight.cancel, "shop", first, desk.now) == (Answer.NOT_FOUND, "")
 

@@ -247,6 +247,18 @@ async def test_what_ended_is_posted_again_as_it_was(posted: Shop) -> None:
         await posted.storage.write(posting.sent, job, URL, "sent", NOW)
 
 
+async def test_its_earlier_attempts_stay_to_be_seen_in_their_order(posted: Shop) -> None:
+    id_, *_ = await ended(posted, JobState.EXPIRED, JobState.DONE, JobState.DONE)
+    for _ in range(2):
+        await posted.storage.write(posts.replay, posted.account_id, HOOK, id_, NOW)
+        (job,) = await claim(posted, 1)
+        await posted.storage.write(posting.sent, job, URL, "sent", NOW)
+
+    _, _, tries = await posted.storage.read(posts.one, posted.account_id, HOOK, id_)
+
+    assert [(each.number, each.outcome) for each in tries] == [(1, "expired"), (2, "done"), (3, "done")]
+
+
 async def test_one_that_waits_for_its_next_attempt_is_tried_now(posted: Shop) -> None:
     (first,) = await claim(posted)
     await posted.storage.write(posting.again, first, FAR + DAY, "no", NOW)

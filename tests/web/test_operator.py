@@ -110,6 +110,28 @@ async def test_a_paused_queue_gives_nothing_and_a_waiting_consumer_hears_of_its_
     assert (await operator.post("/v1/operator/resume", json={"queue": name})).json() == {"changed": False}
 
 
+async def test_a_queue_that_there_is_not_is_refused_and_not_made(installation: House, operator: httpx.AsyncClient) -> None:
+    for action in ("pause", "resume", "redrive", "purge"):
+        refused = await operator.post(f"/v1/operator/{action}", json={"queue": "messages/nobody/typo"})
+        assert (refused.status_code, "There is no queue messages/nobody/typo" in refused.json()["detail"]) == (404, True), action
+    assert (await operator.get("/v1/operator")).json()["queues"] == []
+    for queue in ("deliveries", "service", "webhooks"):
+        assert (await operator.post("/v1/operator/pause", json={"queue": queue})).json() == {"changed": True}
+        assert (await operator.post("/v1/operator/resume", json={"queue": queue})).json() == {"changed": True}
+
+
+async def test_a_queue_that_was_worked_off_can_be_paused(installation: House, operator: httpx.AsyncClient) -> None:
+    program = await _program(installation, await new_owner(installation))
+    await program.post("/v1/publish", json={"message": 1})
+    queue = next(each["queue"] for each in (await operator.get("/v1/operator")).json()["queues"] if each["queue"].startswith("messages/"))
+    (message,) = (await program.get("/v1/consumer?cid=1")).json()["messages"]
+    await program.delete(f"/v1/consumer?cid=1&id={message['messageId']}")
+
+    assert (await operator.post("/v1/operator/pause", json={"queue": queue})).json() == {"changed": True}
+    job = f"/v1/operator/jobs/account-{queue.split('/')[1]}/{message['messageId']}"
+    assert (await operator.post(f"{job}/cancel")).json()["detail"] == "This job is done: there is nothing left to try or to cancel."
+
+
 async def test_dead_letters_of_a_queue_are_put_back_and_deleted_together(installation: House, operator: httpx.AsyncClient) -> None:
     owner = await new_owner(installation)
     program = await _program(installation, owner)
