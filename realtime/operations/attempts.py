@@ -8,6 +8,7 @@ from msgspec import json
 
 from realtime.storage.statement import NOTHING, Operation, Row, Statement, changed
 
+_ASIDE = 1_000_000_000
 LOST = "its worker ended without an answer"
 
 
@@ -62,14 +63,11 @@ def ended(store_id: str, id_: str, number: int, outcome: str, detail: str, now_m
 
 
 def set_aside(store_id: str, id_: str) -> Operation[None]:
-    """A job begins anew: the attempts so far stay, under numbers below those that come. In the order in which they started they are one list."""
-    rows = yield Statement("select min(number), max(number) from attempts where store_id = $1 and job_id = $2", (store_id, id_))
-    lowest, highest = rows[0]
-    if highest is not None and highest > 0:
-        yield Statement(
-            "update attempts set number = number - $3 where store_id = $1 and job_id = $2 and number > 0",
-            (store_id, id_, highest + 1 - min(lowest, 1)),
-        )
+    """A job begins anew: the attempts so far stay, numbered up to 0, before those that come."""
+    rows = yield Statement("select max(number) from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    if last := rows[0][0]:
+        for by in (_ASIDE, last - _ASIDE):  # in one step a number could be taken by a row that has not moved yet
+            yield Statement("update attempts set number = number - $3 where store_id = $1 and job_id = $2", (store_id, id_, by))
 
 
 def forget(jobs: Sequence[tuple[str, str]]) -> Operation[None]:
