@@ -29,7 +29,7 @@ SETTINGS = {
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 KEPT_LINES = 40
-_ADDRESS = re.compile(r"nowserving is at (http://\S+)")
+_ADDRESS = re.compile(r"nowserving is at (http://[^\s,]+)")
 
 
 class Host:

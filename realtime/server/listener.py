@@ -47,6 +47,11 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def everywhere(listener: socket.socket) -> bool:
+    """Whether it listens on every address of the machine."""
+    return listener.getsockname()[0] in {"0.0.0.0", "::"}  # noqa: S104 - read, not listened on
+
+
 def allow_files() -> int:
     """Raises this process's limit of open files as far as it may. Returns the limit: each socket takes one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -20,7 +20,7 @@ from realtime.errors import CannotStart
 from realtime.server.access import AccessLog
 from realtime.server.faults import FaultLog
 from realtime.server.limits import SocketLimits
-from realtime.server.listener import BACKLOG, address, allow_files, listen
+from realtime.server.listener import BACKLOG, address, allow_files, everywhere, listen
 from realtime.server.request import RequestProtocol
 from realtime.server.starting import Starting
 from realtime.server.wire import FanoutProtocol
@@ -66,7 +66,8 @@ class Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(*GARBAGE)
         for listener in sockets or []:
-            log.info("nowserving is at %s", address(listener))
+            more = ", and at every other address of this machine" if everywhere(listener) else ""
+            log.info("nowserving is at %s%s", address(listener), more)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called for SIGTERM and SIGINT. uvicorn would raise them again in the end, and the process would not exit with 0."""

@@ -102,23 +102,6 @@ async def test_whoever_does_not_sign_in_first_is_sent_away(place: Served) -> Non
         assert await Talk(socket).closed() == 4401
 
 
-async def test_one_store_cannot_take_the_room_of_all(house: House, place: Served, owner: Owner) -> None:
-    house.context.crowds._most = 1
-    ticket = await own_ticket(await join(house, owner))
-    async with place.connect() as one, place.connect() as other, place.connect() as counter:
-        assert (await Talk(one).say(authenticate={"token": ticket["live_token"]}))["ok"]["as"] == "ticket"
-
-        refused = Talk(other)
-        assert (await refused.say(authenticate={"token": ticket["live_token"]}))["error"]["code"] == "overloaded"
-        assert await refused.closed() == 1013
-        assert (await Talk(counter).say(authenticate={"token": token_of(owner)}))["ok"]["as"] == "owner"
-
-        await one.close()
-        await until_async(lambda: not len(house.context.crowds), what="the phone to be gone")
-    async with place.connect() as again:
-        assert (await Talk(again).say(authenticate={"token": ticket["live_token"]}))["ok"]["as"] == "ticket"
-
-
 async def test_a_token_of_nobodys_ends_the_socket(place: Served) -> None:
     async with place.connect() as socket:
         talk = Talk(socket)

@@ -1,0 +1,215 @@
+"""What is told from memory, how often a store is read, and what happens when the database goes back to an earlier state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from realtime import positions
+from realtime.errors import StorageFailed
+from realtime.operations import snapshots, stores
+from realtime.storage.statement import Operation, Statement
+from tests.support.evening import Elsewhere, Evening, Owned, an_evening, topic
+from tests.support.waiting import until_async
+
+
+@pytest.fixture
+async def evening(database_url: str) -> AsyncIterator[Evening]:
+    async with an_evening(database_url) as evening:
+        yield evening
+
+
+@pytest.fixture
+async def owned(evening: Evening) -> Owned:
+    return await evening.open()
+
+
+@pytest.fixture
+def elsewhere(evening: Evening, owned: Owned) -> Elsewhere:
+    return Elsewhere(evening, owned)
+
+
+async def _seq(evening: Evening, owned: Owned) -> int:
+    return (await evening.storage.read(stores.one, owned.store_id)).seq
+
+
+# ---- in memory ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reads(evening: Evening, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations that were read since."""
+    read, names = evening.storage.read, list[str]()
+
+    async def noting(make: Callable[..., Any], /, *args: Any) -> Any:
+        names.append(make.__name__)
+        return await read(make, *args)
+
+    monkeypatch.setattr(evening.storage, "read", noting)
+    return names
+
+
+async def test_who_was_away_for_a_moment_is_told_from_memory(evening: Evening, owned: Owned, reads: list[str]) -> None:
+    granted = await evening.granted(owned)
+    phone = await evening.listen(granted, topic(owned))
+    first = phone.said[0]
+    evening.live.drop(phone)
+    await evening.join(owned, "Ann")
+    reads.clear()
+
+    (said,) = (await evening.listen(granted, topic(owned), (first["epoch"], first["seq"]))).said
+
+    assert said["recovered"] is True
+    assert [push["seq"] for push in said["events"]] == list(range(first["seq"] + 1, said["seq"] + 1))
+    assert said["seq"] == await _seq(evening, owned)
+    assert reads == ["one"], "the test's own look"
+
+
+async def test_after_a_restart_the_events_are_read_once_for_all_who_come_back(evening: Evening, owned: Owned, reads: list[str]) -> None:
+    granted = await evening.granted(owned)
+    epoch = (await evening.storage.read(stores.one, owned.store_id)).epoch
+    await evening.join(owned, *"abc")
+    reads.clear()
+
+    phones = await asyncio.gather(*(evening.listen(granted, topic(owned, "public"), (epoch, since)) for since in (0, 1, 2, 3) * 10))
+
+    last = max(phone.said[0]["seq"] for phone in phones)
+    for number, phone in enumerate(phones):
+        assert [push["seq"] for push in phone.said[0]["events"]] == list(range(number % 4 + 1, last + 1))
+    assert reads.count("tail") == 1
+    assert "since" not in reads
+
+
+async def test_a_state_that_is_a_moment_old_comes_with_what_happened_since(
+    evening: Evening, owned: Owned, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.states.FRESH_S", 60)
+    granted = await evening.granted(owned)
+    await evening.listen(granted, topic(owned))
+    await evening.join(owned, "Ann")
+    reads.clear()
+
+    phone = await evening.listen(granted, topic(owned))
+
+    assert "everything" not in reads
+    assert phone.said[0]["snapshot"]["tickets"] == []
+    assert [push["ticket"]["name"] for push in phone.pushes if "ticket" in push] == ["Ann"]
+
+
+async def test_an_older_state_is_read_anew(evening: Evening, owned: Owned, reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.states.FRESH_S", -1)
+    granted = await evening.granted(owned)
+    await evening.listen(granted, topic(owned))
+    await evening.join(owned, "Ann")
+
+    phone = await evening.listen(granted, topic(owned))
+
+    assert [ticket["name"] for ticket in phone.said[0]["snapshot"]["tickets"]] == ["Ann"]
+    assert reads.count("everything") == 2
+
+
+async def test_who_has_seen_something_is_never_sent_back(
+    evening: Evening, owned: Owned, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.states.FRESH_S", 0.2)
+    granted = await evening.granted(owned)
+    await evening.listen(granted, topic(owned))
+    await evening.join(owned, "Ann")
+
+    phones = await asyncio.gather(*(evening.listen(granted, topic(owned), ("another past", 1)) for _ in range(20)))
+
+    for phone in phones:
+        assert [ticket["name"] for ticket in phone.said[0]["snapshot"]["tickets"]] == ["Ann"]
+        assert phone.pushes == []
+    assert reads.count("everything") == 2
+
+
+async def test_owners_and_the_public_share_one_read(evening: Evening, owned: Owned, reads: list[str]) -> None:
+    granted = await evening.granted(owned)
+
+    await asyncio.gather(*(evening.listen(granted, topic(owned, audience)) for audience in ("owner", "public") * 20))
+
+    assert reads.count("everything") == 1
+
+
+# ---- a database that went back ------------------------------------------------------------------------------------
+
+
+def _go_back(store_id: str, seq: int, epoch: str | None = None) -> Operation[None]:
+    """What a restored backup, or a failover that lost the last commits, looks like."""
+    yield Statement("delete from events where store_id = $1 and seq > $2", (store_id, seq))
+    yield Statement("update stores set seq = $2 where id = $1", (store_id, seq))
+    if epoch:
+        yield Statement("update stores set epoch = $2 where id = $1", (store_id, epoch))
+
+
+@pytest.mark.parametrize("epoch", [None, "restored"])
+async def test_screens_of_a_store_that_went_back_are_sent_away_and_begin_anew(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere, epoch: str | None
+) -> None:
+    granted = await evening.granted(owned)
+    phone = await evening.listen(granted, topic(owned))
+    for name in "abc":
+        evening.live.tell((await elsewhere.edit(name),))
+    last = (await phone.hears(3))[-1]
+    await evening.storage.write(_go_back, owned.store_id, last["seq"] - 2, epoch)
+
+    await evening.live.check_positions()
+
+    await until_async(lambda: phone.closed, what="the end")
+    assert phone.closed == 4000
+    back = await evening.listen(granted, topic(owned), (phone.said[0]["epoch"], last["seq"]))
+    assert (back.said[0]["recovered"], back.said[0]["seq"]) == (False, last["seq"] - 2)
+    evening.live.tell((await elsewhere.edit("anew"),))
+    assert [push["store"]["name"] for push in await back.hears(1)] == ["anew"]
+
+
+async def test_whoever_asks_for_the_state_of_a_store_that_went_back_is_answered(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.states.FRESH_S", -1)
+    granted = await evening.granted(owned)
+    phone = await evening.listen(granted, topic(owned))
+    for name in "abc":
+        evening.live.tell((await elsewhere.edit(name),))
+    last = (await phone.hears(3))[-1]
+    await evening.storage.write(_go_back, owned.store_id, last["seq"] - 2)
+
+    async with asyncio.timeout(10):
+        asked = await evening.listen(granted, topic(owned))
+
+    await until_async(lambda: phone.closed and asked.closed, what="the end of both")
+    assert (await evening.listen(granted, topic(owned))).said[0]["seq"] == last["seq"] - 2
+
+
+async def test_positions_are_compared_though_the_database_fails_for_a_while(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.positions.AGAIN_S", 0.001)
+    phone = await evening.listen(await evening.granted(owned), topic(owned))
+    await elsewhere.edit("silent")
+    read, failures = evening.storage.read, [StorageFailed(), StorageFailed()]
+
+    async def failing(make: Callable[..., Any], /, *args: Any) -> Any:
+        if make is snapshots.tops and failures:
+            raise failures.pop()
+        return await read(make, *args)
+
+    monkeypatch.setattr(evening.storage, "read", failing)
+    await evening.live.check_positions()
+
+    assert [push["store"]["name"] for push in await phone.hears(1)] == ["silent"]
+
+
+async def test_a_change_that_nobody_announced_is_found_by_itself(evening: Evening, owned: Owned, elsewhere: Elsewhere) -> None:
+    phone = await evening.listen(await evening.granted(owned), topic(owned))
+    await elsewhere.edit("silent")
+
+    looking = asyncio.create_task(positions.keep_comparing(evening.live.check_positions, 0.001))
+    pushes = await phone.hears(1)
+    looking.cancel()
+
+    assert pushes[0]["store"]["name"] == "silent"
