@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from realtime.ladder import Ladder, kept
-from realtime.messages import OwnerTicket, PublicTicket, QueueView
+from realtime.ladder import kept
+from realtime.live_messages import OwnStoreView
+from realtime.messages import OwnerTicket, PublicTicket, QueueView, StoreView
 from realtime.model import Code, Event, Notice, Queue, Store, Ticket
 
 _decode_notices = msgspec.json.Decoder(list[Notice]).decode
@@ -18,25 +19,6 @@ _HEAD = re.compile(rb'\{"topic":"([^"]*)"(?:,"epoch":"([^"]*)")?,"seq":(\d+)')
 
 TICK = "{}"
 """The public body of an event the public does not see: its `seq` passes, nothing else."""
-
-
-class _Store(msgspec.Struct, frozen=True):
-    """What an event says of a store; both views share it, for nothing here is secret."""
-
-    id: str
-    name: str
-    description: str
-    timezone: str
-    accent: str
-    state: str
-    opened_ms: int
-    closes_ms: int
-
-
-class _OwnStore(_Store, frozen=True):
-    almost_at: int
-    board_code: bool
-    ladder: Ladder
 
 
 def owner_ticket(ticket: Ticket, label: str = "") -> OwnerTicket:
@@ -100,8 +82,8 @@ def queue_event(store_id: str, seq: int, at_ms: int, change: str, queue: Queue) 
 
 def store_event(seq: int, at_ms: int, change: str, store: Store) -> Event:
     shared = (store.id, store.name, store.description, store.timezone, store.accent, store.state, store.opened_ms, store.closes_ms)
-    owner = _encode({"change": change, "store": _OwnStore(*shared, store.almost_at, store.board_code, kept(store.ladder))}).decode()
-    public = _encode({"change": change, "store": _Store(*shared)}).decode()
+    owner = _encode({"change": change, "store": OwnStoreView(*shared, store.almost_at, store.board_code, kept(store.ladder))}).decode()
+    public = _encode({"change": change, "store": StoreView(*shared)}).decode()
     return Event(store.id, seq, at_ms, "store", owner, public)
 
 

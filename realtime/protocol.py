@@ -12,10 +12,10 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from realtime import messages
 from realtime.errors import BadMessage, NotSignedIn, NowServingError, Overloaded
+from realtime.live_messages import SUBPROTOCOL as SUBPROTOCOL
 from realtime.messages import QueueId
 from realtime.reading import read
 
-SUBPROTOCOL = "nowserving.v1"
 PING = b"{}"
 COMMANDS_PER_MINUTE = 100
 """Messages one socket may send in a minute, all kinds together; as many may come at once."""

@@ -56,7 +56,7 @@ class Desk:
             if away and self._clock.now() > away.after:
                 self._record.counts["lost the network" if away.lost else "locked"] += 1
                 if away.lost:
-                    self.live.lose()
+                    await self.live.lose()
                 else:
                     await self.live.lock()
                 await self._clock.sleep(away.seconds)

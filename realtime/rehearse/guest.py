@@ -88,7 +88,7 @@ class Phone:
     async def _go_away(self, away: Away, over: float) -> None:
         self._record.counts["lost the network" if away.lost else "locked"] += 1
         if away.lost:
-            self.live.lose()
+            await self.live.lose()
         else:
             await self.live.lock()
         await self._clock.until(min(over, self._clock.now() + away.seconds))

@@ -15,9 +15,12 @@ from typing import Any, Self
 import asyncpg
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from realtime import client
+from realtime.client import Connection
+from realtime.errors import Dropped, NowServingError, Unavailable
 from tests.flows.view import View
 from tests.support.mail import Mail, MailServer
 from tests.support.process import ServerProcess
@@ -193,10 +196,8 @@ class Screen:
         self.close_codes: list[int | None] = []
         self.heard: list[str] = []
         """Every text that came, as it came."""
-        self._socket: ClientConnection | None = None
+        self.connection: Connection | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._number = 0
 
     @property
     def view(self) -> View:
@@ -206,18 +207,21 @@ class Screen:
 
     @property
     def faults(self) -> list[str]:
-        return [f"{view.topic}: {fault}" for view in self.views.values() for fault in view.faults]
+        return [fault for view in self.views.values() for fault in view.faults]
 
     async def connect(self, *, since: bool = False) -> Self:
         """Sign in and subscribe; `since` asks for what was missed instead of the whole state."""
-        await self._open()
-        (await self.say(authenticate={"token": self.token}))["ok"]
-        for view in self.views.values():
-            wanted: dict[str, Any] = {"topic": view.topic}
-            if since:
-                wanted["since"] = {"epoch": view.epoch, "seq": view.seq}
-            reply = await self.say(subscribe=wanted)
-            assert "ok" in reply, reply
+        connection = self.connection = Connection(self.views, self)
+        try:
+            await connection.open(self.server.live_url)
+            self._reader = asyncio.create_task(self._read(connection))
+            await connection.ask({"authenticate": {"token": self.token}})
+            for view in self.views.values():
+                await (await connection.subscribe(view, since=since))
+        except (Unavailable, Dropped) as error:
+            raise ConnectionError(str(error)) from error
+        except NowServingError as error:
+            raise AssertionError(f"{error.code}: {error}") from error
         return self
 
     async def come_back(self) -> None:
@@ -226,57 +230,34 @@ class Screen:
         async def back() -> bool:
             try:
                 await self.connect(since=True)
-            except (OSError, ConnectionClosed, ConnectionError, asyncio.CancelledError):
+            except (OSError, WebSocketException, ConnectionError, asyncio.CancelledError):
                 return False
             return True
 
         await until_async(back, PATIENCE_S, "a socket to come back")
 
-    async def _open(self) -> None:
-        self._socket = await connect(
-            self.server.live_url,
-            subprotocols=[Subprotocol("nowserving.v1")],
-            compression=None,
-            open_timeout=20,
-            close_timeout=5,
-            proxy=None,
-        )
-        self._reader = asyncio.create_task(self._read(self._socket))
-
     async def say(self, **verb: Any) -> dict[str, Any]:
         """Sends a command and waits for its reply."""
-        assert self._socket is not None
-        self._number += 1
-        reply = self._replies[self._number] = asyncio.get_running_loop().create_future()
-        await self._socket.send(json.dumps({"id": self._number, **verb}))
-        return await asyncio.wait_for(reply, 20)
+        assert self.connection is not None
+        return await self.connection.say(verb)
 
-    async def _read(self, socket: ClientConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            async for text in socket:
-                self.heard.append(str(text))
-                message = json.loads(text)
-                if not message:
-                    # What came behind the ping is read all the same when the socket has closed meanwhile.
-                    with contextlib.suppress(ConnectionClosed):
-                        await socket.send("{}")
-                elif "id" in message:
-                    ok = message.get("ok", {})
-                    if "recovered" in ok:
-                        # At once, and not when the asker wakes up: the next message is applied on top of it.
-                        self.views[ok["topic"]].subscribed(ok)
-                    self._replies.pop(message["id"]).set_result(message)
-                elif "disconnect" in message:
-                    self.told_to_come_back.append(message["disconnect"])
-                elif message.get("conflated"):
-                    self.views[message["topic"]].whole(message)
-                else:
-                    self.views[message["topic"]].push(message)
-        self.close_codes.append(socket.close_code)
-        for reply in self._replies.values():
-            if not reply.done():
-                reply.set_exception(ConnectionError("the socket closed"))
-        self._replies.clear()
+    async def _read(self, connection: Connection) -> None:
+        ended = await connection.read()
+        self.close_codes.append(ended.code or None)
+
+    def opened(self) -> None:
+        """What its connection tells, as Hearer."""
+
+    def text(self, raw: bytes, message: dict[str, Any]) -> None:
+        self.heard.append(raw.decode())
+        if "disconnect" in message:
+            self.told_to_come_back.append(message["disconnect"])
+
+    def stands(self, view: client.View, reply: dict[str, Any]) -> None:
+        """Its views take in what comes by themselves."""
+
+    def changed(self, view: client.View, push: dict[str, Any]) -> None:
+        """Its views take in what comes by themselves."""
 
     @property
     def connected(self) -> bool:
@@ -290,8 +271,8 @@ class Screen:
 
     async def lock(self) -> None:
         """What a phone does to its sockets when it is locked."""
-        if self._socket is not None and self._reader is not None:
-            await self._socket.close()
+        if self.connection is not None and self._reader is not None:
+            await self.connection.close()
             await self._reader
 
     async def reached(self, seq: int, topic: str = "") -> None:

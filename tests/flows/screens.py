@@ -67,10 +67,10 @@ class SseScreen(Screen):
             return
         topic = message["topic"]
         if "recovered" in message:
-            self.views[topic].subscribed(message)
+            self.views[topic].stand(message)
             self._begun[topic].set()
         elif message.get("conflated"):
-            self.views[topic].whole(message)
+            self.views[topic].replace(message)
         else:
             self.views[topic].push(message)
 
@@ -112,7 +112,7 @@ class PollScreen(Screen):
             raise Refused(answer)
         self.heard.append(answer.text)
         before = view.recovered
-        view.subscribed(answer.json())
+        view.stand(answer.json())
         if not first:
             view.recovered = before
 

@@ -72,14 +72,15 @@ async def test_a_screen_that_stops_for_a_while_gets_one_fresh_state(server: Serv
         topic = f"store/{owner.store_id}/board"
         screen = await stack.enter_async_context(Screen(started, await owner.board_token(), topic))
         other = await stack.enter_async_context(Screen(started, await owner.board_token(), topic))
-        assert screen._socket is not None
-        screen._socket.transport.pause_reading()
+        assert screen.connection is not None
+        assert screen.connection.socket is not None
+        screen.connection.socket.transport.pause_reading()
 
         for number in range(150):
             text = f"{number} " + "Wait a little. " * 60
             queues = [{"id": letter, "waiting_text": text, "end_text": text} for letter in "ABCDEFGHIJ"]
             (await owner.http.put(owner.path, json={"queues": queues})).raise_for_status()
-        screen._socket.transport.resume_reading()
+        screen.connection.socket.transport.resume_reading()
 
         await until_async(lambda: any('"conflated":true' in text for text in screen.heard), PATIENCE_S, "a fresh state")
         await other.check()

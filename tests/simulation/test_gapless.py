@@ -84,7 +84,7 @@ def truth(world: World, phone: Phone) -> View:
     owner = audience == "owner"
     body = owner_snapshot(everything.owner(), KEYS, "http://shop.example") if owner else public_snapshot(everything.public(), None)
     view = View(phone.topic)
-    view.whole({"epoch": everything.store.epoch, "seq": everything.store.seq, "snapshot": msgspec.json.decode(msgspec.json.encode(body))})
+    view.replace({"epoch": everything.store.epoch, "seq": everything.store.seq, "snapshot": msgspec.json.decode(msgspec.json.encode(body))})
     return view
 
 

@@ -140,9 +140,9 @@ class Phone:
 
     def _read(self, said: dict[str, Any]) -> None:
         if "reply" in said:
-            self.view.subscribed(said["reply"])
+            self.view.stand(said["reply"])
         elif "snapshot" in said:
-            self.view.whole(said)
+            self.view.replace(said)
         elif said["seq"] > self.view.seq + 1:
             self.world.start(self.subscribe())  # a gap: ask for this topic again
         else:

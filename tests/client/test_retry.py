@@ -1,0 +1,41 @@
+"""When the client comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime.client.retry import MOST_SECONDS, STABLE_SECONDS, Retry
+from realtime.errors import Dropped, Overloaded
+
+
+def most(retry: Retry, error: Dropped | Overloaded, times: int) -> list[float]:
+    return [retry.pause(100.0, error) for _ in range(times)]
+
+
+def test_pauses_are_drawn_between_nothing_and_a_limit_that_doubles() -> None:
+    assert most(Retry(lambda: 1.0), Dropped(), 8) == [0.5, 1, 2, 4, 8, 16, 20, 20]
+    assert most(Retry(lambda: 0.25), Dropped(), 3) == [0.125, 0.25, 0.5]
+    assert most(Retry(lambda: 0.0), Dropped(), 3) == [0, 0, 0]
+
+
+def test_only_a_connection_that_held_makes_it_quick_again() -> None:
+    retry = Retry(lambda: 1.0)
+    most(retry, Dropped(), 5)
+
+    assert not retry.held(STABLE_SECONDS - 1)
+    assert retry.pause(100.0, Dropped()) == 16
+    assert retry.held(STABLE_SECONDS + 1)
+    assert retry.pause(100.0, Dropped()) == 0.5
+
+
+def test_a_server_without_room_is_given_time() -> None:
+    assert Retry(lambda: 1.0).pause(100.0, Overloaded()) == MOST_SECONDS
+
+
+def test_the_servers_own_wish_comes_first() -> None:
+    retry = Retry(lambda: 1.0)
+    retry.told(100.0, 3.0)
+
+    assert retry.pause(101.0, Dropped()) == 2.0
+    assert retry.pause(103.5, Dropped()) == pytest.approx(1.0)
+    assert retry.pause(110.0, Overloaded(retry_after=5)) == 5 + MOST_SECONDS, "many are told the same, so chance spreads them"
