@@ -22,6 +22,7 @@ from realtime.web import (
     api_tickets,
     api_webhooks,
     api_wordings,
+    asyncapi,
     endpoint,
     health,
     join_page,
@@ -57,6 +58,7 @@ _DESCRIBED = (
     *api_live.ENDPOINTS,
     *sse.ENDPOINTS,
     *health.ENDPOINTS,
+    asyncapi.endpoint(),
 )
 ENDPOINTS: tuple[Endpoint, ...] = (*_DESCRIBED, openapi.endpoint(_DESCRIBED))
 """The whole HTTP API."""
