@@ -145,11 +145,15 @@ class Client:
                 if not error.retry:
                     del self.views[topic]
                 raise
+            finally:
+                # From now on the list is its user's, and no longer the token's.
+                self._named = True
         await self.until(topic, lambda view: True)
         return self.views[topic]
 
     async def unsubscribe(self, topic: str) -> None:
         """Hears a topic no longer. Raises: as `ask`."""
+        self._named = True
         self.views.pop(topic, None)
         await self.ask({"unsubscribe": {"topic": topic}})
 
@@ -201,14 +205,16 @@ class Client:
             self._connection.abort()
 
     async def close(self) -> None:
-        """Ends it."""
+        """Ends it. Raises: what the token function, the hearer or the view broke with, where that ended it before."""
         self._closed.set()
         self._awake.set()
         if self._connection is not None:
             await self._connection.close()
         if self._running is not None:
             self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+            (broken,) = await asyncio.gather(self._running, return_exceptions=True)
+            if isinstance(broken, Exception):
+                raise broken
         self._finish()
 
     # ---- staying connected

@@ -13,6 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from realtime.client import Client
+
 Json = dict[str, Any]
 PUBLIC = "store/s/public"
 
@@ -99,3 +101,8 @@ async def stub_server() -> AsyncIterator[Stub]:
         port = next(iter(server.sockets)).getsockname()[1]
         stub.url = f"http://127.0.0.1:{port}"
         yield stub
+
+
+def client(stub: Stub, token: Any = "secret", *topics: str) -> Client:
+    """It comes back at once unless the server asks for patience."""
+    return Client(stub.url, token, topics, chance=lambda: 0.0)

@@ -1,20 +1,17 @@
-"""What the client makes of what a server says: recovery, gaps, ends, commands, tokens, and what it tells whoever waits."""
+"""What the client makes of what a server says: recovery, gaps, ends, commands, and what it tells whoever waits."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from realtime.client import Change, Client, Unanswered
+from realtime.client import Change, Unanswered
 from realtime.client.connection import MOST_WAITING
-from realtime.client.live import live_url
 from realtime.errors import (
     BadMessage,
     Dropped,
@@ -27,20 +24,9 @@ from realtime.errors import (
     TooMany,
     WrongState,
 )
-from tests.client.stub import PUBLIC, Stub, push, replay, state, stub_server, ticket
+from tests.client.stub import PUBLIC, Stub, client, push, replay, state, ticket
 
 OWN = "ticket/s/3"
-
-
-@pytest.fixture
-async def stub() -> AsyncIterator[Stub]:
-    async with stub_server() as running:
-        yield running
-
-
-def client(stub: Stub, token: Any = "secret", *topics: str) -> Client:
-    """It comes back at once unless the server asks for patience."""
-    return Client(stub.url, token, topics, chance=lambda: 0.0)
 
 
 def problem(status: int, code: str, *, retry: bool, **headers: str) -> Response:
@@ -121,6 +107,19 @@ async def test_one_more_topic_can_be_heard_and_left_again(stub: Stub) -> None:
         await leaving
         assert [*listening.views] == [PUBLIC]
     assert stub.subscriptions[1] == {"topic": "store/s/board", "since": {"epoch": "e", "seq": 5}}
+
+
+async def test_a_topic_that_was_added_is_heard_again_after_a_break(stub: Stub) -> None:
+    stub.answers = [state(5), state(5, topic="store/s/board"), replay(5), replay(5, topic="store/s/board")]
+    async with client(stub) as listening:
+        await listening.subscribe("store/s/board")
+        await stub.end(4000)
+        await listening.when(lambda: not listening.connected)
+
+        await listening.when(lambda: listening.caught_up)
+
+        assert [*listening.views] == [PUBLIC, "store/s/board"]
+    assert len(stub.subscriptions) == 4
 
 
 async def test_a_refused_topic_is_an_error_for_who_asked_and_no_end(stub: Stub) -> None:
@@ -324,71 +323,3 @@ async def test_a_predicate_that_breaks_is_told_to_its_owner_only(stub: Stub) -> 
             await waiting
         await stub.say(push(7))
         await listening.until(PUBLIC, lambda view: view.seq == 7)
-
-
-# ---- tokens ---------------------------------------------------------------------------------------------------------
-
-
-async def test_a_function_is_asked_for_a_fresh_token_each_time_and_once_more_when_one_is_refused(stub: Stub) -> None:
-    numbers = iter(range(9))
-
-    async def token() -> str:
-        return f"token {next(numbers)}"
-
-    refusal = {"code": "not_signed_in", "message": "Please sign in again.", "retry": False, "field": None}
-    stub.refusals = [refusal]
-    async with client(stub, token) as listening:
-        await stub.end(4000)
-        await listening.when(lambda: not listening.connected)
-        await listening.when(lambda: listening.caught_up)
-        assert stub.tokens == ["token 0", "token 1", "token 2"]
-
-        stub.refusals = [refusal]
-        await stub.end(4401)
-        with pytest.raises(NotSignedIn):
-            await listening.until(PUBLIC, lambda view: False)
-
-
-async def test_a_token_that_cannot_be_had_ends_it_or_is_asked_for_again(stub: Stub) -> None:
-    answers: list[NowServingError | OSError | str] = [OSError("no network"), Dropped("no answer"), "at last"]
-
-    def token() -> str:
-        if isinstance(answer := answers.pop(0), str):
-            return answer
-        raise answer
-
-    async with client(stub, token):
-        assert stub.tokens == ["at last"]
-
-    answers.append(NotSignedIn("The password has changed."))
-    with pytest.raises(NotSignedIn, match="password"):
-        async with client(stub, token):
-            pytest.fail("there is no token")
-
-
-async def test_a_sign_in_is_renewed_on_the_same_socket_before_it_ends(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.client.live.RENEW_EARLY_SECONDS", 0.05)
-    numbers = iter(range(99))
-    stub.expires_ms = 1
-    async with client(stub, lambda: f"token {next(numbers)}"):
-        await stub.until(lambda: len(stub.tokens) == 3)
-
-    assert len(stub.sockets) == 1
-
-
-@pytest.mark.parametrize(
-    ("url", "socket"),
-    [
-        ("https://a.example", "wss://a.example/live"),
-        ("http://localhost:8000/", "ws://localhost:8000/live"),
-        ("wss://a.example/live", "wss://a.example/live"),
-        ("https://a.example/waitlist", "wss://a.example/waitlist/live"),
-    ],
-)
-def test_the_socket_is_at_the_servers_address(url: str, socket: str) -> None:
-    assert live_url(url) == socket
-
-
-def test_an_address_without_a_scheme_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="http"):
-        live_url("a.example")
