@@ -20,7 +20,7 @@ from realtime.hub import Hub, Sink
 from realtime.keys import Keys
 from realtime.model import Event, StoreState
 from realtime.operations import snapshots, stores
-from realtime.positions import Found
+from realtime.positions import Found, Looks
 from realtime.ring import Ring
 from realtime.shown_codes import ShownCodes
 from realtime.states import States
@@ -59,7 +59,7 @@ class Live:
         self._followed: dict[str, Followed] = {}
         self._codes = ShownCodes(storage, clock_ms)
         self._states = States(storage, keys, house, tasks, self._codes, self._began)
-        self._checking: asyncio.Future[None] | None = None
+        self._looks = Looks(tasks, self.check_positions)
 
     def attach(self, hub: Hub, renew: Callable[[str, int], Awaitable[None]]) -> None:
         """Give it the hub it publishes to, and the use case that shows the next code."""
@@ -210,8 +210,7 @@ class Live:
 
     def catch_up(self) -> None:
         """Something may have been missed from other processes: look how far every store is that somebody here listens to."""
-        if self._checking is None or self._checking.done():
-            self._checking = self._tasks.run(self.check_positions())
+        self._looks.ask()
 
     async def check_positions(self) -> None:
         """Compare how far each followed store was published with how far it is, and read what is missing; see `positions`."""

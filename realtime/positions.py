@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum, auto
 
+from realtime.clerk import Tasks
 from realtime.errors import NowServingError
 from realtime.followed import Followed
 from realtime.model import StoreState
@@ -32,6 +33,31 @@ class Found(Enum):
     """There is less, or another past: an earlier state was restored."""
     GONE = auto()
     """Its data was deleted."""
+
+
+class Looks:
+    """Looks when it is asked to, and once more where it was asked meanwhile: what a look under way has read may be older than the reason to look."""
+
+    def __init__(self, tasks: Tasks, look: Callable[[], Awaitable[None]]) -> None:
+        self._tasks = tasks
+        self._look = look
+        self._under_way = False
+        self._asked = False
+
+    def ask(self) -> None:
+        """Never waits."""
+        self._asked = True
+        if not self._under_way:
+            self._under_way = True
+            self._tasks.start("comparing positions", self._begin())
+
+    async def _begin(self) -> None:
+        try:
+            while self._asked:
+                self._asked = False
+                await self._look()
+        finally:
+            self._under_way = False
 
 
 async def keep_comparing(check: Callable[[], Awaitable[None]], every_s: float) -> None:
