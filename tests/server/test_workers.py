@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -32,6 +33,38 @@ async def test_several_processes_serve_one_port_and_end_together() -> None:
             assert client.close_code == 1012
         await until(lambda: server.poll() is not None)
     assert server.returncode == 0, log()
+
+
+async def test_each_socket_of_several_processes_is_told_its_own_time_to_return() -> None:
+    with process(**MANY) as (server, port, log):
+        await until(lambda: started(log()) == 2)
+        clients = [await connect(f"ws://127.0.0.1:{port}/live") for _ in range(24)]
+        for client in clients:
+            await client.send("hello")
+            await client.recv()
+        server.send_signal(signal.SIGTERM)
+        told = [json.loads(await client.recv())["disconnect"] for client in clients]
+        await until(lambda: server.poll() is not None)
+    assert {each["code"] for each in told} == {1012}
+    window_ms = 500 + 5 * len(clients)
+    assert all(0 <= each["after_ms"] < window_ms for each in told)
+    assert len({each["after_ms"] for each in told}) > len(told) // 2, told
+    assert server.returncode == 0, log()
+
+
+async def test_a_second_signal_to_the_supervisor_ends_all_processes_at_once() -> None:
+    with process("hang", **{**MANY, "drain_seconds": 60}) as (server, port, log):
+        await until(lambda: started(log()) == 2)
+        children = [pid for pid in children_of(server.pid) if pid_is_worker(pid)]
+        client = await connect(f"ws://127.0.0.1:{port}/live")
+        server.send_signal(signal.SIGTERM)
+        await client.wait_closed()
+        assert client.close_code == 1012, "the drain has begun"
+        assert server.poll() is None
+        server.send_signal(signal.SIGTERM)
+        await until(lambda: server.poll() is not None, 5)
+        await until(lambda: not any(alive(pid) for pid in children), 5)
+    assert server.returncode == 128 + signal.SIGTERM, log()
 
 
 async def test_a_process_that_dies_is_replaced() -> None:
