@@ -39,7 +39,7 @@ class Listener:
     def on_text(self, text: str) -> None:
         self._pings.answered(self._sink)
 
-    def on_close(self) -> None:
+    def on_close(self, code: int) -> None:
         self._hub.drop(self._sink)
         self._pings.drop(self._sink)
 

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Callable, Sized
+from collections.abc import AsyncIterator, Callable, Collection, Sized
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,7 @@ from realtime.server import lag
 from realtime.server.drain import disconnect_all
 from realtime.server.pings import PingWheel
 from realtime.settings import Settings
+from realtime.sink import Sink
 from realtime.storage.statement import Storage
 from realtime.web.context import SIGNED_OUT, Context
 from realtime.web.limits import Limits
@@ -62,6 +63,8 @@ _log = logging.getLogger("nowserving")
 CODES_LOOKED_AT_S = 10.0
 POSITIONS_CHECKED_S = 20.0
 SOCKETS_COUNTED_S = 5.0
+SLICE = 500
+"""Sockets that are looked at before the loop's other work gets its turn."""
 COURIER_STOP_SHARE = 0.2
 """How much of the drain the courier may take to finish what it carries."""
 WORKER_STOP_SHARE = 0.8
@@ -147,10 +150,17 @@ def make_metrics(settings: Settings) -> Metrics | None:
     return Metrics()
 
 
-async def count_sockets(metrics: Metrics, sessions: Sized) -> None:
-    """Note how many live sockets there are, for ever."""
+async def count_sockets(metrics: Metrics, sessions: Sized, sinks: Collection[Sink]) -> None:
+    """Note how many live sockets there are, what waits for them and what they came to, for ever."""
     while True:
         metrics.sockets(len(sessions))
+        waiting = 0
+        for number, sink in enumerate(list(sinks), 1):
+            waiting += sink.buffered_bytes()
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        metrics.buffered(waiting)
+        metrics.catch_up()
         await asyncio.sleep(SOCKETS_COUNTED_S)
 
 
@@ -170,10 +180,12 @@ class Parts:
         house = House(registry, keys, settings.public_url, f"http://127.0.0.1:{settings.port}")
         self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
         live = self.live
-        self.broker = make_broker(settings, keys, Hears(live.tell, live.reached, live.catch_up, self._work, self._note))
+        self.broker = make_broker(settings, keys, Hears(self._told, live.reached, live.catch_up, self._work, self._note))
         self.notes: dict[str, Callable[[bytes], None]] = {}
         """Who takes the notes of other processes, by their kind."""
         self.metrics = metrics = make_metrics(settings)
+        if metrics:
+            metrics.follow(live.counts)
         self.opt_outs = OptOuts(storage, keys, settings.public_url, now_ms)
         self.courier = Courier(
             settings,
@@ -209,9 +221,17 @@ class Parts:
             max_age_s=settings.max_backlog_seconds,
             window_ms=settings.flush_window_ms,
             snapshot=self.live.snapshot,
+            counts=self.live.counts,
         )
         self.live.attach(self.hub, self.reception.renew_code)
         self.pings = PingWheel(ping_seconds=settings.ping_seconds, pong_seconds=settings.pong_seconds)
+
+    def _told(self, told: tuple[Event, ...]) -> None:
+        if self.metrics:
+            now = now_ms()
+            for event in told:
+                self.metrics.heard((now - event.at_ms) / 1000)
+        self.live.tell(told)
 
     def _added(self) -> None:
         self.worker.wake()
@@ -351,12 +371,13 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 notes=parts.broker,
                 now_ms=now_ms,
                 clock=time.monotonic,
+                counts=parts.live.counts,
             )
             sockets = Sockets(context)
             parts.notes[SIGNED_OUT] = lambda body: context.close_sessions(body.decode())
             parts.beside.keep("socket sweep", sockets.sweep)
             if parts.metrics:
-                parts.beside.keep("figures", partial(count_sockets, parts.metrics, context.sessions))
+                parts.beside.keep("figures", partial(count_sockets, parts.metrics, context.sessions, parts.pings.sinks))
             app.router.routes.extend(web.routes(context, sockets))
             lifecycle.ready = True
             yield

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum, auto
 
+from realtime.counts import Counts
 from realtime.errors import TooSlow
 from realtime.frames import text_frame
 from realtime.sink import Sink as Sink
@@ -103,6 +104,7 @@ class Hub:
         window_ms: float,
         snapshot: Callable[[str], Awaitable[bytes]],
         clock: Callable[[], float] = time.perf_counter,
+        counts: Counts | None = None,
     ) -> None:
         self._soft_bytes = soft_bytes
         self._hard_bytes = hard_bytes
@@ -111,6 +113,7 @@ class Hub:
         self._snapshot = snapshot
         self._clock = clock
         """Seconds, to measure with: uvloop's own clock stands still while a callback runs."""
+        self._counts = counts or Counts()
         self._topics: dict[str, Topic] = {}
         self._topics_of: dict[Sink, tuple[Topic, ...]] = {}
         self._large: dict[Sink, int] = {}
@@ -345,6 +348,7 @@ class Hub:
                 if subscription.state is State.HELD:
                     self._lag(subscription)
             return
+        self._counts.conflated += len(subscriptions)
         for number, subscription in enumerate(subscriptions, 1):
             subscription.start(first)
             if number % LOOK_EVERY == 0:

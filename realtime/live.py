@@ -12,6 +12,7 @@ from realtime import events, positions
 from realtime.admission import Admission
 from realtime.admission import Granted as Granted
 from realtime.clerk import Tasks
+from realtime.counts import Counts
 from realtime.errors import Dropped, NowServingError, StoreClosed, StoreNotFound
 from realtime.followed import AUDIENCES, Followed
 from realtime.frames import text_frame
@@ -55,10 +56,11 @@ class Live:
         self._house = house
         self._tasks = tasks
         self._replay_events = replay_events
+        self.counts = Counts()
         self._hub: Hub | None = None
         self._followed: dict[str, Followed] = {}
         self._codes = ShownCodes(storage, clock_ms)
-        self._states = States(storage, keys, house, tasks, self._codes, self._began)
+        self._states = States(storage, keys, house, tasks, self._codes, self._began, self.counts)
         self._looks = Looks(tasks, self.check_positions)
 
     def attach(self, hub: Hub, renew: Callable[[str, int], Awaitable[None]]) -> None:
@@ -90,8 +92,7 @@ class Live:
         if granted.kind == "owner":
             self._house.reached(base)
         store_id = await self._admission.admit(granted, topic, self._is_known)
-        followed = self._followed.get(store_id)
-        if followed is None:
+        if (followed := self._followed.get(store_id)) is None:
             followed = self._followed[store_id] = Followed(store_id, Ring(self._replay_events, _RING_BYTES))
         followed.alone = False
         subscription = self.hub.subscribe(topic, sink)
@@ -99,6 +100,8 @@ class Live:
             followed.parties.add(topic)
         try:
             missed = await self._missed(topic, followed, *since) if since else None
+            if since and missed is None and not topic.startswith("ticket/"):
+                self.counts.recoveries["snapshot"] += 1
             first = text_frame(reply(missed)) if missed is not None else await self._whole(topic, followed, reply, since)
         except BaseException:
             self.hub.unsubscribe(topic, sink)
@@ -125,12 +128,14 @@ class Live:
             return None
         found = followed.ring.since(seq) if seq < followed.reached else []
         if found is not None:
+            self.counts.recoveries["ring"] += 1
             return events.replay(topic, epoch, followed.reached, self._pushes(topic, found))
         starts, before = followed.starts, followed.reached
         read = await self._storage.read(snapshots.since, followed.store_id, epoch, seq, self._replay_events)
         self._began(followed, read.epoch, read.seq, before)
         if read.events is None or followed.starts != starts:
             return None
+        self.counts.recoveries["rows"] += 1
         return events.replay(topic, epoch, read.seq, self._pushes(topic, read.events))
 
     def _pushes(self, topic: str, told: list[Event]) -> list[bytes]:
@@ -178,8 +183,7 @@ class Live:
 
     async def snapshot(self, topic: str) -> bytes:
         """The frames that stand for everything a slow reader did not take."""
-        followed = self._followed.get(topic.split("/")[1])
-        if followed is None:
+        if (followed := self._followed.get(topic.split("/")[1])) is None:
             raise StoreClosed
         return await self._whole(topic, followed, lambda body: body, None, conflated=True)
 
@@ -188,8 +192,7 @@ class Live:
     def tell(self, told: tuple[Event, ...]) -> None:
         """Publish committed events."""
         for event in told:
-            followed = self._followed.get(event.store_id)
-            if followed is None:
+            if (followed := self._followed.get(event.store_id)) is None:
                 continue
             if event.seq == followed.next:
                 self._publish(followed, event)
@@ -204,8 +207,7 @@ class Live:
 
     def reached(self, store_id: str, seq: int) -> None:
         """Another process committed up to `seq`: read it, if anybody here listens."""
-        followed = self._followed.get(store_id)
-        if followed is not None and followed.next <= seq:
+        if (followed := self._followed.get(store_id)) is not None and followed.next <= seq:
             self._start_filling(followed)
 
     def catch_up(self) -> None:
@@ -217,6 +219,7 @@ class Live:
         for followed, found in await positions.compare(self._storage, self._followed.values()):
             if self._followed.get(followed.store_id) is not followed:
                 continue
+            self.counts.found[found.value] += 1
             if found is Found.GONE:
                 self.end(followed.store_id)
             elif found is Found.BACK:
@@ -226,8 +229,7 @@ class Live:
 
     def end(self, store_id: str) -> None:
         """The store's data is deleted: its sockets are told, and closed."""
-        followed = self._followed.get(store_id)
-        if followed is not None:
+        if (followed := self._followed.get(store_id)) is not None:
             closed = StoreClosed()
             for topic in followed.topics():
                 self.hub.close_topic(topic, closed.close_code or 4410, closed.message)
@@ -330,6 +332,7 @@ class Live:
 
     def _publish(self, followed: Followed, event: Event) -> None:
         store_id = event.store_id
+        self.counts.published += 1
         followed.next = event.seq + 1
         followed.ring.add(event)
         if event.kind == "code":

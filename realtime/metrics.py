@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from realtime.counts import Counts
 from realtime.operations import receives
 from realtime.operations.oversight import Backlog
 
@@ -49,10 +50,31 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self._sockets = Gauge("nowserving_sockets", "Live sockets.", registry=own, multiprocess_mode="livesum")
-
+        self._buffered = Gauge(
+            "nowserving_buffered_bytes",
+            "What was written to live sockets and not yet taken by the network.",
+            registry=own,
+            multiprocess_mode="livesum",
+        )
         self._lag = Histogram(
             "nowserving_loop_lag_seconds", "How late the event loop came to a timer that fires every 50 ms.", buckets=_LAGS, registry=own
         )
+        self._heard = Histogram(
+            "nowserving_broker_lag_seconds",
+            "From when an event was made in another process to when it came here.",
+            buckets=_LAGS,
+            registry=own,
+        )
+        self._published = Counter("nowserving_events_published", "Events that were told to sockets of this process.", registry=own)
+        self._conflated = Counter("nowserving_conflations", "Whole states that slow readers got in place of changes.", registry=own)
+        self._whole_reads = Counter("nowserving_whole_state_reads", "Stores that were read as a whole.", registry=own)
+        self._recoveries = Counter(
+            "nowserving_recoveries", "How those who came back were told what they missed.", ["outcome"], registry=own
+        )
+        self._found = Counter("nowserving_positions_found", "Stores that were not where they were told up to.", ["found"], registry=own)
+        self._closes = Counter("nowserving_socket_closes", "Live sockets that ended, by close code.", ["code"], registry=own)
+        self._counts = Counts()
+        self._known: dict[tuple[Counter, str], int] = {}
 
     def began(self, queue: str, waited_s: float) -> None:
         self._wait.labels(kind(queue)).observe(max(waited_s, 0.0))
@@ -70,6 +92,33 @@ class Metrics:
     def sockets(self, count: int) -> None:
         """So many are open in this process."""
         self._sockets.set(count)
+
+    def buffered(self, count: int) -> None:
+        """So many bytes wait in this process for the network."""
+        self._buffered.set(count)
+
+    def heard(self, seconds: float) -> None:
+        """An event of another process came so long after it was made."""
+        self._heard.observe(max(seconds, 0.0))
+
+    def follow(self, counts: Counts) -> None:
+        """Show what is counted there, whenever `catch_up` is called."""
+        self._counts = counts
+
+    def catch_up(self) -> None:
+        """Take over what was counted since the last time. Only from the loop's thread."""
+        counts = self._counts
+        for counter, label, total in (
+            (self._published, "", counts.published),
+            (self._conflated, "", counts.conflated),
+            (self._whole_reads, "", counts.whole_reads),
+            *((self._recoveries, outcome, total) for outcome, total in counts.recoveries.items()),
+            *((self._found, found, total) for found, total in counts.found.items()),
+            *((self._closes, str(code or "other"), total) for code, total in counts.closes.items()),
+        ):
+            known = self._known.get((counter, label), 0)
+            (counter.labels(label) if label else counter).inc(total - known)
+            self._known[counter, label] = total
 
     def late(self, seconds: float) -> None:
         """The event loop came so much too late to a timer."""

@@ -91,6 +91,7 @@ class Oversight:
         now = self._now()
         backlogs = await self._storage.read(oversight.backlogs, now)
         raised = [each.name for each in await self._storage.read(alarms.raised)]
+        self._metrics.catch_up()
         return await asyncio.to_thread(self._metrics.text, backlogs, raised, now)
 
     async def jobs(self, request: ShowQueueJobs) -> JobList:

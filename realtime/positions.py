@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from enum import Enum, auto
+from enum import Enum
 
 from realtime.clerk import Tasks
 from realtime.errors import NowServingError
@@ -27,11 +27,11 @@ _log = logging.getLogger("nowserving.live")
 class Found(Enum):
     """What a comparison says of a store, where something is to be done."""
 
-    AHEAD = auto()
+    AHEAD = "ahead"
     """There is more than was published."""
-    BACK = auto()
+    BACK = "back"
     """There is less, or another past: an earlier state was restored."""
-    GONE = auto()
+    GONE = "gone"
     """Its data was deleted."""
 
 

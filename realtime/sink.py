@@ -33,8 +33,8 @@ class Handler(Protocol):
     def on_text(self, text: str) -> None:
         """One message came: valid UTF-8, not over the size limit. Not called once the socket is closing."""
 
-    def on_close(self) -> None:
-        """The connection has ended. Called exactly once, never from inside a call to the sink."""
+    def on_close(self, code: int) -> None:
+        """The connection has ended, with this close code: that of whoever said goodbye first, 1006 where nobody did. Called exactly once, never from inside a call to the sink."""
 
 
 class HandOver(Protocol):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import msgspec
 
 from realtime.clerk import Tasks
+from realtime.counts import Counts
 from realtime.errors import StoreClosed
 from realtime.followed import Followed
 from realtime.house import House
@@ -28,6 +30,7 @@ SINGLY = 4
 """Parties whose tickets are read one by one; when more ask at once, the store is read as a whole for all of them."""
 
 _encode = msgspec.json.Encoder().encode
+_log = logging.getLogger("nowserving.live")
 
 
 class States:
@@ -44,6 +47,7 @@ class States:
         tasks: Tasks,
         codes: ShownCodes,
         began: Callable[[Followed, str, int, int], None],
+        counts: Counts,
     ) -> None:
         self._storage = storage
         self._keys = keys
@@ -51,6 +55,7 @@ class States:
         self._tasks = tasks
         self._codes = codes
         self._began = began
+        self._counts = counts
 
     def body(self, seen: Seen, audience: str) -> bytes:
         """What "owner", "public" or "board" see, as JSON."""
@@ -118,6 +123,8 @@ class States:
         if followed.seen is not None:
             await asyncio.sleep(followed.seen.at_s + FRESH_S - asyncio.get_running_loop().time())
         before = followed.reached
+        self._counts.whole_reads += 1
+        _log.debug("Store %s is read as a whole", followed.store_id)
         everything = await self._storage.read(snapshots.everything, followed.store_id)
         if everything.store.state is StoreState.PURGED:
             raise StoreClosed

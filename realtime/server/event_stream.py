@@ -14,6 +14,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from realtime import events
+from realtime.counts import LOST
 from realtime.frames import TEXT, split
 from realtime.protocol import PING
 from realtime.server.answer import ABORT
@@ -36,7 +37,7 @@ class EventStream:
         on_taken: called when the network has taken a ping, and all that was written before.
     """
 
-    __slots__ = ("_at", "_buffered", "_deadline", "_epoch", "_on_taken", "_open", "_queue", "_work", "on_abort")
+    __slots__ = ("_at", "_buffered", "_deadline", "_epoch", "_on_taken", "_open", "_queue", "_work", "code", "on_abort")
 
     def __init__(self, topics: Iterable[str], on_taken: Callable[[], None]) -> None:
         self._at = {topic: -1 for topic in topics if not topic.startswith("ticket/")}
@@ -47,6 +48,8 @@ class EventStream:
         self._open = True
         self._work = asyncio.Event()
         self._deadline: asyncio.TimerHandle | None = None
+        self.code = LOST
+        """With what it was closed; there is no goodbye from the other side."""
         self.on_abort: Callable[[], object] = lambda: None
 
     # ---- the sink -----------------------------------------------------------------------------------------------
@@ -64,6 +67,7 @@ class EventStream:
         if self._open:
             self.tell("close", msgspec.json.encode({"code": code, "reason": reason}))
             self._open = False
+            self.code = code
             self._work.set()
             self._deadline = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.abort)
 

@@ -10,6 +10,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from realtime.counts import LOST
 from realtime.frames import fitting
 from realtime.server.faults import FaultLog
 from realtime.sink import Handler, Sink
@@ -109,7 +110,7 @@ class LiveSocket(asyncio.Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
         callbacks, self._at_close = self._at_close, []
-        self._handler.on_close()
+        self._handler.on_close(self._close_code())
         for callback in callbacks:
             callback()
 
@@ -184,6 +185,11 @@ class LiveSocket(asyncio.Protocol):
         self._transport.resume_reading()
         if self._deadline is None:
             self._deadline = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def _close_code(self) -> int:
+        sent, received = self._conn.close_sent, self._conn.close_rcvd
+        first = received if self._conn.close_rcvd_then_sent or sent is None else sent
+        return LOST if first is None else first.code
 
     def _fail(self) -> None:
         """7.1.7: the parser met what breaks the protocol and has made a close frame that says so."""

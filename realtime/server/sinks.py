@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from realtime.counts import LOST
 from realtime.errors import TooLarge
 from realtime.frames import CLOSE, TEXT, close_frame, split
 from realtime.server.live import CLOSE_SECONDS
@@ -33,21 +34,24 @@ async def hand_over(scope: Scope, receive: Receive, send: Send, handler_factory:
         return
     sink = SendSink()
     handler = handler_factory(sink)
+    code = LOST
     try:
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(sink.send_all(send))
             reader = group.create_task(_read(receive, sink, handler, max_bytes))
             sink.on_abort = reader.cancel
             reader.add_done_callback(lambda _: writer.cancel())
+        if not reader.cancelled():
+            code = reader.result()
     finally:
         sink.ended()
-        handler.on_close()
+        handler.on_close(sink.code or code)
 
 
 class SendSink:
     """A sink with a queue and a task, because `send` takes one message and may wait. Dearer than a LiveSocket, the same to its users."""
 
-    __slots__ = ("_buffered", "_deadline", "_open", "_queue", "_room", "_work", "on_abort")
+    __slots__ = ("_buffered", "_deadline", "_open", "_queue", "_room", "_work", "code", "on_abort")
 
     def __init__(self) -> None:
         self._queue: deque[tuple[int, bytes]] = deque()
@@ -57,6 +61,8 @@ class SendSink:
         self._room = asyncio.Event()
         self._room.set()
         self._deadline: asyncio.TimerHandle | None = None
+        self.code = 0
+        """With what it was closed from here; 0 while it was not."""
         self.on_abort: Callable[[], object] = lambda: None
 
     def write(self, data: bytes) -> None:
@@ -70,6 +76,7 @@ class SendSink:
         if self._open:
             self._put(close_frame(code, reason))
             self._open = False
+            self.code = code
             self._room.set()
             self._deadline = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.abort)
 
@@ -127,12 +134,13 @@ class SendSink:
         self._work.set()
 
 
-async def _read(receive: Receive, sink: SendSink, handler: Handler, max_bytes: int) -> None:
+async def _read(receive: Receive, sink: SendSink, handler: Handler, max_bytes: int) -> int:
+    """Hands on what comes, until the client has gone: the code with which it did."""
     while True:
         await sink.room()
         message = await receive()
         if message["type"] == "websocket.disconnect":
-            return
+            return int(message.get("code") or LOST)
         text = message.get("text")
         if not sink.open:
             continue

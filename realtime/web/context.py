@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment
 from starlette.types import Scope
 
+from realtime.counts import Counts
 from realtime.errors import NotSignedIn
 from realtime.settings import Settings
 from realtime.web import addresses
@@ -74,6 +75,7 @@ class Context:
     """The time of day, milliseconds UTC."""
     clock: Callable[[], float]
     """Seconds that only go forward."""
+    counts: Counts = field(default_factory=Counts)
     readiness: Readiness = field(default_factory=Readiness)
     sessions: set[Any] = field(default_factory=set)
     """Every live socket of this process, as a `Session`, and every event stream, as a `Listener`."""

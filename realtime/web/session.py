@@ -65,8 +65,9 @@ class Session:
         except NowServingError as error:
             self._close(error)
 
-    def on_close(self) -> None:
+    def on_close(self, code: int) -> None:
         self._closed = True
+        self._context.counts.closed(code)
         self._sessions.discard(self)
         if self._crowd:
             self._context.crowds.leave(self._crowd)

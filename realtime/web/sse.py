@@ -48,6 +48,8 @@ class Listener:
     def over(self) -> None:
         """The stream has ended; nothing may hold it any longer."""
         self.stream.ended()
+        if self in self._context.sessions:
+            self._context.counts.closed(self.stream.code)
         if self._crowd:
             self._context.crowds.leave(self._crowd)
         self._context.sessions.discard(self)

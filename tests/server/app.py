@@ -30,6 +30,7 @@ class Echo:
         self.sink = sink
         self.texts: list[str] = []
         self.closed = 0
+        self.code = 0
 
     def on_text(self, text: str) -> None:
         self.texts.append(text)
@@ -42,8 +43,9 @@ class Echo:
         else:
             self.sink.write(text_frame(b"echo " + text.encode()))
 
-    def on_close(self) -> None:
+    def on_close(self, code: int) -> None:
         self.closed += 1
+        self.code = code
         self.app.hub.drop(self.sink)
         self.app.pings.drop(self.sink)
 

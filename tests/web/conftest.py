@@ -136,6 +136,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             scribe=parts.scribe,
             outbox=parts.outbox,
             live=parts.live,
+            counts=parts.live.counts,
             storage=parts.storage,
             lifecycle=serving,
             limits=limits or Limits(10_000, 10_000, clock.seconds),

@@ -8,7 +8,24 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from realtime.app import count_sockets
+from realtime.storage.statement import Operation, Statement
+from tests.support.evening import Phone
+from tests.support.waiting import until_async
 from tests.web.conftest import House, Open, join, new_owner
+from tests.web.serving import Talk, served
+
+
+class Waiting(Phone):
+    """A socket for which something waits."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__()
+        self._waiting = waiting
+
+    def buffered_bytes(self) -> int:
+        return self._waiting
+
 
 TOKEN = "a token of at least 32 characters for figures"
 
@@ -93,3 +110,81 @@ async def test_a_lease_is_lost_by_whoever_answers_after_its_end_and_by_nobody_el
     assert (await figures(house))[lost] == 1
     assert (await program.patch("/v1/consumer", json={"cid": "1", "id": id_, "vt": 9, "receipt": receipt})).json() is False
     assert (await figures(house))[lost] == 2
+
+
+def counted(figures: dict[tuple[str, ...], float], name: str) -> dict[str, float]:
+    """By their label, those that are not zero."""
+    return {label[0] if label else "": value for (found, *label), value in figures.items() if found == name and value}
+
+
+@pytest.mark.parametrize("fanout", [True, False], ids=["handed over", "through send"])
+async def test_sockets_are_counted_with_how_they_ended_and_how_they_came_back(open_house: Open, fanout: bool) -> None:
+    house: House = await open_house(metrics_token=TOKEN, replay_events=2)
+    owner = await new_owner(house)
+    token = str(owner.client.headers["Authorization"].removeprefix("Bearer "))
+    name = f"store/{owner.store_id}/owner"
+    async with served(house, fanout=fanout) as place:
+        async with place.connect() as socket:
+            talk = Talk(socket)
+            await talk.say(authenticate={"token": token})
+            first = (await talk.say(subscribe={"topic": name}))["ok"]
+            await join(house, owner)
+            epoch, last = first["epoch"], (await talk.say(subscribe={"topic": name}))["ok"]["seq"]
+            await talk.say(subscribe={"topic": name, "since": {"epoch": epoch, "seq": last - 1}})
+            await talk.say(subscribe={"topic": name, "since": {"epoch": epoch, "seq": last + 1}})
+            await talk.say(subscribe={"topic": name, "since": {"epoch": "another", "seq": last}})
+        async with place.connect() as socket:
+            await socket.close(4999)
+        async with place.connect() as socket:
+            await socket.send("no json")
+            await socket.wait_closed()
+            assert socket.close_code == 4400
+        lost = await place.connect()
+        lost.transport.abort()
+        await until_async(lambda: not house.sockets.sessions)
+
+    found = await figures(house)
+
+    without_goodbye = "1006" if fanout else "1005"  # which is what uvicorn says of it
+    assert counted(found, "nowserving_socket_closes_total") == {"1000": 1, "other": 1, "4400": 1, without_goodbye: 1}
+    assert counted(found, "nowserving_recoveries_total") == {"ring": 1, "snapshot": 2}
+    assert found["nowserving_events_published_total",] >= 1
+    assert found["nowserving_whole_state_reads_total",] >= 1
+    assert counted(found, "nowserving_conflations_total") == {}
+    assert "nowserving_broker_lag_seconds" in {found.removesuffix("_count") for found, *_ in found}
+
+
+def _moved(store_id: str, by: int) -> Operation[None]:
+    yield Statement("update stores set seq = seq + $2 where id = $1", (store_id, by))
+
+
+async def test_stores_that_were_not_where_they_were_told_up_to_are_counted(open_house: Open) -> None:
+    house: House = await open_house(metrics_token=TOKEN)
+    owner = await new_owner(house)
+    token = str(owner.client.headers["Authorization"].removeprefix("Bearer "))
+    async with served(house) as place, place.connect() as socket:
+        talk = Talk(socket)
+        await talk.say(authenticate={"token": token})
+        await talk.say(subscribe={"topic": f"store/{owner.store_id}/owner"})
+        for by in (1, -3):
+            await house.parts.storage.write(_moved, owner.store_id, by)
+            await house.parts.live.check_positions()
+        assert await talk.closed() == 4000
+
+    assert counted(await figures(house), "nowserving_positions_found_total") == {"ahead": 1, "back": 1}
+
+
+async def test_what_waits_for_the_network_is_looked_at_in_all_sockets(open_house: Open) -> None:
+    house: House = await open_house(metrics_token=TOKEN)
+    metrics = house.parts.metrics
+    assert metrics is not None
+    looking = asyncio.create_task(count_sockets(metrics, range(700), [Waiting(bytes_) for bytes_ in range(700)]))
+    try:
+        async with asyncio.timeout(10):
+            while not (found := await figures(house))["nowserving_buffered_bytes",]:
+                await asyncio.sleep(0)
+    finally:
+        looking.cancel()
+
+    assert found["nowserving_buffered_bytes",] == sum(range(700))
+    assert found["nowserving_sockets",] == 700
