@@ -25,7 +25,9 @@ class Followed:
         "next",
         "own_reads",
         "parties",
+        "read_s",
         "reading",
+        "reads_now",
         "ring",
         "seen",
         "shows",
@@ -56,6 +58,10 @@ class Followed:
         """Nobody listened when it was looked at last."""
         self.seen: Seen | None = None
         self.reading: asyncio.Future[Seen] | None = None
+        self.reads_now = False
+        """The database is being asked; until then `reading` waits for its time."""
+        self.read_s = float("-inf")
+        """When it was read as a whole last, by the loop's clock."""
         self.tailing: asyncio.Future[None] | None = None
         self.own_reads = 0
         """Reads of single tickets that are under way."""

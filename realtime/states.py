@@ -89,12 +89,16 @@ class States:
                 return seen
 
     async def anew(self, followed: Followed) -> Seen:
-        """The store as it is now: read by a read that begins now.
+        """The store as it is now: read by a read that has not asked the database yet, one for all who ask meanwhile.
 
         Raises:
             StoreClosed, StoreNotFound
         """
-        reading = followed.reading = self._tasks.run(self._read(followed))
+        while followed.reads_now and followed.reading is not None:
+            await asyncio.wait([followed.reading])
+        reading = followed.reading
+        if reading is None or reading.done():
+            reading = followed.reading = self._tasks.run(self._read(followed))
         return await asyncio.shield(reading)
 
     async def own(self, followed: Followed, ticket_id: int, need: int, *, known: bool = True) -> tuple[str, int, bytes]:
@@ -120,19 +124,24 @@ class States:
         return own.store.epoch, own.store.seq, _encode(own_view(own))
 
     async def _read(self, followed: Followed) -> Seen:
-        if followed.seen is not None:
-            await asyncio.sleep(followed.seen.at_s + FRESH_S - asyncio.get_running_loop().time())
+        clock = asyncio.get_running_loop().time
+        if (wait_s := followed.read_s + FRESH_S - clock()) > 0:
+            await asyncio.sleep(wait_s)
         before = followed.reached
         self._counts.whole_reads += 1
         _log.debug("Store %s is read as a whole", followed.store_id)
-        everything = await self._storage.read(snapshots.everything, followed.store_id)
+        followed.reads_now = True
+        try:
+            everything = await self._storage.read(snapshots.everything, followed.store_id)
+        finally:
+            followed.reads_now, followed.read_s = False, clock()
         if everything.store.state is StoreState.PURGED:
             raise StoreClosed
         if everything.code:
             self._codes.show(followed.store_id, everything.code)
         followed.shows = everything.store.board_code
         self._began(followed, everything.store.epoch, everything.store.seq, before)
-        seen = followed.seen = Seen(everything, asyncio.get_running_loop().time())
+        seen = followed.seen = Seen(everything, clock())
         return seen
 
     def _owner(self, everything: Everything) -> bytes:

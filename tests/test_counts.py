@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from realtime.counts import LOST, OTHER, Counts
 from realtime.operations import stores
-from tests.support.evening import Phone, an_evening, topic
+from tests.support.evening import Elsewhere, Phone, an_evening, topic
 from tests.support.waiting import until_async
 
 
@@ -45,6 +47,33 @@ async def test_events_reads_and_recoveries_are_counted(database_url: str) -> Non
 
         await evening.listen(granted, topic(owned), ("another past", 1))
         assert counts.recoveries == {"ring": 1, "rows": 1, "snapshot": 1}
+
+
+async def test_screens_that_know_more_than_this_process_share_reads(database_url: str) -> None:
+    async with an_evening(database_url) as evening:
+        owned = await evening.open()
+        granted, counts = await evening.granted(owned), evening.live.counts
+        first = (await evening.listen(granted, topic(owned))).said[0]
+        event = await Elsewhere(evening, owned).edit("told by another process")
+
+        phones = await asyncio.gather(*(evening.listen(granted, topic(owned), (first["epoch"], event.seq)) for _ in range(20)))
+
+        assert [phone.said[0]["seq"] for phone in phones] == [event.seq] * 20
+        assert counts.whole_reads <= 3
+
+
+async def test_a_store_that_is_edited_all_the_time_is_read_no_more_often(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.states.FRESH_S", 0.3)
+    async with an_evening(database_url) as evening:
+        owned = await evening.open()
+        granted, elsewhere = await evening.granted(owned), Elsewhere(evening, owned)
+        await evening.listen(granted, topic(owned))
+        read_s = evening.live._followed[owned.store_id].read_s
+
+        evening.live.tell((await elsewhere.edit("changed"),))
+        await evening.listen(granted, topic(owned))
+
+        assert evening.live._followed[owned.store_id].read_s - read_s >= 0.3
 
 
 class Slow(Phone):
