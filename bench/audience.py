@@ -80,10 +80,22 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 def lags(port: int) -> Lags:
     """How late the event loop was so far."""
+    return [(float(bound), float(count)) for bound, count in _LAG.findall(_metrics(port))]
+
+
+def figure(port: int, name: str) -> float:
+    """One that has no labels. Raises: ValueError: it is not there."""
+    found = re.search(rf"^{name} (\S+)$", _metrics(port), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"/metrics has no {name}")
+    return float(found[1])
+
+
+def _metrics(port: int) -> str:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {_METRICS_TOKEN}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        text = answer.read().decode()
-    return [(float(bound), float(count)) for bound, count in _LAG.findall(text)]
+        text: str = answer.read().decode()
+    return text
 
 
 def lag_ms(before: Lags, after: Lags, share: float) -> float:

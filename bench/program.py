@@ -67,6 +67,11 @@ class Program:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """What a power cut does. The block may be begun again, on the same port."""
+        self._process.kill()
+        self._process.wait()
+
     def cpu_s(self) -> float:
         """User and system time so far."""
         used = self._about.cpu_times()

@@ -2,10 +2,10 @@
 // Time as the pages need it: when to try again, what a clock shows, and ticks that survive a sleeping tab.
 
 const FIRST_MS = 500;
-const MOST_MS = 20_000;
+const MOST_MS = 10_000;
 
 /**
- * How long to wait before reconnect attempt `attempt` (0 is the first): full jitter, U(0, min(20 s, 0.5 s * 2^n)).
+ * How long to wait before reconnect attempt `attempt` (0 is the first): full jitter, U(0, min(10 s, 0.5 s * 2^n)).
  * @param {number} attempt
  * @param {number} [random] from 0 to 1
  */
