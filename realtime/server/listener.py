@@ -7,7 +7,8 @@ import socket
 
 from realtime.errors import CannotStart
 
-BACKLOG = 2048
+BACKLOG = 16_384
+"""Connections that wait to be taken, as far as the system allows (somaxconn): one that finds no room tries again after 1, 3, 7 ... seconds."""
 USER_TIMEOUT_MS = 15_000
 """TCP_USER_TIMEOUT: how long sent data may stay unread before the system drops the connection, even while the peer keeps acknowledging."""
 SEND_BUFFER_BYTES = 65_536
