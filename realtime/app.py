@@ -38,6 +38,8 @@ from realtime.outbox import Outbox
 from realtime.oversight import Oversight
 from realtime.passwords import Passwords
 from realtime.postman import Postman
+from realtime.presence import NOTE as PRESENCE
+from realtime.presence import Presence
 from realtime.programs import Programs
 from realtime.push import Push
 from realtime.reception import Reception
@@ -224,6 +226,10 @@ class Parts:
             counts=self.live.counts,
         )
         self.live.attach(self.hub, self.reception.renew_code)
+        self.alone = isinstance(self.broker, NoBroker)
+        self.presence = Presence(self.hub, None if self.alone else self.broker.tell_note, time.monotonic)
+        self.hub.on_change = self.presence.changed
+        self.notes[PRESENCE] = self.presence.hear
         self.pings = PingWheel(ping_seconds=settings.ping_seconds, pong_seconds=settings.pong_seconds)
 
     def _told(self, told: tuple[Event, ...]) -> None:
@@ -271,6 +277,8 @@ class Parts:
         self.beside.keep("lease ends", self.lease_ends.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
+        if not self.alone:
+            self.beside.keep("presence", self.presence.run)
         self.beside.keep("positions", partial(positions.keep_comparing, self.live.check_positions, POSITIONS_CHECKED_S))
         self.beside.keep("fresh codes", lambda: self.live.keep_codes_fresh(CODES_LOOKED_AT_S))
         if self.metrics:

@@ -45,11 +45,13 @@ class State(Enum):
 class Topic:
     """Who listens to one name, and what they have not been told yet."""
 
-    __slots__ = ("due", "ending", "flushing", "name", "pending", "pending_bytes", "retry", "subscriptions")
+    __slots__ = ("begun", "due", "ending", "flushing", "name", "pending", "pending_bytes", "retry", "subscriptions")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.subscriptions: dict[Sink, Subscription] = {}
+        self.begun = 0
+        """How many of them have their starting point."""
         self.pending: list[bytes] = []
         self.pending_bytes = 0
         self.flushing = False
@@ -64,13 +66,14 @@ class Topic:
 class Subscription:
     """One sink's interest in one topic. It is held when made: publications are kept for it until `start`."""
 
-    __slots__ = ("_hub", "held", "held_bytes", "sink", "slow_since", "state", "topic")
+    __slots__ = ("_hub", "begun", "held", "held_bytes", "sink", "slow_since", "state", "topic")
 
     def __init__(self, hub: Hub, topic: Topic, sink: Sink) -> None:
         self._hub = hub
         self.topic = topic
         self.sink = sink
         self.state = State.HELD
+        self.begun = False
         self.held: list[bytes] | None = []
         """What was published since; None when it was more than is kept."""
         self.held_bytes = 0
@@ -122,6 +125,8 @@ class Hub:
         """What is being written, in the order in which it was begun."""
         self._lagging: dict[Subscription, None] = {}
         self._some_lag = asyncio.Event()
+        self.on_change: Callable[[str], None] | None = None
+        """Called with a topic's name when somebody begins to hear it, begins anew with a whole state, or has gone."""
 
     def subscribe(self, topic: str, sink: Sink) -> Subscription:
         """A held subscription. Read the topic's state after this call, then `start`. Replaces the sink's earlier one of that topic."""
@@ -176,6 +181,11 @@ class Hub:
     def subscribers(self, topic: str) -> int:
         known = self._topics.get(topic)
         return len(known.subscriptions) if known else 0
+
+    def listeners(self, topic: str) -> int:
+        """Those among the subscribers that have been given their starting point."""
+        known = self._topics.get(topic)
+        return known.begun if known else 0
 
     async def run(self) -> None:
         """Looks after slow sinks, until cancelled: one task of the lifespan, asleep while everybody keeps up."""
@@ -265,6 +275,11 @@ class Hub:
         subscription.state = State.LIVE
         if held is None:
             self._lag(subscription)
+        if not subscription.begun:
+            subscription.begun = True
+            subscription.topic.begun += 1
+        if self.on_change:
+            self.on_change(subscription.topic.name)
 
     def _hold(self, subscription: Subscription, data: bytes) -> None:
         if subscription.held is None:
@@ -282,6 +297,10 @@ class Hub:
         self._lagging.pop(subscription, None)
         if not topic.subscriptions:
             del self._topics[topic.name]
+        if subscription.begun:
+            topic.begun -= 1
+            if self.on_change:
+                self.on_change(topic.name)
 
     # ---- the slow -----------------------------------------------------------------------------------------------
 

@@ -221,7 +221,7 @@ class Connection:
             await self._take_push(message)
         elif "disconnect" in message:
             self.after_ms = message["disconnect"]["after_ms"]
-        elif self.socket is not None:
+        elif not message and self.socket is not None:
             with contextlib.suppress(ConnectionClosed):  # what came behind the ping is read all the same
                 await self.socket.send("{}")
 

@@ -64,6 +64,10 @@ class Owner:
     def look(self) -> Any:
         return self._ask("GET", self.store)
 
+    def link(self, label: str) -> str:
+        """The address of a ticket's own page."""
+        return str(self._ask("GET", f"{self.store}/tickets/{self.ticket(label)['id']}/link")["link"])
+
     def change(self, label: str, action: str) -> None:
         self._ask("PATCH", f"{self.store}/tickets/{self.ticket(label)['id']}", {"action": action})
 

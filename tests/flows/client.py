@@ -198,6 +198,7 @@ class Screen:
         """Every text that came, as it came."""
         self.connection: Connection | None = None
         self._reader: asyncio.Task[None] | None = None
+        self.presence: list[dict[str, Any]] = []
 
     @property
     def view(self) -> View:
@@ -252,6 +253,8 @@ class Screen:
         self.heard.append(raw.decode())
         if "disconnect" in message:
             self.told_to_come_back.append(message["disconnect"])
+        elif "presence" in message:
+            self.presence.append(message["presence"])
 
     def stands(self, view: client.View, reply: dict[str, Any]) -> None:
         """Its views take in what comes by themselves."""

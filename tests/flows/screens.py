@@ -65,6 +65,9 @@ class SseScreen(Screen):
         if "disconnect" in message:
             self.told_to_come_back.append(message["disconnect"])
             return
+        if "presence" in message:
+            self.presence.append(message["presence"])
+            return
         topic = message["topic"]
         if "recovered" in message:
             self.views[topic].stand(message)

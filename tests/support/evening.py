@@ -118,8 +118,9 @@ class Phone:
 
     @property
     def said(self) -> list[dict[str, Any]]:
-        """Everything, the first being what it was sent when it subscribed."""
-        return [msgspec.json.decode(text) for data in self.data for _, text in split(data)]
+        """Everything but who looks, the first being what it was sent when it subscribed."""
+        texts = (msgspec.json.decode(text) for data in self.data for _, text in split(data))
+        return [text for text in texts if "presence" not in text]
 
     @property
     def pushes(self) -> list[dict[str, Any]]:

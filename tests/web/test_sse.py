@@ -48,7 +48,11 @@ class Ear:
         await self.source.close()
 
     async def next(self) -> Said:
-        return await asyncio.wait_for(anext(self.events), 10)
+        """The next event that does not say who looks."""
+        while True:
+            said = await asyncio.wait_for(anext(self.events), 10)
+            if not said.data.startswith('{"presence"'):
+                return said
 
     async def message(self) -> dict[str, Any]:
         """The data of the next event that is no comment."""
@@ -86,6 +90,8 @@ async def test_it_begins_with_who_listens_then_the_whole_state_then_every_change
     assert (signed_in.name, json.loads(signed_in.data)["as"], json.loads(signed_in.data)["topics"]) == ("signed_in", "owner", [topic])
     whole = json.loads((await anext(events)).data)
     assert (whole["topic"], whole["recovered"]) == (topic, False)
+    presence = await anext(events)
+    assert (list(json.loads(presence.data)), presence.last_id) == (["presence"], f"{whole['epoch']}:{whole['seq']}")
     await walk_in(owner)
     said = await anext(events)
     assert json.loads(said.data)["change"] == "joined"

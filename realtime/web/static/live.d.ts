@@ -94,6 +94,18 @@ export interface State {
   code: Code | null;
 }
 
+/** Who looks at a store. */
+export interface Presence {
+  topic: string;
+  public: number;
+  boards: number;
+  owners: number;
+  /** Tickets whose page is open. */
+  open: number[];
+  /** Whether those are all of them. */
+  all: boolean;
+}
+
 /** Why it is over: close code (0: none), wire code, sentence for a person. */
 export interface Final {
   code: number;
@@ -115,6 +127,8 @@ export interface LiveOptions {
   onPush: (push: Push) => void;
   /** Replaces all that is known of the topic. */
   onSnapshot: (topic: string, snapshot: Snapshot, seq: number) => void;
+  /** On owner topics, now and then; not while polling. */
+  onPresence?: (presence: Presence) => void;
   /** `sinceMs`: when the server was last heard. */
   onState?: (state: LiveState, sinceMs: number) => void;
   /** It is over and does not come back. */

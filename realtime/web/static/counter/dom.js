@@ -49,6 +49,7 @@ const PATHS = {
   mail: "M3 6h18v12H3zM3 7l9 6 9-6",
   alert: "M12 4L2.5 20h19zM12 10v4.5M12 17.5h.01",
   phone: "M6 3h4l1.5 5-2.5 1.5a11 11 0 0 0 5.5 5.5l1.5-2.5 5 1.5v4a2 2 0 0 1-2 2A16 16 0 0 1 4 5a2 2 0 0 1 2-2z",
+  page: "M7 2.5h10v19H7zM11 18h2",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   check: "M5 12.5l4.5 4.5L19 7.5",
   down: "M6 9l6 6 6-6",

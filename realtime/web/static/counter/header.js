@@ -33,6 +33,7 @@ export function createHeader(context) {
   const menu = h("details", { class: "menu", ontoggle: () => menu.open && fill(items, ...choices()) }, h("summary", { class: "button quiet icon-only", "aria-label": "Menu" }, icon("more")), items);
   const node = h("header", { class: "page-header lined counter-header" }, h("div", { class: "counter-store" }, name, hours), status, deskButton, codeButton, menu);
   let board = "";
+  const watching = h("p", { class: "menu-note small muted" });
   /** @type {import("../live/reducer.js").Store|null} */
   let shop = null;
 
@@ -54,6 +55,7 @@ export function createHeader(context) {
   function choices() {
     const on = keysOn();
     return [
+      watching,
       h("div", { class: "phone-only" }, item("desk", `Desk: ${desk.textContent}`, context.chooseDesk)),
       item("expand", "Hold up the QR", context.holdUp),
       board ? h("a", { href: board, target: "_blank", rel: "noopener", onclick: choose(() => {}) }, icon("board"), "Board for a TV") : "",
@@ -68,7 +70,7 @@ export function createHeader(context) {
   return {
     node,
     /** @param {import("./state.js").Counter} state */
-    render({ live, connection, sinceMs, desk: where, codeShown }) {
+    render({ live, connection, sinceMs, present, desk: where, codeShown }) {
       const { store } = live;
       if (!store) return;
       say(name, store.name);
@@ -79,9 +81,19 @@ export function createHeader(context) {
       if (status.dataset.live !== connection || connection === "stale") showLive(connection, sinceMs);
       codeButton.setAttribute("aria-pressed", String(codeShown));
       board = store.board_link ?? "";
+      watching.hidden = present === null;
+      say(watching, present ? watchingWords(present) : "");
     },
   };
 }
+
+/** "12 phones and 1 board connected" @param {import("./state.js").Present} present */
+function watchingWords({ phones, boards }) {
+  return `${[count(phones, "phone"), count(boards, "board")].filter(Boolean).join(" and ") || "No phone or board"} connected`;
+}
+
+/** @param {number} number @param {string} word */
+const count = (number, word) => (number ? `${number} ${word}${number === 1 ? "" : "s"}` : "");
 
 /** Close every open menu that is left by a click outside it, or by Escape. */
 export function watchMenus() {

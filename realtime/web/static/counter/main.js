@@ -130,7 +130,7 @@ function run(account, storeId) {
     callNext: () => void commands.callNext(store.get().queue),
     undo: () => void toast.undo(),
   });
-  connect({
+  const live = connect({
     token: session.token,
     topics: [`store/${storeId}/owner`],
     onSnapshot: (_topic, snapshot, seq) => store.dispatch({ type: "snapshot", snapshot, seq }),
@@ -142,6 +142,9 @@ function run(account, storeId) {
       store.dispatch({ type: "connection", connection, sinceMs });
       if (connection === "live") void askAccount();
     },
+    onPresence: (presence) => store.dispatch({ type: "presence", presence }),
+    // Who only asks now and then is not told who looks.
+    onSignedIn: () => live?.via === "polling" && store.dispatch({ type: "presence", presence: null }),
     onFinal: (final) => void (SIGN_IN.has(final.code) ? toast.show({ say: final.message, fault: true }) : lookAgain()),
   });
   ticking(ACCOUNT_MS, () => void askAccount());

@@ -5,7 +5,7 @@ import { clockTime } from "../live/clock.js";
 import { say } from "../page.js";
 import { fill, h, icon, keep } from "./dom.js";
 import { flip } from "./flip.js";
-import { column } from "./state.js";
+import { column, pageOpen } from "./state.js";
 import { makeRow, updateRow } from "./ticket.js";
 
 /**
@@ -99,7 +99,7 @@ function updateColumn(section, queue, state, context) {
   const busy = (/** @type {import("./state.js").Ticket} */ ticket) => state.pending.has(`ticket/${ticket.id}`);
   const live = [...called, ...serving, ...waiting];
   const list = (/** @type {string} */ name, /** @type {import("./state.js").Ticket[]} */ tickets) =>
-    keep(part(name), tickets, (ticket) => String(ticket.id), makeRow, (node, ticket) => updateRow(node, ticket, busy(ticket), row));
+    keep(part(name), tickets, (ticket) => String(ticket.id), makeRow, (node, ticket) => updateRow(node, ticket, busy(ticket), pageOpen(state.present, ticket.id) === true, row));
   list(".queue-scroll > .tickets", live);
   list(".tickets.ended", ended.slice(0, 30));
   const empty = part(".queue-empty");

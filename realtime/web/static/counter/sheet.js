@@ -6,7 +6,8 @@ import { copyButton } from "./copy.js";
 import { openDialog } from "./dialog.js";
 import { fill, h, icon } from "./dom.js";
 import { clockTime } from "../live/clock.js";
-import { STATE_WORDS, WORDS, legal } from "./moves.js";
+import { STATE_WORDS, WORDS, isLive, legal } from "./moves.js";
+import { pageOpen } from "./state.js";
 import { reachedWords } from "./reached.js";
 import { people, runningSince } from "./ticket.js";
 
@@ -29,12 +30,15 @@ export function openSheet(id, store, commands, now) {
   /** @type {Ticket|undefined} */
   let shown;
   let busy = false;
+  /** @type {boolean|null} */
+  let open = null;
   const render = () => {
     const state = store.get();
     const ticket = state.live.tickets.get(id);
     if (!ticket) return close();
-    if (ticket === shown && busy === state.pending.has(`ticket/${id}`)) return;
-    [shown, busy] = [ticket, state.pending.has(`ticket/${id}`)];
+    const [waits, page] = [state.pending.has(`ticket/${id}`), isLive(ticket.state) ? pageOpen(state.present, id) : null];
+    if (ticket === shown && busy === waits && open === page) return;
+    [shown, busy, open] = [ticket, waits, page];
     fill(body, ...content(ticket));
   };
   const unwatch = store.watch(render);
@@ -49,6 +53,7 @@ export function openSheet(id, store, commands, now) {
     return [
       h("div", { class: "row" }, h("span", { class: "pill", "data-state": ticket.state }, STATE_WORDS[state]), reachedWords(ticket, (ms) => clockTime(ms, live.store?.timezone)), ["waiting", "called", "serving"].includes(state) ? runningSince(ticket, now) : null),
       h("p", { class: "lead sheet-who" }, h("bdi", { class: "one-line" }, ticket.name || "No name"), h("span", { class: "muted" }, ` · ${people(ticket.party ?? 1)}`)),
+      open === null ? null : h("p", { class: "row sheet-page" }, icon("page"), open ? "Their page is open." : "Their page is not open."),
       contact(ticket),
       notices(ticket, live),
       h("div", { class: "sheet-actions" }, ...order.map((action, at) =>

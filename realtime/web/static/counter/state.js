@@ -11,6 +11,7 @@ import { isLive } from "./moves.js";
  * @typedef {import("../live/reducer.js").Push} Push
  * @typedef {import("../live/reducer.js").Snapshot} Snapshot
  * @typedef {import("../live/freshness.js").LiveState} LiveState
+ * @typedef {import("../live/options.js").Presence} Presence
  * @typedef {import("../session.js").Account} Account
  * @typedef {{store_id: string, state: string, tickets: number, report_sha256: string, files: ReportFile[], deliveries: Record<string, any>[],
  *   waits_for: string, receipt: SignedReceipt|null}} Closing
@@ -19,12 +20,15 @@ import { isLive } from "./moves.js";
  * @typedef {{store_id: string, opened_ms: number, closed_ms: number, deleted_ms: number, tickets: number,
  *   report: Record<string, string>, delivered: boolean}} Receipt
  *
+ * @typedef {{phones: number, boards: number, open: Set<number>, all: boolean}} Present `open`: tickets whose page is open
+ *
  * @typedef {object} Counter
  * @property {Account} account
  * @property {LiveView} live
  * @property {boolean} known whether the first snapshot is here
  * @property {LiveState} connection
  * @property {number} sinceMs when the server was last heard
+ * @property {Present|null} present who looks at the store; null: not known
  * @property {Set<string>} pending what waits for an answer: "ticket/12", "queue/A"
  * @property {string} queue the queue that keys and the phone's single column are about
  * @property {string} desk
@@ -35,6 +39,7 @@ import { isLive } from "./moves.js";
  *   | {type: "push", push: Push}
  *   | {type: "answered", ticket: Ticket, seen: Ticket|undefined}
  *   | {type: "connection", connection: LiveState, sinceMs: number}
+ *   | {type: "presence", presence: Presence|null}
  *   | {type: "account", account: Account}
  *   | {type: "pending", key: string, on: boolean}
  *   | {type: "queue", queue: string}
@@ -51,6 +56,7 @@ export function firstState(account, desk, codeShown) {
     known: false,
     connection: "catching_up",
     sinceMs: 0,
+    present: null,
     pending: new Set(),
     queue: "",
     desk,
@@ -69,7 +75,10 @@ export function reduce(state, change) {
     case "answered":
       return answered(state, change.ticket, change.seen);
     case "connection":
-      return { ...state, connection: change.connection, sinceMs: change.sinceMs };
+      // Who looks is told anew on the next connection; a moment without one changes little.
+      return { ...state, connection: change.connection, sinceMs: change.sinceMs, present: change.connection === "stale" ? null : state.present };
+    case "presence":
+      return { ...state, present: change.presence && presentOf(change.presence) };
     case "account":
       return { ...state, account: change.account };
     case "pending": {
@@ -87,6 +96,17 @@ export function reduce(state, change) {
     case "closing":
       return { ...state, closing: change.closing };
   }
+}
+
+/** @param {Presence} presence @returns {Present} */
+function presentOf({ public: phones, boards, open, all }) {
+  return { phones, boards, open: new Set(open), all };
+}
+
+/** Whether a ticket's page is open; null: not known. @param {Present|null} present @param {number} id */
+export function pageOpen(present, id) {
+  if (present?.open.has(id)) return true;
+  return present?.all ? false : null;
 }
 
 /** @param {Counter} state @returns {Counter} */

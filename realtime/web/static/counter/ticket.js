@@ -35,26 +35,27 @@ export function runningSince(ticket, now) {
 /** @param {Ticket} ticket */
 export const makeRow = (ticket) => h("li", { class: "ticket", "data-flip": ticket.id });
 
-/** @type {WeakMap<HTMLElement, {ticket: Ticket, busy: boolean}>} */
+/** @type {WeakMap<HTMLElement, {ticket: Ticket, busy: boolean, open: boolean}>} */
 const shown = new WeakMap();
 
-/** @param {HTMLElement} row @param {Ticket} ticket @param {boolean} busy @param {RowContext} context */
-export function updateRow(row, ticket, busy, context) {
+/** @param {HTMLElement} row @param {Ticket} ticket @param {boolean} busy @param {boolean} page whether its page is open @param {RowContext} context */
+export function updateRow(row, ticket, busy, page, context) {
+  const open = page && isLive(ticket.state);
   const last = shown.get(row);
-  if (last?.ticket === ticket && last.busy === busy) return;
-  shown.set(row, { ticket, busy });
+  if (last?.ticket === ticket && last.busy === busy && last.open === open) return;
+  shown.set(row, { ticket, busy, open });
   row.dataset.state = ticket.state;
   row.setAttribute("aria-busy", String(busy));
   const focused = row.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.act || "open" : "";
-  row.replaceChildren(opener(ticket, context), steps(ticket, busy, context));
+  row.replaceChildren(opener(ticket, open, context), steps(ticket, busy, context));
   if (focused) {
     const again = row.querySelector(`[data-act="${focused}"]:not(:disabled)`) || row.querySelector("[data-act]");
     /** @type {HTMLElement} */ (again).focus({ preventScroll: true });
   }
 }
 
-/** @param {Ticket} ticket @param {RowContext} context */
-function opener(ticket, context) {
+/** @param {Ticket} ticket @param {boolean} open @param {RowContext} context */
+function opener(ticket, open, context) {
   const desk = ticket.state === "waiting" ? "" : ticket.desk;
   const again = ticket.state === "called" && (ticket.calls ?? 0) > 1 ? ticket.calls : 0;
   return h(
@@ -75,6 +76,7 @@ function opener(ticket, context) {
         again ? h("span", { class: "ticket-again" }, h("span", { class: "sr-only" }, "called "), `×${again}`) : null,
         reachedWords(ticket, context.timeOfDay),
         ticket.phone && !unreached(ticket) ? h("span", { class: "ticket-phone" }, icon("phone"), h("span", { class: "sr-only" }, "has a phone, ")) : null,
+        open ? h("span", { class: "ticket-page", title: "Page open" }, icon("page"), h("span", { class: "sr-only" }, "page open, ")) : null,
       ),
     ),
     isLive(ticket.state) ? runningSince(ticket, context.now) : h("span", { class: "ticket-time" }, h("span", { class: "sr-only" }, "at "), context.timeOfDay(ticket.ended_ms ?? 0)),

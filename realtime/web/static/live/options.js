@@ -4,6 +4,8 @@
 /** @typedef {import("./reducer.js").Push} Push */
 /** @typedef {import("./reducer.js").Snapshot} Snapshot */
 /** @typedef {import("./freshness.js").LiveState} LiveState */
+/** @typedef {{topic: string, public: number, boards: number, owners: number, open: number[], all: boolean}} Presence who looks at a store;
+ *   `open`: the tickets whose pages are open, unless `all` only some of them */
 /** @typedef {{code: number, error: string, message: string}} Final why it is over: close code (0: none), wire code, sentence */
 
 /**
@@ -14,6 +16,7 @@
  * @property {boolean} [resume] default true; false: every connection begins with whole snapshots
  * @property {(push: Push) => void} onPush in order; may be repeated after a break, so apply it as an upsert
  * @property {(topic: string, snapshot: Snapshot, seq: number) => void} onSnapshot replaces all that is known of the topic
+ * @property {(presence: Presence) => void} [onPresence] on owner topics, now and then; not while polling
  * @property {(state: LiveState, sinceMs: number) => void} [onState] `sinceMs`: when the server was last heard
  * @property {(final: Final) => void} [onFinal] it is over and does not come back
  * @property {(ok: any) => void} [onSignedIn] the server's reply to the token

@@ -237,6 +237,7 @@ export class Live {
     this.freshness.heard(now);
     if (message.id !== undefined) this.calls.answer(/** @type {any} */ (message));
     else if (message.topic !== undefined) this.take(/** @type {any} */ (message));
+    else if (message.presence) this.options.onPresence?.(message.presence);
     else if (message.disconnect) this.retry.told(now, message.disconnect.after_ms ?? 0);
     else this.transport?.send({});
   }

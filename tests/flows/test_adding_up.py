@@ -1,0 +1,29 @@
+"""Two processes count together who looks at a store."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.flows.client import Screen, join, live_ticket, visitor
+from tests.flows.test_two_processes import HEARD_S, Two, two  # noqa: F401 - a fixture
+from tests.support.waiting import until_async
+
+
+async def test_a_page_at_one_process_shows_on_the_owners_screens_at_both(two: Two) -> None:  # noqa: F811 - the fixture
+    def shown(screen: Screen, pages: list[int], *, boards: int) -> bool:
+        last = screen.presence[-1] if screen.presence else {}
+        return (last.get("open"), last.get("boards")) == (pages, boards)
+
+    async with visitor(two.first) as phone:
+        ticket = await join(two.owner, phone, "Ann")
+    live = await live_ticket(two.owner, ticket)
+    board = await two.owner.board_token()
+    number = int(live["topics"][1].rpartition("/")[2])
+    async with Screen(two.second, live["live_token"], *live["topics"]), Screen(two.first, board, f"store/{two.owner.store_id}/board"):
+        for screen in (two.at_first, two.at_second):
+            await until_async(partial(shown, screen, [number], boards=1), HEARD_S, "the page and the board to be shown")
+            last = screen.presence[-1]
+            assert (last["public"], last["owners"], last["all"]) == (1, 2, True)
+
+    for screen in (two.at_first, two.at_second):
+        await until_async(partial(shown, screen, [], boards=0), HEARD_S, "both to be gone")
