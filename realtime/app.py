@@ -54,6 +54,8 @@ from realtime.storage.statement import Storage
 from realtime.web.context import SIGNED_OUT, Context
 from realtime.web.limits import Limits
 from realtime.web.sockets import Sockets
+from realtime.web.spending import NOTE as SPENT
+from realtime.web.spending import Spending
 from realtime.webhooks import Webhooks
 from realtime.worker import Worker
 
@@ -284,6 +286,16 @@ class Parts:
         if self.metrics:
             self.beside.keep("lag", partial(lag.watch, self.metrics.late))
 
+    def limits(self) -> Limits:
+        """How often one visitor may ask, in all processes together."""
+        limits = Limits.from_settings(self.settings, secret=self.keys.broker_key())
+        if not self.alone:
+            spending = Spending(self.broker.tell_note, now_ms)
+            limits.share(spending)
+            self.notes[SPENT] = spending.hear
+            self.beside.keep("spending", spending.run)
+        return limits
+
     async def end(self) -> None:
         """Stop it; deliveries under way may finish, within their share of the drain."""
         budget_s = self.settings.drain_seconds * COURIER_STOP_SHARE
@@ -372,7 +384,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 live=parts.live,
                 storage=storage,
                 lifecycle=lifecycle,
-                limits=Limits.from_settings(settings),
+                limits=parts.limits(),
                 templates=pages,
                 pings=parts.pings,
                 tasks=parts.tasks,

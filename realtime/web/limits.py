@@ -1,16 +1,21 @@
-"""How often one visitor may ask: token buckets in memory, bounded in number, the longest unused forgotten first."""
+"""How often one visitor may ask: token buckets in memory, bounded in number, the longest unused forgotten first, and shared by all processes."""
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import blake2b
 from math import ceil
 
 from msgspec import Struct
 
 from realtime.errors import TooMany
 from realtime.settings import Settings
+from realtime.web.spending import Mark, Spending
+
+DEEPEST = 8
+"""What other processes gave at the same moment is owed, up to so many times what may come at once."""
 
 
 class Quota(Struct, frozen=True):
@@ -43,15 +48,32 @@ class Buckets:
         name: what it is called where it is told.
         size: how many keys are remembered. Whoever floods it with keys frees others early; it never locks anyone out.
         clock: seconds that only go forward.
+        secret: makes keys unknowable for who sees what processes tell each other.
     """
 
-    def __init__(self, per_minute: float, burst: float, clock: Callable[[], float], size: int = 20_000, name: str = "requests") -> None:
+    def __init__(
+        self,
+        per_minute: float,
+        burst: float,
+        clock: Callable[[], float],
+        size: int = 20_000,
+        name: str = "requests",
+        secret: bytes = b"",
+    ) -> None:
         self._name = name
         self._rate = per_minute / 60
         self._burst = burst
         self._clock = clock
         self._size = size
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._secret = secret
+        self._left: OrderedDict[Mark, tuple[float, float]] = OrderedDict()
+        self._spending: Spending | None = None
+        self._rule = ""
+
+    def share(self, spending: Spending, rule: str) -> None:
+        """One allowance in all processes that share under this name."""
+        self._spending, self._rule = spending, rule
+        spending.join(rule, self)
 
     def take(self, key: str) -> Quota:
         """Counts one request; what is left.
@@ -67,23 +89,46 @@ class Buckets:
 
     def quota(self, key: str) -> Quota:
         """What is left, counting nothing."""
-        left, _ = self._left.get(key, (self._burst, 0.0))
-        return Quota(self._name, int(self._burst), ceil(self._burst / self._rate), int(left), ceil((self._burst - left) / self._rate))
+        left, _ = self._left.get(self._mark(key), (self._burst, 0.0))
+        there = max(0, int(left))
+        return Quota(self._name, int(self._burst), ceil(self._burst / self._rate), there, ceil((self._burst - left) / self._rate))
 
     def wait(self, key: str) -> float:
         """Counts one request if there is one left and returns 0; else the seconds until there is."""
-        now = self._clock()
-        left, at = self._left.pop(key, (self._burst, now))
-        if now > at:
-            left = min(self._burst, left + (now - at) * self._rate)
+        mark = self._mark(key)
+        left = self._now_left(mark)
         allowed = left >= 1
-        self._left[key] = (left - 1 if allowed else left, now)
-        if len(self._left) > self._size:
-            self._left.popitem(last=False)
+        self._keep(mark, left - 1 if allowed else left)
+        if allowed and self._spending:
+            self._spending.spent(self._rule, mark)
         return 0.0 if allowed else (1 - left) / self._rate
 
     def forget(self, key: str) -> None:
-        self._left.pop(key, None)
+        mark = self._mark(key)
+        self._left.pop(mark, None)
+        if self._spending:
+            self._spending.forgot(self._rule, mark)
+
+    def spent_elsewhere(self, mark: Mark, count: int) -> None:
+        """Other processes counted so many requests of a key. What is over the allowance has to come back before the next one."""
+        self._keep(mark, max(self._now_left(mark) - count, -DEEPEST * self._burst))
+
+    def forgot_elsewhere(self, mark: Mark) -> None:
+        self._left.pop(mark, None)
+
+    def _mark(self, key: str) -> Mark:
+        return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=9, key=self._secret).digest()
+
+    def _now_left(self, mark: Mark) -> float:
+        now = self._clock()
+        left, at = self._left.get(mark, (self._burst, now))
+        return min(self._burst, left + (now - at) * self._rate) if now > at else left
+
+    def _keep(self, mark: Mark, left: float) -> None:
+        self._left[mark] = (left, self._clock())
+        self._left.move_to_end(mark)
+        if len(self._left) > self._size:
+            self._left.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._left)
@@ -96,23 +141,32 @@ class Limits:
     out by failing in the owner's name.
     """
 
-    def __init__(self, sign_ins: int, joins: int, clock: Callable[[], float], programs: int = 1_000_000) -> None:
-        self._pairs = Buckets(sign_ins, sign_ins, clock, name="passwords")
-        self._sign_ins = Buckets(sign_ins * 5, sign_ins * 5, clock, name="sign-ins")
-        self._sign_ups = Buckets(sign_ins, sign_ins, clock, name="sign-ups")
-        self._mail_asks = Buckets(sign_ins, sign_ins, clock, name="mails")
-        self._mails = Buckets(1 / 12, 5, clock)
-        self._joins = Buckets(joins, joins, clock, name="joins")
-        self._pushes = Buckets(joins, joins, clock, name="notifications")
-        self._operators = Buckets(sign_ins, sign_ins, clock, name="operators")
-        self._programs = Buckets(programs, programs, clock, name="programs")
-        self._tests = Buckets(1 / 6, 10, clock, name="tests")
-        self._phones = Buckets(1 / 20, 3, clock, name="tests")
-        self._links = Buckets(sign_ins * 3, sign_ins * 3, clock, name="links")
+    def __init__(self, sign_ins: int, joins: int, clock: Callable[[], float], programs: int = 1_000_000, secret: bytes = b"") -> None:
+        def buckets(per_minute: float, burst: float, name: str = "requests") -> Buckets:
+            return Buckets(per_minute, burst, clock, name=name, secret=secret)
+
+        self._pairs = buckets(sign_ins, sign_ins, "passwords")
+        self._sign_ins = buckets(sign_ins * 5, sign_ins * 5, "sign-ins")
+        self._sign_ups = buckets(sign_ins, sign_ins, "sign-ups")
+        self._mail_asks = buckets(sign_ins, sign_ins, "mails")
+        self._mails = buckets(1 / 12, 5)
+        self._joins = buckets(joins, joins, "joins")
+        self._pushes = buckets(joins, joins, "notifications")
+        self._operators = buckets(sign_ins, sign_ins, "operators")
+        self._programs = buckets(programs, programs, "programs")
+        self._tests = buckets(1 / 6, 10, "tests")
+        self._phones = buckets(1 / 20, 3, "tests")
+        self._links = buckets(sign_ins * 3, sign_ins * 3, "links")
 
     @classmethod
-    def from_settings(cls, settings: Settings, clock: Callable[[], float] = time.monotonic) -> Limits:
-        return cls(settings.sign_in_tries_per_minute, settings.joins_per_minute, clock, settings.program_requests_per_minute)
+    def from_settings(cls, settings: Settings, clock: Callable[[], float] = time.monotonic, secret: bytes = b"") -> Limits:
+        return cls(settings.sign_in_tries_per_minute, settings.joins_per_minute, clock, settings.program_requests_per_minute, secret)
+
+    def share(self, spending: Spending) -> None:
+        """From now on all processes that hear each other count together."""
+        for rule, buckets in vars(self).items():
+            if isinstance(buckets, Buckets):
+                buckets.share(spending, rule.removeprefix("_"))
 
     def sign_in(self, address: str, email: str) -> Quota:
         """One try at a password; the rule that is nearest. Raises: TooMany."""

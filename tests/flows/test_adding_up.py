@@ -1,11 +1,17 @@
-"""Two processes count together who looks at a store."""
+"""Two processes count together: who looks at a store, and how often a visitor may ask."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import pytest
+
+from tests.conftest import Serve
 from tests.flows.client import Screen, join, live_ticket, visitor
 from tests.flows.test_two_processes import HEARD_S, Two, two  # noqa: F401 - a fixture
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import until_async
 
 
@@ -27,3 +33,26 @@ async def test_a_page_at_one_process_shows_on_the_owners_screens_at_both(two: Tw
 
     for screen in (two.at_first, two.at_second):
         await until_async(partial(shown, screen, [], boards=0), HEARD_S, "both to be gone")
+
+
+@pytest.mark.parametrize("broker", ["listen", "valkey"])
+async def test_what_was_tried_at_one_process_counts_at_the_other(
+    server: Serve, new_database: Callable[[], str], valkey_server: ValkeyServer, broker: str
+) -> None:
+    """Each by itself would take ten tries a minute."""
+    settings: dict[str, Any] = {
+        "database_url": new_database(),
+        "redis_url": valkey_server.url if broker == "valkey" else "",
+        "sign_in_tries_per_minute": 10,
+    }
+    first, second = server(**settings), server(**settings)
+    body = {"email": "nobody@example.org", "password": "not the password"}
+
+    async with visitor(first) as one, visitor(second) as other:
+        tried = [(await one.post("/v1/login", json=body)).status_code for _ in range(11)]
+        more = [(await other.post("/v1/login", json=body)).status_code]
+        while more[-1] == 401 and len(more) < 8:
+            more.append((await other.post("/v1/login", json=body)).status_code)
+
+    assert tried[:10] == [401] * 10
+    assert more[-1] == 429, "the second process took as many as the first"
