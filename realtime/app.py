@@ -22,7 +22,6 @@ from realtime.callbacks import Callbacks
 from realtime.clerk import Clerk, Tasks
 from realtime.closing import Closing
 from realtime.courier import Courier
-from realtime.facts import facts_of
 from realtime.house import House
 from realtime.hub import Hub
 from realtime.job_service import JobService
@@ -37,6 +36,7 @@ from realtime.opt_outs import OptOuts
 from realtime.outbox import Outbox
 from realtime.oversight import Oversight
 from realtime.passwords import Passwords
+from realtime.plugin_events import PluginEvents
 from realtime.postman import Postman
 from realtime.presence import NOTE as PRESENCE
 from realtime.presence import Presence
@@ -96,20 +96,6 @@ class Lifecycle:
     async def disconnect_all(self, budget_s: float) -> None:
         if self.pings:
             await disconnect_all(self.pings.sinks, budget_s)
-
-
-class _PluginEvents:
-    """Tells plugins of events, one after another, without holding anybody else up."""
-
-    def __init__(self, registry: Registry, tasks: Tasks) -> None:
-        self._registry = registry
-        self._tasks = tasks
-
-    def tell(self, events: tuple[Event, ...]) -> None:
-        if self._registry.implements("on_event"):
-            for event in events:
-                for waits in self._registry.tell(facts_of(event)):
-                    self._tasks.start("on_event", waits)
 
 
 def now_ms() -> int:
@@ -201,7 +187,7 @@ class Parts:
             told=lambda change: clerk.tell(change),
             opt_outs=self.opt_outs,
         )
-        listeners = (self.live, self.broker, _PluginEvents(registry, beside))
+        listeners = (self.live, self.broker, PluginEvents(registry, beside))
         self.postman = Postman(settings, storage, registry, now_ms, self.courier.wake, meter=metrics)
         clerk = Clerk(storage, listeners, self.courier.wake, self.postman.wake)
         self.callbacks = Callbacks(registry, clerk, keys, self.opt_outs, now_ms)

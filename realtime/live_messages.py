@@ -186,6 +186,26 @@ class Refusal(Told, frozen=True):
     """Dotted path of the value that is wrong, where there is one."""
 
 
+class Looking(Told, frozen=True):
+    """Who looks at a store, counted over all processes."""
+
+    topic: str
+    """The owner topic that hears it."""
+    public: Annotated[int, Meta(ge=0, description="Phones, and whatever else follows the line.")]
+    boards: Annotated[int, Meta(ge=0)]
+    owners: Annotated[int, Meta(ge=0)]
+    open: list[int]
+    """Tickets whose page is open."""
+    all: bool
+    """Whether those are all of them."""
+
+
+class Presence(Told, frozen=True):
+    """Who looks has changed; it has no `seq`, for nothing is missed that the next one does not say."""
+
+    presence: Looking
+
+
 class Goodbye(Told, frozen=True):
     """The socket is about to be closed on purpose."""
 

@@ -13,8 +13,8 @@ from realtime import presence
 from realtime.broker.contract import MOST_NOTE_BYTES
 from realtime.hub import Hub
 from realtime.presence import AGAIN_S, KEEP_S, LOOK_S, MOST_OPEN, Presence
+from tests.support.hub import MemorySink, make
 from tests.support.waiting import until_async
-from tests.test_hub import MemorySink, make
 
 STORE = "shop"
 OWNER = f"store/{STORE}/owner"

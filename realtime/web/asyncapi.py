@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from realtime import errors, protocol
 from realtime.errors import CannotStart, NowServingError
-from realtime.live_messages import CONFLATED, PUSHES, STATES, SUBPROTOCOL, Disconnect, Nothing, Refusal, Replay
+from realtime.live_messages import CONFLATED, PUSHES, STATES, SUBPROTOCOL, Disconnect, Nothing, Presence, Refusal, Replay
 from realtime.messages import OwnerSnapshot, OwnerTicket, WalkedIn
 from realtime.web.endpoint import Call, Endpoint
 from realtime.web.listening import Hears
@@ -92,7 +92,7 @@ def close_codes() -> dict[str, dict[str, Any]]:
 def document() -> dict[str, Any]:
     """The whole document. What AsyncAPI has no place for, close codes and errors, stands in `x-close-codes` and `x-errors`."""
     answers = dict.fromkeys(kind for kinds in REPLIES.values() for kind in kinds)
-    types = [*protocol.VERBS.values(), *answers, *PUSHES, *CONFLATED, Disconnect, Refusal]
+    types = [*protocol.VERBS.values(), *answers, *PUSHES, *CONFLATED, Presence, Disconnect, Refusal]
     _, schemas = msgspec.json.schema_components(types, ref_template=REF)
     _complete(schemas)
     messages = dict(_messages())
@@ -158,7 +158,7 @@ def _messages() -> Iterator[tuple[str, dict[str, Any]]]:
         "refused",
         _numbered("refused", "error", {"$ref": REF.format(name=Refusal.__name__)}, "A command was refused; nothing was changed"),
     )
-    pushes: tuple[type[Struct], ...] = (*PUSHES, *CONFLATED, Disconnect)
+    pushes: tuple[type[Struct], ...] = (*PUSHES, *CONFLATED, Presence, Disconnect)
     for push in pushes:
         yield push.__name__, _message(push.__name__, {"$ref": REF.format(name=push.__name__)}, inspect.getdoc(push) or "")
     yield "ping", _message("ping", _empty(), "Every 25 seconds, give or take a tenth; answer within 10 seconds")
@@ -188,7 +188,7 @@ def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
                 "reply": {"channel": CHANNEL, "messages": [_of_channel(f"{verb}_reply"), _of_channel("refused")]},
             },
         )
-    kinds: tuple[type[Struct], ...] = (*PUSHES, *CONFLATED)
+    kinds: tuple[type[Struct], ...] = (*PUSHES, *CONFLATED, Presence)
     told = [_of_channel(kind.__name__) for kind in kinds]
     yield "push", {"action": "send", "channel": CHANNEL, "summary": "Something changed on a topic", "messages": told}
     yield "say_goodbye", {

@@ -150,14 +150,14 @@ class LightScreen(asyncio.Protocol):
             self.go()
         elif "id" in message:
             if "recovered" in message["ok"]:
-                self.views[message["ok"]["topic"]].subscribed(message["ok"])
+                self.views[message["ok"]["topic"]].stand(message["ok"])
                 self._missing -= 1
                 if not self._missing:
                     self._back.set_result(None)
             else:
                 self._subscribe()
         elif message.get("conflated"):
-            self.views[message["topic"]].whole(message)
+            self.views[message["topic"]].replace(message)
         elif "topic" in message:
             self.views[message["topic"]].push(message)
 
