@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache, partial
 from hashlib import blake2b
 from math import ceil
 
@@ -65,7 +66,7 @@ class Buckets:
         self._burst = burst
         self._clock = clock
         self._size = size
-        self._secret = secret
+        self._mark: Callable[[str], Mark] = lru_cache(maxsize=4096)(partial(_mark, secret))
         self._left: OrderedDict[Mark, tuple[float, float]] = OrderedDict()
         self._spending: Spending | None = None
         self._rule = ""
@@ -115,9 +116,6 @@ class Buckets:
 
     def forgot_elsewhere(self, mark: Mark) -> None:
         self._left.pop(mark, None)
-
-    def _mark(self, key: str) -> Mark:
-        return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=9, key=self._secret).digest()
 
     def _now_left(self, mark: Mark) -> float:
         now = self._clock()
@@ -215,6 +213,10 @@ class Limits:
     def subscribe(self, address: str) -> Quota:
         """A browser that wants to be notified. Raises: TooMany."""
         return self._pushes.take(address)
+
+
+def _mark(secret: bytes, key: str) -> Mark:
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=9, key=secret).digest()
 
 
 def _pair(address: str, email: str) -> str:
