@@ -34,7 +34,7 @@ def count_up() -> Operation[int]:
 
 def names() -> Operation[list[str]]:
     """All that was put, in order."""
-    rows = yield from every("select name from installation where name not in ('schema', 'checked') order by name")
+    rows = yield from every("select name from installation where name not in ('schema', 'checked', 'lineage') order by name")
     return [name for (name,) in rows]
 
 
