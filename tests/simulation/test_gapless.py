@@ -63,7 +63,7 @@ def go_back(world: World) -> None:
 def something_bad(world: World) -> None:
     kind = world.random.random()
     if kind < 0.35:
-        world.random.choice(world.phones).lost()
+        world.random.choice(world.phones).lose()
     elif kind < 0.5:
         phone = world.random.choice(world.phones)
         phone.stuck = not phone.stuck
@@ -107,7 +107,7 @@ async def an_evening(seed: int) -> list[str]:
         await asyncio.sleep(QUIET_S)
         for number, phone in enumerate(world.phones):
             fresh = truth(world, phone)
-            if phone.process is None:
+            if phone.socket is None:
                 wrong.append(f"phone {number} is not connected")
             if phone.view.seq != fresh.seq:
                 wrong.append(f"phone {number} is at {phone.view.seq} of {fresh.seq}")

@@ -69,7 +69,7 @@ class Process:
         self.tasks.keep("hub", self.hub.run)
         self.tasks.keep("positions", partial(positions.keep_comparing, self.live.check_positions, 20))
         self.tasks.keep("codes", lambda: self.live.keep_codes_fresh(10))
-        self.phones: dict[Phone, None] = {}
+        self.sockets: dict[Socket, None] = {}
         self.up = True
 
     async def _renew(self, store_id: str, number: int) -> None:
@@ -87,110 +87,107 @@ class Process:
     def die(self) -> None:
         self.up = False
         self.tasks.end()
-        for phone in list(self.phones):
-            phone.lost()
+        for socket in list(self.sockets):
+            socket.lost()
 
 
-class Phone:
-    """A client, and at the same time the sink of its socket: what is written is buffered, and arrives when the network likes it."""
+class Socket:
+    """One connection of a phone, as its process sees it: what is written is buffered, and arrives when the network likes it."""
 
-    def __init__(self, world: World, store_id: str, audience: str) -> None:
-        self.world = world
-        self.topic = f"store/{store_id}/{audience}"
-        self.view = View(self.topic)
-        self.process: Process | None = None
-        self.granted = Granted("owner", OWNER, store_id, 0, (self.topic,), 0)
+    def __init__(self, phone: Phone, process: Process) -> None:
+        self.phone = phone
+        self.process = process
         self.buffer: list[bytes] = []
-        self.stuck = False
-        self._asking = -1
-        """The connection on which a subscription is asked for."""
-        self.closes = 0
-        self._line = 0
-        """Which connection this is; what an older one still carries is lost."""
-
-    # ---- the sink
+        self.open = True
+        self.asking = False
+        process.sockets[self] = None
 
     def write(self, data: bytes) -> None:
-        if self.process is not None:
+        if self.open:
             self.buffer.append(data)
-            self.world.later(self.world.delay(), partial(self._arrive, self._line))
+            self.phone.world.later(self.phone.world.delay(), self._arrive)
 
     def buffered_bytes(self) -> int:
         return sum(map(len, self.buffer))
 
     def close(self, code: int, reason: str = "") -> None:
-        self.closes += 1
-        self.world.later(self.world.delay(), partial(self._closed, self._line))
+        self.phone.world.later(self.phone.world.delay(), self.lost)
 
     def abort(self) -> None:
         self.lost()
 
-    # ---- the client
-
-    def _arrive(self, line: int) -> None:
-        if line != self._line or self.process is None:
-            return
-        if self.stuck:
-            self.world.later(0.5, partial(self._arrive, line))
+    def _arrive(self) -> None:
+        if self.open and self.phone.stuck:
+            self.phone.world.later(0.5, self._arrive)
             return
         waiting, self.buffer = self.buffer, []
         for data in waiting:
             for _, text in split(data):
-                self._read(msgspec.json.decode(text))
+                if self.open:
+                    self.phone.read(self, msgspec.json.decode(text))
 
-    def _read(self, said: dict[str, Any]) -> None:
+    def lost(self) -> None:
+        """The connection is gone, whichever end it was."""
+        if self.open:
+            self.open = False
+            self.process.sockets.pop(self, None)
+            self.process.live.drop(self)
+            self.phone.left()
+
+    async def subscribe(self) -> None:
+        if self.asking or not self.open:
+            return
+        self.asking = True
+        phone = self.phone
+        since = (phone.view.epoch, phone.view.seq) if phone.view.epoch else None
+        try:
+            await self.process.live.subscribe(phone.granted, phone.topic, since, self, lambda body: b'{"reply":' + body + b"}", "")
+        except NowServingError:
+            self.lost()
+        finally:
+            self.asking = False
+            if not self.open:
+                self.process.live.drop(self)  # type: ignore[unreachable]  # it may have been lost meanwhile
+
+
+class Phone:
+    """A client: it comes back whenever its connection is gone, and asks again where it notices a gap."""
+
+    def __init__(self, world: World, store_id: str, audience: str) -> None:
+        self.world = world
+        self.topic = f"store/{store_id}/{audience}"
+        self.view = View(self.topic)
+        self.granted = Granted("owner", OWNER, store_id, 0, (self.topic,), 0)
+        self.stuck = False
+        self.socket: Socket | None = None
+
+    def read(self, socket: Socket, said: dict[str, Any]) -> None:
         if "reply" in said:
             self.view.stand(said["reply"])
         elif "snapshot" in said:
             self.view.replace(said)
         elif said["seq"] > self.view.seq + 1:
-            self.world.start(self.subscribe())  # a gap: ask for this topic again
+            self.world.start(socket.subscribe())  # a gap: ask for this topic again
         else:
             self.view.push(said)
 
-    def _closed(self, line: int) -> None:
-        if line == self._line:
-            self.lost()
-
-    def lost(self) -> None:
-        """The connection is gone, whichever end it was."""
-        if self.process is not None:
-            self.process.phones.pop(self, None)
-            self.process.live.drop(self)
-            self.process = None
-        self._line += 1
-        self.buffer = []
+    def left(self) -> None:
+        self.socket = None
         self.world.later(self.world.random.uniform(0, 2), self._back)
 
     def _back(self) -> None:
-        if self.process is None and not self.world.over:
+        if self.socket is None and not self.world.over:
             self.world.start(self.connect())
+
+    def lose(self) -> None:
+        if self.socket is not None:
+            self.socket.lost()
 
     async def connect(self) -> None:
         up = [process for process in self.world.processes if process.up]
-        if self.process is not None or not up:
-            return
-        self.process = self.world.random.choice(up)
-        self.process.phones[self] = None
-        self._line += 1
-        await self.subscribe()
-
-    async def subscribe(self) -> None:
-        process, line = self.process, self._line
-        if process is None or self._asking == line:
-            return
-        self._asking = line
-        since = (self.view.epoch, self.view.seq) if self.view.epoch else None
-        try:
-            await process.live.subscribe(self.granted, self.topic, since, self, lambda body: b'{"reply":' + body + b"}", "")
-        except NowServingError:
-            if self.process is process and self._line == line:
-                self.lost()
-        finally:
-            if self._asking == line:
-                self._asking = -1
-            if self.process is not process:
-                process.live.drop(self)
+        if self.socket is None and up:
+            self.socket = Socket(self, self.world.random.choice(up))
+            await self.socket.subscribe()
 
 
 class World:
