@@ -277,7 +277,7 @@ async def test_notifications_survive_a_server_that_is_killed(server: Serve, data
             row[0]: row[1]
             for row in await select(
                 database_url,
-                "select j.id, j.attempts from jobs j where j.queue = 'deliveries' and j.notifier = 'email' and j.state = 'done'",
+                "select j.id, j.attempts from jobs j where j.queue = 'deliveries' and j.notifier = 'email' and j.state in ('done', 'cancelled')",
             )
         }
         again = Counter(
@@ -286,10 +286,19 @@ async def test_notifications_survive_a_server_that_is_killed(server: Serve, data
         sent = Counter(str(mail.message["Message-ID"]).strip("<>").partition("@")[0] for mail in smtp_sink.mails)
         for guest in guests:
             assert smtp_sink.to(guest), f"{guest} was never told"
-        assert len(tries) == len(sent)
+        # Taken back is what says "you are next" to a party that was called meanwhile; it may have been sent before a kill nevertheless.
+        done = {
+            id_
+            for (id_,) in await select(
+                database_url, "select id from jobs where queue = 'deliveries' and notifier = 'email' and state = 'done'"
+            )
+        }
+        went = set()
         for id_, times in sent.items():
             owed = next(job for job in tries if job in id_ or id_ in job)
+            went.add(owed)
             assert times - 1 <= again[owed], f"{id_} was sent {times} times in {tries[owed]} attempts"
+        assert done <= went
         for guest in guests:
             ids = [str(mail.message["Message-ID"]) for mail in smtp_sink.to(guest)]
             assert [id_ for id_, _ in itertools.groupby(ids)] == list(dict.fromkeys(ids)), (
