@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from realtime.model import Event
@@ -70,6 +71,17 @@ class Followed:
     def reached(self) -> int:
         """The `seq` up to which everything was published."""
         return self.next - 1
+
+    @property
+    def told(self) -> int:
+        """The last `seq` that anybody told of, published or not: a read that begins now finds it, or the database went back."""
+        return max(self.reached, *self.early) if self.early else self.reached
+
+    def let_go(self, early: Iterable[int]) -> AbstractSet[int]:
+        """Forget events that came before their turn; those that are left."""
+        for seq in early:
+            self.early.pop(seq, None)
+        return self.early.keys()
 
     def topics(self) -> Iterator[str]:
         yield from topics_of(self.store_id)

@@ -130,7 +130,7 @@ class Live:
         if found is not None:
             self.counts.recoveries["ring"] += 1
             return events.replay(topic, epoch, followed.reached, self._pushes(topic, found))
-        starts, before = followed.starts, followed.reached
+        starts, before = followed.starts, followed.told
         read = await self._storage.read(snapshots.since, followed.store_id, epoch, seq, self._replay_events)
         self._began(followed, read.epoch, read.seq, before)
         if read.events is None or followed.starts != starts:
@@ -150,7 +150,7 @@ class Live:
         await asyncio.shield(tailing)
 
     async def _tail(self, followed: Followed) -> None:
-        before = followed.reached
+        before = followed.told
         found = await self._storage.read(snapshots.tail, followed.store_id, self._replay_events)
         followed.shows = found.board_code
         if not followed.next:
@@ -258,15 +258,12 @@ class Live:
         return any(map(self.hub.subscribers, followed.topics()))
 
     def _began(self, followed: Followed, epoch: str, seq: int, before: int) -> None:
-        """A store was read as it was at `seq`. If that is the first that is known of it, what follows is published.
-
-        Args:
-            before: how far it was published when the read began.
-        """
+        """A store was read as it was at `seq`; `before` is how far it was told when the read began. What follows the first read is published."""
         if followed.next and (epoch != followed.epoch or seq < before):
             self._restart(followed)
         if followed.next:
             return
+        followed.let_go([each for each in followed.early if seq < each <= before])  # of a past that was lost
         followed.start(epoch, seq)
         early, followed.early = followed.early, {}
         self.tell(tuple(early[each] for each in sorted(early)))
@@ -309,19 +306,21 @@ class Live:
             followed.filling = False
 
     async def _fill_some(self, followed: Followed) -> bool:
-        """Read and publish what is missing, up to some number; whether that was all."""
-        early = min(followed.early, default=0)
+        """Read and publish what is missing; whether that was all. What was told, and is not there, belongs to a past that was lost."""
+        early = frozenset(followed.early)
         found = await self._storage.read(snapshots.after, followed.store_id, followed.reached, _FILL)
         if found:
+            followed.let_go(event.seq for event in found)  # the rows are what happened
             self._pass_over(followed, found[0].seq)
             for at in range(0, len(found), _TOLD_AT_ONCE):
                 self.tell(tuple(found[at : at + _TOLD_AT_ONCE]))
                 await asyncio.sleep(0)
             return len(found) < _FILL
-        if (await self._storage.read(stores.one, followed.store_id)).state is StoreState.PURGED:
+        store = await self._storage.read(stores.one, followed.store_id)
+        if store.state is StoreState.PURGED:
             self.end(followed.store_id)
-        elif early:
-            self._pass_over(followed, early)
+        elif left := followed.let_go(seq for seq in early if seq > store.seq) & early:
+            self._pass_over(followed, min(left))
         return True
 
     def _pass_over(self, followed: Followed, seq: int) -> None:

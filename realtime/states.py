@@ -112,7 +112,7 @@ class States:
         if known and (followed.own_reads >= SINGLY or (last is not None and last.epoch == followed.epoch and last.seq >= need)):
             own = (await self.seen(followed, need)).own(ticket_id)
         while own is None or own.store.seq < need:
-            starts, before = followed.starts, followed.reached
+            starts, before = followed.starts, followed.told
             followed.own_reads += 1
             try:
                 own = await self._storage.read(snapshots.own, followed.store_id, ticket_id)
@@ -127,7 +127,7 @@ class States:
         clock = asyncio.get_running_loop().time
         if (wait_s := followed.read_s + FRESH_S - clock()) > 0:
             await asyncio.sleep(wait_s)
-        before = followed.reached
+        before = followed.told
         self._counts.whole_reads += 1
         _log.debug("Store %s is read as a whole", followed.store_id)
         followed.reads_now = True

@@ -213,3 +213,28 @@ async def test_a_change_that_nobody_announced_is_found_by_itself(evening: Evenin
     looking.cancel()
 
     assert pushes[0]["store"]["name"] == "silent"
+
+
+async def test_what_was_told_of_a_past_that_is_lost_is_not_published_in_the_next(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted, read = await evening.granted(owned), evening.storage.read
+    await elsewhere.edit("before")
+    lost = await elsewhere.edit("lost")
+
+    async def after_a_failover(make: Callable[..., Any], /, *args: Any) -> Any:
+        if make is snapshots.everything and not evening.live._followed[owned.store_id].early:
+            evening.live.tell((lost,))
+            await evening.storage.write(_go_back, owned.store_id, lost.seq - 2, "restored")
+            # It is read once more, for what is on its way now was begun before.
+            await read(make, *args)
+            return await evening.live._states._read(evening.live._followed[owned.store_id]) and await read(make, *args)
+        return await read(make, *args)
+
+    monkeypatch.setattr(evening.storage, "read", after_a_failover)
+    phone = await evening.listen(granted, topic(owned))
+    monkeypatch.undo()
+    for name in "ab":
+        evening.live.tell((await elsewhere.edit(name),))
+
+    assert [push["store"]["name"] for push in await phone.hears(2)] == ["a", "b"]
