@@ -47,8 +47,8 @@ class Listener:
 def extension(window_ms: float) -> tuple[ASGIApp, Callable[[int], None], Callable[[], int]]:
     """Hub and fan-out extension, as the product has them."""
 
-    async def snapshot(topic: str) -> bytes:
-        return b"{}"
+    async def snapshot(topic: str) -> tuple[bytes, int]:
+        return b"{}", 0
 
     hub = Hub(soft_bytes=65_536, hard_bytes=262_144, max_age_s=15, window_ms=window_ms, snapshot=snapshot)
     pings = PingWheel(ping_seconds=600, pong_seconds=600)

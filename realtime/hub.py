@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum, auto
 
+from realtime.batch import Batch, repeats
 from realtime.counts import Counts
 from realtime.errors import TooSlow
 from realtime.frames import text_frame
@@ -36,6 +37,8 @@ class State(Enum):
 
     HELD = auto()
     """Publications are kept for it, until it has its starting point."""
+    STARTED = auto()
+    """Some of what is about to be told was part of its starting point, and is left out for it."""
     LIVE = auto()
     LAGGING = auto()
     """Too much is buffered. Publications pass it by; one snapshot comes instead, once it has drained."""
@@ -45,7 +48,7 @@ class State(Enum):
 class Topic:
     """Who listens to one name, and what they have not been told yet."""
 
-    __slots__ = ("begun", "due", "ending", "flushing", "name", "pending", "pending_bytes", "retry", "subscriptions")
+    __slots__ = ("begun", "due", "ending", "flushing", "marks", "name", "pending", "pending_bytes", "retry", "subscriptions")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -53,6 +56,8 @@ class Topic:
         self.begun = 0
         """How many of them have their starting point."""
         self.pending: list[bytes] = []
+        self.marks: list[int] = []
+        """Of each of them, how far it brings its reader."""
         self.pending_bytes = 0
         self.flushing = False
         """A flush is scheduled or under way; what is published meanwhile goes with the next."""
@@ -66,7 +71,7 @@ class Topic:
 class Subscription:
     """One sink's interest in one topic. It is held when made: publications are kept for it until `start`."""
 
-    __slots__ = ("_hub", "begun", "held", "held_bytes", "sink", "slow_since", "state", "topic")
+    __slots__ = ("_hub", "begun", "held", "held_bytes", "mark", "sink", "slow_since", "state", "topic")
 
     def __init__(self, hub: Hub, topic: Topic, sink: Sink) -> None:
         self._hub = hub
@@ -74,25 +79,27 @@ class Subscription:
         self.sink = sink
         self.state = State.HELD
         self.begun = False
-        self.held: list[bytes] | None = []
+        self.mark = 0
+        """How far its starting point brought it."""
+        self.held: list[Batch] | None = []
         """What was published since; None when it was more than is kept."""
         self.held_bytes = 0
         self.slow_since = 0.0
 
-    def start(self, first: bytes) -> None:
+    def start(self, first: bytes, mark: int = 0) -> None:
         """Writes `first` (frames), then what was held, then whatever comes, without a gap.
 
-        What follows may repeat what `first` says already. Does nothing when the subscription has ended or is started.
+        Publications with a mark up to this one are not repeated. Does nothing when the subscription has ended or is started.
         """
         if self.state is State.HELD:
-            self._hub.start(self, first)
+            self._hub.start(self, first, mark)
 
 
 class Hub:
     """Topics to sinks, in one process. Every method is called on the loop's thread; only `run` waits.
 
     Memory per sink is bounded: by `hard_bytes`, the largest snapshot it was sent, and one flush. A sink with over `soft_bytes` buffered
-    gets no further publications of a topic, but one fresh `snapshot(topic)` (frames) when it has drained; with over `hard_bytes`,
+    gets no further publications of a topic, but one fresh `snapshot(topic)` (frames, mark) when it has drained; with over `hard_bytes`,
     or not drained after `max_age_s`, it is closed as too slow. Snapshots count against neither limit until they were read, or a store
     whose snapshot is larger than the limit could not be watched. A busy topic is told once a window, which grows with the time that
     telling it takes, up to `window_ms`.
@@ -105,7 +112,7 @@ class Hub:
         hard_bytes: int,
         max_age_s: float,
         window_ms: float,
-        snapshot: Callable[[str], Awaitable[bytes]],
+        snapshot: Callable[[str], Awaitable[tuple[bytes, int]]],
         clock: Callable[[], float] = time.perf_counter,
         counts: Counts | None = None,
     ) -> None:
@@ -156,13 +163,18 @@ class Hub:
             self._end(topic, sink)
         self._large.pop(sink, None)
 
-    def publish(self, topic: str, text: bytes) -> None:
-        """Tells every subscriber of a topic one JSON text, at the end of this tick or, on a busy topic, of its window."""
+    def publish(self, topic: str, text: bytes, mark: int = 0) -> None:
+        """Tells every subscriber of a topic one JSON text, at the end of this tick or, on a busy topic, of its window.
+
+        Args:
+            mark: how far it brings its reader, higher each time: whoever starts there has heard it. 0 for what everybody is to hear.
+        """
         known = self._topics.get(topic)
         if known is None:
             return
         frame = text_frame(text)
         known.pending.append(frame)
+        known.marks.append(mark)
         known.pending_bytes += len(frame)
         if known.pending_bytes > self._hard_bytes:
             self._conflate(known)
@@ -227,11 +239,11 @@ class Hub:
     def _flush(self, topic: Topic) -> Iterator[None]:
         """Writes what is pending to the subscriptions that are there when it begins; stops every few sinks."""
         clock = self._clock
-        data = b"".join(topic.pending)
-        topic.pending.clear()
-        topic.pending_bytes = 0
+        batch = Batch(topic.pending, topic.marks)
+        data = batch.data
+        topic.pending, topic.marks, topic.pending_bytes = [], [], 0
         took, began = 0.0, clock()
-        soft_bytes, live, held = self._soft_bytes, State.LIVE, State.HELD
+        soft_bytes, live, held, started = self._soft_bytes, State.LIVE, State.HELD, State.STARTED
         for number, subscription in enumerate(list(topic.subscriptions.values()) if data else (), 1):
             if subscription.state is live:
                 sink = subscription.sink
@@ -240,7 +252,9 @@ class Hub:
                 else:
                     self._tell_slow(subscription, data)
             elif subscription.state is held:
-                self._hold(subscription, data)
+                self._hold(subscription, batch)
+            elif subscription.state is started:
+                self._tell_started(subscription, batch)
             if number % LOOK_EVERY == 0:
                 took += clock() - began
                 yield
@@ -264,31 +278,38 @@ class Hub:
             if number % LOOK_EVERY == 0:
                 yield
 
-    def start(self, subscription: Subscription, first: bytes) -> None:
+    def start(self, subscription: Subscription, first: bytes, mark: int) -> None:
         """What `Subscription.start` does."""
-        sink, held = subscription.sink, subscription.held
-        sink.write(b"".join((first, *held)) if held else first)
+        sink, held, topic = subscription.sink, subscription.held, subscription.topic
+        sink.write(b"".join((first, *(batch.after(mark) for batch in held))) if held else first)
         if len(first) > self._soft_bytes:
             self._large[sink] = self._large.get(sink, 0) + len(first)
             self._some_lag.set()
         subscription.held = None
-        subscription.state = State.LIVE
+        subscription.state = State.STARTED if mark and topic.flushing else State.LIVE
+        subscription.mark = mark
         if held is None:
             self._lag(subscription)
         if not subscription.begun:
             subscription.begun = True
-            subscription.topic.begun += 1
+            topic.begun += 1
         if self.on_change:
-            self.on_change(subscription.topic.name)
+            self.on_change(topic.name)
 
-    def _hold(self, subscription: Subscription, data: bytes) -> None:
+    def _tell_started(self, subscription: Subscription, batch: Batch) -> None:
+        if data := batch.after(subscription.mark):
+            self._tell_slow(subscription, data)
+        if subscription.state is State.STARTED and not repeats(subscription.topic.marks, subscription.mark):
+            subscription.state = State.LIVE
+
+    def _hold(self, subscription: Subscription, batch: Batch) -> None:
         if subscription.held is None:
             return
-        subscription.held_bytes += len(data)
+        subscription.held_bytes += len(batch.data)
         if subscription.held_bytes > self._hard_bytes:
             subscription.held = None
         else:
-            subscription.held.append(data)
+            subscription.held.append(batch)
 
     def _end(self, topic: Topic, sink: Sink) -> None:
         subscription = topic.subscriptions.pop(sink)
@@ -322,10 +343,9 @@ class Hub:
 
     def _conflate(self, topic: Topic) -> None:
         """More is waiting than anybody is sent at once: everybody gets a snapshot instead."""
-        topic.pending.clear()
-        topic.pending_bytes = 0
+        topic.pending, topic.marks, topic.pending_bytes = [], [], 0
         for subscription in topic.subscriptions.values():
-            if subscription.state is State.LIVE:
+            if subscription.state in (State.LIVE, State.STARTED):
                 self._lag(subscription)
             else:
                 subscription.held = None
@@ -359,7 +379,7 @@ class Hub:
         """One snapshot for all of them, with no gap to what is published while it is made."""
         try:
             async with asyncio.timeout(SNAPSHOT_SECONDS):
-                first = await self._snapshot(topic.name)
+                first, mark = await self._snapshot(topic.name)
         except Exception as error:  # noqa: BLE001 - whatever the storage raises, the other topics' readers are still looked after
             log.warning("No snapshot for slow readers of %s, trying again: %r", topic.name.partition("/")[0], error)
             topic.retry = asyncio.get_running_loop().time() + RETRY_SECONDS
@@ -369,6 +389,6 @@ class Hub:
             return
         self._counts.conflated += len(subscriptions)
         for number, subscription in enumerate(subscriptions, 1):
-            subscription.start(first)
+            subscription.start(first, mark)
             if number % LOOK_EVERY == 0:
                 await asyncio.sleep(0)

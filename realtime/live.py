@@ -102,11 +102,11 @@ class Live:
             missed = await self._missed(topic, followed, *since) if since else None
             if since and missed is None and not topic.startswith("ticket/"):
                 self.counts.recoveries["snapshot"] += 1
-            first = text_frame(reply(missed)) if missed is not None else await self._whole(topic, followed, reply, since)
+            first, mark = (text_frame(reply(missed[0])), missed[1]) if missed else await self._whole(topic, followed, reply, since)
         except BaseException:
             self.hub.unsubscribe(topic, sink)
             raise
-        subscription.start(first)
+        subscription.start(first, mark)
 
     def unsubscribe(self, topic: str, sink: Sink) -> None:
         self.hub.unsubscribe(topic, sink)
@@ -116,8 +116,8 @@ class Live:
 
     # ---- whole states and missed events
 
-    async def _missed(self, topic: str, followed: Followed, epoch: str, seq: int) -> bytes | None:
-        """Every event since, in order; None where not all can be given. From memory, if it reaches back that far."""
+    async def _missed(self, topic: str, followed: Followed, epoch: str, seq: int) -> tuple[bytes, int] | None:
+        """Every event since, in order, and the last one's `seq`; None where not all can be given. From memory, if it reaches back that far."""
         if topic.startswith("ticket/"):
             return None
         if not topic.endswith("/public"):
@@ -129,14 +129,14 @@ class Live:
         found = followed.ring.since(seq) if seq < followed.reached else []
         if found is not None:
             self.counts.recoveries["ring"] += 1
-            return events.replay(topic, epoch, followed.reached, self._pushes(topic, found))
+            return events.replay(topic, epoch, followed.reached, self._pushes(topic, found)), followed.reached
         starts, before = followed.starts, followed.told
         read = await self._storage.read(snapshots.since, followed.store_id, epoch, seq, self._replay_events)
         self._began(followed, read.epoch, read.seq, before)
         if read.events is None or followed.starts != starts:
             return None
         self.counts.recoveries["rows"] += 1
-        return events.replay(topic, epoch, read.seq, self._pushes(topic, read.events))
+        return events.replay(topic, epoch, read.seq, self._pushes(topic, read.events)), read.seq
 
     def _pushes(self, topic: str, told: list[Event]) -> list[bytes]:
         last_code = max((event.seq for event in told if event.kind == "code"), default=0)
@@ -159,15 +159,15 @@ class Live:
 
     async def _whole(
         self, topic: str, followed: Followed, reply: Callable[[bytes], bytes], since: tuple[str, int] | None, *, conflated: bool = False
-    ) -> bytes:
-        """The frames of a topic's whole state, at least as new as everything published so far; in two steps where nothing was seen yet."""
+    ) -> tuple[bytes, int]:
+        """The frames of a topic's whole state, as new as everything published so far, and its `seq`; in two steps where nothing was seen yet."""
         kind, _, audience = topic.partition(f"/{followed.store_id}/")
         need = followed.reached
         # Another process told more than is known here.
         ahead = since is not None and since[0] == followed.epoch and since[1] > need
         if kind == "ticket":
             epoch, seq, own = await self._states.own(followed, int(audience), need, known=not ahead)
-            return text_frame(reply(events.snapshot(topic, epoch, seq, own, conflated=conflated)))
+            return text_frame(reply(events.snapshot(topic, epoch, seq, own, conflated=conflated))), seq
         if ahead:
             seen = await self._states.anew(followed)
         else:
@@ -179,10 +179,10 @@ class Live:
         body = self._states.body(seen, audience)
         first = text_frame(reply(events.snapshot(topic, seen.epoch, seen.seq, body, conflated=conflated)))
         after = [event for event in followed.ring.since(seen.seq) or () if event.seq <= need] if seen.seq < need else []
-        return b"".join((first, *map(text_frame, self._pushes(topic, after))))
+        return b"".join((first, *map(text_frame, self._pushes(topic, after)))), (after[-1] if after else seen).seq
 
-    async def snapshot(self, topic: str) -> bytes:
-        """The frames that stand for everything a slow reader did not take."""
+    async def snapshot(self, topic: str) -> tuple[bytes, int]:
+        """The frames that stand for everything a slow reader did not take, and how far they bring it."""
         if (followed := self._followed.get(topic.split("/")[1])) is None:
             raise StoreClosed
         return await self._whole(topic, followed, lambda body: body, None, conflated=True)
@@ -339,7 +339,7 @@ class Live:
         for audience in AUDIENCES:
             topic = f"store/{store_id}/{audience}"
             if self.hub.subscribers(topic):
-                self.hub.publish(topic, events.push(topic, event.seq, event.at_ms, self._body(topic, event, True)))
+                self.hub.publish(topic, events.push(topic, event.seq, event.at_ms, self._body(topic, event, True)), event.seq)
         if event.kind == "ticket" and event.public != events.TICK:  # what only the owner sees is not the party's either
             self._publish_own(followed, event)
         elif event.kind == "store":
@@ -376,7 +376,7 @@ class Live:
 
     async def _tell_party(self, topic: str, followed: Followed, ticket_id: int, event: Event) -> None:
         _, seq, own = await self._states.own(followed, ticket_id, event.seq)
-        self.hub.publish(topic, events.push(topic, seq, event.at_ms, b'{"own":' + own + b"}"))
+        self.hub.publish(topic, events.push(topic, seq, event.at_ms, b'{"own":' + own + b"}"), seq)
 
     # ---- codes that stay on show
 

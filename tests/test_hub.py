@@ -74,6 +74,44 @@ async def test_a_held_subscription_joins_without_a_gap() -> None:
     assert sink.texts == ["up to 1", "2", "3", "4", "5"]
 
 
+async def test_nothing_is_repeated_that_a_starting_point_held() -> None:
+    """Whether it was published before, and not told yet, or while the starting point was read; what is no step of that kind always comes."""
+    hub = make(window_ms=1)
+    live(hub)
+    hub.publish(LINE, b"told", 1)
+    await asyncio.sleep(0)
+    hub.publish(LINE, b"waits for the window", 2)
+    sinks = {mark: MemorySink() for mark in (1, 2, 3, 4)}
+    subscriptions = {mark: hub.subscribe(LINE, sink) for mark, sink in sinks.items()}
+    subscriptions[2].start(text_frame(b"state 2"), 2)
+    hub.publish(LINE, b"total")
+    hub.publish(LINE, b"three", 3)
+    subscriptions[1].start(text_frame(b"state 1"), 1)
+    await until(lambda: "three" in sinks[2].texts)
+    subscriptions[3].start(text_frame(b"state 3"), 3)
+    hub.publish(LINE, b"four", 4)
+    subscriptions[4].start(text_frame(b"state 4"), 4)
+    hub.publish(LINE, b"five", 5)
+    await until(lambda: "five" in sinks[4].texts)
+    assert sinks[1].texts == ["state 1", "waits for the window", "total", "three", "four", "five"]
+    assert sinks[2].texts == ["state 2", "total", "three", "four", "five"]
+    assert sinks[3].texts == ["state 3", "total", "four", "five"]
+    assert sinks[4].texts == ["state 4", "total", "five"]
+
+
+async def test_a_starting_point_in_the_middle_of_a_slice_is_not_repeated() -> None:
+    hub = make(clock=ticking(1))
+    for _ in range(LOOK_EVERY):
+        live(hub)
+    subscription = hub.subscribe(LINE, sink := MemorySink())
+    hub.publish(LINE, b"one", 1)
+    await asyncio.sleep(0)  # the first slice, which has not come to it
+    subscription.start(text_frame(b"state 1"), 1)
+    hub.publish(LINE, b"two", 2)
+    await until(lambda: "two" in sink.texts)
+    assert sink.texts == ["state 1", "two"]
+
+
 async def test_a_large_topic_is_written_in_slices_and_keeps_its_order() -> None:
     hub = make(clock=ticking(1))
     sinks = [live(hub) for _ in range(3 * LOOK_EVERY)]

@@ -206,6 +206,8 @@ class PostgresStorage:
         return await asyncio.shield(task)
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone; what failed is in the log already
         self._running.discard(task)
         self._places.release()
 

@@ -72,8 +72,8 @@ class LiveApp:
         self.clients: list[Any] = []
         self.stopped = False
 
-    async def snapshot(self, topic: str) -> bytes:
-        return text_frame(b"snapshot")
+    async def snapshot(self, topic: str) -> tuple[bytes, int]:
+        return text_frame(b"snapshot"), 0
 
     def echo(self, sink: Sink) -> Echo:
         handler = Echo(self, sink)

@@ -118,10 +118,10 @@ async def test_a_slow_reader_gets_one_fresh_state_and_one_that_stops_is_given_up
     fresh = b'{"topic":"%b","epoch":"e","seq":50,"conflated":true,"snapshot":{}}' % TOPIC.encode()
     reads = 0
 
-    async def snapshot(topic: str) -> bytes:
+    async def snapshot(topic: str) -> tuple[bytes, int]:
         nonlocal reads
         reads += 1
-        return text_frame(fresh)
+        return text_frame(fresh), 0
 
     hub = Hub(soft_bytes=2_000, hard_bytes=20_000, max_age_s=0.5, window_ms=0, snapshot=snapshot)
     running = asyncio.create_task(hub.run())

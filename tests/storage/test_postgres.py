@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -248,6 +249,27 @@ async def test_a_caller_that_leaves_after_its_turn_has_begun_loses_only_the_answ
 
     assert leaving.cancelled()
     await until_async(lambda: _found(storage, ["a/1", "a/2"]))
+
+
+async def test_a_read_whose_reader_left_ends_without_a_word(storage: PostgresStorage) -> None:
+    begun = asyncio.Event()
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    def read_on() -> Operation[None]:
+        while True:
+            yield Statement("select pg_sleep(0.01)")
+            begun.set()
+
+    leaving = asyncio.create_task(storage.read(read_on))
+    await begun.wait()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    await until_async(lambda: not storage._running)
+    del leaving
+    gc.collect()
+
+    assert complaints == []
 
 
 async def test_who_leaves_while_waiting_for_a_connection_takes_the_operation_back(url: str) -> None:

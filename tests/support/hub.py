@@ -56,7 +56,10 @@ def make(
     window_ms: float = 0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Hub:
-    return Hub(soft_bytes=soft, hard_bytes=hard, max_age_s=age, window_ms=window_ms, snapshot=snapshot, clock=clock)
+    async def with_mark(topic: str) -> tuple[bytes, int]:
+        return await snapshot(topic), 0
+
+    return Hub(soft_bytes=soft, hard_bytes=hard, max_age_s=age, window_ms=window_ms, snapshot=with_mark, clock=clock)
 
 
 def ticking(seconds: float) -> Callable[[], float]:

@@ -20,6 +20,8 @@ from tests.web.conftest import HOST, House, Owner, join, new_owner
 from tests.web.serving import served
 
 API = Path(__file__).parents[2] / "docs" / "api.md"
+FRAMING = {"content-length", "transfer-encoding"}
+"""Made-up values of these make a request that is none of HTTP's: it is refused (400) before anybody knows what it is for."""
 DESCRIBED = [endpoint for endpoint in ENDPOINTS if endpoint.path != "/openapi.json"]
 
 
@@ -158,10 +160,12 @@ def attack(base: str, config: dict[str, Any]) -> tuple[list[str], int]:
         if isinstance(event, ScenarioFinished):
             for case_id, checks in event.recorder.checks.items():
                 tried += 1
+                case = event.recorder.cases[case_id].value
+                if FRAMING & {name.lower() for name in case.headers or ()}:
+                    continue
                 for check in checks:
                     if check.failure_info is not None:
                         failure = check.failure_info.failure
-                        case = event.recorder.cases[case_id].value
                         sent = case.as_curl_command()[:500]
                         faults.setdefault(
                             f"{event.recorder.label} {check.name}",
