@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,10 +19,12 @@ from starlette.websockets import WebSocket
 
 from bench.peers import control
 from realtime.hub import Hub
+from realtime.server.faults import FaultLog
 from realtime.server.listener import allow_files, listen
 from realtime.server.pings import PingWheel
+from realtime.server.request import RequestProtocol
 from realtime.server.sinks import hand_over
-from realtime.server.wire import FanoutProtocol
+from realtime.server.wire import Upgrade
 from realtime.sink import Sink
 
 
@@ -98,7 +102,8 @@ async def main(kind: str, window_ms: float) -> None:
     app, publish, count = extension(window_ms) if kind == "extension" else send_text()
     config = uvicorn.Config(
         app,
-        ws=FanoutProtocol if kind == "extension" else "websockets-sansio",
+        http=cast(Any, partial(RequestProtocol, head_seconds=10, faults=FaultLog())) if kind == "extension" else "httptools",
+        ws=cast(Any, Upgrade) if kind == "extension" else "websockets-sansio",
         ws_per_message_deflate=False,
         ws_ping_interval=None,
         lifespan="off",

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 FIN = 0x80
-TEXT, CLOSE, PING = 0x1, 0x8, 0x9
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 MOST_CONTROL_BYTES = 125
 """§5.5: "All control frames MUST have a payload length of 125 bytes or less"."""
 
@@ -19,6 +19,16 @@ def text_frame(text: bytes) -> bytes:
 def close_frame(code: int, reason: str = "") -> bytes:
     """A close frame; a reason that is too long for one is cut between two characters (§5.5.1)."""
     return _frame(CLOSE, struct.pack("!H", code) + fitting(reason).encode())
+
+
+def echoed_close_frame(payload: bytes) -> bytes:
+    """The answer to a close frame, saying the same (§5.5.1)."""
+    return _frame(CLOSE, payload)
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """The answer to a protocol ping, with its payload (§5.5.3)."""
+    return _frame(PONG, payload)
 
 
 def ping_frame(payload: bytes = b"") -> bytes:

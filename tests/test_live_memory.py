@@ -12,7 +12,7 @@ from realtime import positions
 from realtime.errors import StorageFailed
 from realtime.operations import snapshots, stores
 from realtime.storage.statement import Operation, Statement
-from tests.support.evening import Elsewhere, Evening, Owned, an_evening, topic
+from tests.support.evening import Elsewhere, Evening, Owned, Phone, an_evening, topic
 from tests.support.waiting import until_async
 
 
@@ -34,6 +34,23 @@ def elsewhere(evening: Evening, owned: Owned) -> Elsewhere:
 
 async def _seq(evening: Evening, owned: Owned) -> int:
     return (await evening.storage.read(stores.one, owned.store_id)).seq
+
+
+async def test_who_comes_while_news_is_on_its_way_hears_it_once(evening: Evening, owned: Owned, elsewhere: Elsewhere) -> None:
+    def seqs(phone: Phone) -> list[int]:
+        return [push["seq"] for push in phone.pushes]
+
+    granted = await evening.granted(owned)
+    first = await evening.listen(granted, topic(owned))
+    event = await elsewhere.edit("now")
+    evening.live.tell((event,))  # and the flush is still to come
+
+    second = await evening.listen(granted, topic(owned))
+    evening.live.tell((last := await elsewhere.edit("last"),))
+
+    await until_async(lambda: last.seq in seqs(first) and last.seq in seqs(second))
+    assert seqs(first) == [event.seq, last.seq]
+    assert seqs(second) == [seq for seq in (event.seq, last.seq) if seq > second.said[0]["seq"]]
 
 
 # ---- in memory ----------------------------------------------------------------------------------------------------

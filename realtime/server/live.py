@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
-
 from realtime.counts import LOST
-from realtime.frames import fitting
+from realtime.frames import close_frame, echoed_close_frame, pong_frame
 from realtime.server.faults import FaultLog
+from realtime.server.reader import BINARY, CLOSE, NOT_UTF8, PING, TEXT, Broken, Reader, close_code
 from realtime.sink import Handler, Sink
 
 CLOSE_SECONDS = 3.0
@@ -20,43 +17,44 @@ CLOSE_SECONDS = 3.0
 
 
 class LiveSocket(asyncio.Protocol):
-    """The sink of one socket, and the asyncio protocol on its transport. websockets' sans-I/O parser reads what comes in.
+    """The sink of one socket, and the asyncio protocol on its transport.
 
     A peer that leaves too much unread is not read from either, so that the answers to its commands stay bounded.
     """
 
     __slots__ = (
         "_at_close",
-        "_conn",
+        "_code",
         "_connections",
         "_deadline",
         "_failed",
         "_faults",
-        "_fragments",
         "_handler",
         "_loop",
         "_open",
+        "_reader",
         "_transport",
     )
 
     def __init__(
         self,
         transport: asyncio.Transport,
-        conn: ServerProtocol,
         connections: set[Any],
         at_close: list[Callable[[], None]],
         faults: FaultLog,
+        most_bytes: int,
     ) -> None:
         self._transport = transport
-        self._conn = conn
+        self._reader = Reader(most_bytes)
         self._connections = connections
         """uvicorn's set of everything that `Server.shutdown` must end."""
         self._at_close = at_close
         self._faults = faults
         self._loop = asyncio.get_running_loop()
-        self._open = conn.state is OPEN and not transport.is_closing()
+        self._open = not transport.is_closing()
         self._failed = False
-        self._fragments: bytearray | None = None
+        self._code = 0
+        """That of whoever said goodbye first; 0 while nobody did."""
         self._deadline: asyncio.TimerHandle | None = None
         self._handler: Handler
 
@@ -76,9 +74,8 @@ class LiveSocket(asyncio.Protocol):
 
     def close(self, code: int, reason: str = "") -> None:
         if self._open:
-            self._conn.send_close(code, fitting(reason))
-            self._send_from_conn()
-            self._leave()
+            self._transport.write(close_frame(code, reason))
+            self._leave(code)
 
     def abort(self) -> None:
         self._open = False
@@ -93,13 +90,14 @@ class LiveSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._failed:  # what still comes is read only so that the peer gets to see the close frame
             return
-        conn = self._conn
-        conn.receive_data(data)
-        for event in conn.events_received():
-            if isinstance(event, Frame):
-                self._frame_came(event)
-        if conn.parser_exc is not None:
-            self._fail()
+        try:
+            for opcode, payload in self._reader.read(data):
+                if opcode == TEXT:
+                    self._text_came(payload)
+                else:
+                    self._other_came(opcode, payload)
+        except Broken as broken:
+            self._fail(broken)
 
     def eof_received(self) -> None:
         self._leave()
@@ -110,7 +108,7 @@ class LiveSocket(asyncio.Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
         callbacks, self._at_close = self._at_close, []
-        self._handler.on_close(self._close_code())
+        self._handler.on_close(self._code or LOST)
         for callback in callbacks:
             callback()
 
@@ -123,39 +121,29 @@ class LiveSocket(asyncio.Protocol):
 
     # ---- frames -------------------------------------------------------------------------------------------------
 
-    def _frame_came(self, frame: Frame) -> None:
-        opcode = frame.opcode
-        if opcode is Opcode.TEXT or opcode is Opcode.CONT:
-            self._text_came(frame)
-        elif opcode is Opcode.BINARY:
+    def _other_came(self, opcode: int, payload: bytes) -> None:
+        if opcode == BINARY:
             self.refuse_binary()
-        elif opcode is Opcode.PING:
+        elif opcode == PING:
             if self._open:
-                self._send_from_conn()
-        elif opcode is Opcode.CLOSE:
+                self._transport.write(pong_frame(payload))
+        elif opcode == CLOSE:
             # 7.1.1: the server closes the connection, once both sides have said goodbye.
+            code = close_code(payload)
             if self._open:
-                self._send_from_conn()
-            self._leave()
+                self._transport.write(echoed_close_frame(payload))
+            self._leave(code)
+            self._failed = True  # after a goodbye there is nothing to read
             self._transport.close()
 
-    def _text_came(self, frame: Frame) -> None:
+    def _text_came(self, data: bytes) -> None:
         if not self._open:
             return
-        data = frame.data
-        if self._fragments is not None:
-            self._fragments += data
-            data = self._fragments
-        elif not frame.fin:
-            self._fragments = bytearray(data)
-        if not frame.fin:
-            return
-        self._fragments = None
         try:
-            text = str(data, "utf-8")
+            text = data.decode()
         except UnicodeDecodeError:
             self._faults.warning("A client sent a text that is not UTF-8 and was disconnected.")
-            self.close(1007, "Send UTF-8 text.")
+            self.close(NOT_UTF8, "Send UTF-8 text.")
             return
         self.deliver(text)
 
@@ -170,35 +158,27 @@ class LiveSocket(asyncio.Protocol):
             self.close(1011, "Something went wrong on our side. Please connect again.")
 
     def refuse_binary(self) -> None:
-        self._faults.warning("A client sent a binary message and was disconnected.")
+        if self._open:
+            self._faults.warning("A client sent a binary message and was disconnected.")
         self.close(1003, "Send JSON text; this socket reads no binary messages.")
 
     # ---- the end ------------------------------------------------------------------------------------------------
 
-    def _send_from_conn(self) -> None:
-        self._transport.write(b"".join(self._conn.data_to_send()))
-
-    def _leave(self) -> None:
+    def _leave(self, code: int = 0) -> None:
         """No more is written; the connection is dropped when it has not ended by the deadline."""
         self._open = False
-        self._fragments = None
+        self._code = self._code or code
         self._transport.resume_reading()
         if self._deadline is None:
             self._deadline = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
 
-    def _close_code(self) -> int:
-        sent, received = self._conn.close_sent, self._conn.close_rcvd
-        first = received if self._conn.close_rcvd_then_sent or sent is None else sent
-        return LOST if first is None else first.code
-
-    def _fail(self) -> None:
-        """7.1.7: the parser met what breaks the protocol and has made a close frame that says so."""
+    def _fail(self, broken: Broken) -> None:
+        """7.1.7: the client broke the protocol, and is told how."""
         self._failed = True
-        sent = self._conn.close_sent
-        self._faults.warning("A client broke the WebSocket protocol and was disconnected (code %s).", sent.code if sent else "none")
+        self._faults.warning("A client broke the WebSocket protocol and was disconnected (code %s).", broken.code)
         if self._open:
-            self._send_from_conn()
+            self._transport.write(close_frame(broken.code, broken.reason))
             # Half-closed and read on: closing with unread input makes the system send a reset, and the close frame is lost.
             if self._transport.can_write_eof():
                 self._transport.write_eof()
-        self._leave()
+        self._leave(broken.code)

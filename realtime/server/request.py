@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from typing import Any, cast
+from urllib.parse import unquote
 
+import httptools
 from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
@@ -14,6 +16,7 @@ from uvicorn.server import ServerState
 
 from realtime.server.answer import with_answers
 from realtime.server.faults import FaultLog
+from realtime.server.wire import BadHandshake, Upgrade, key_of, refusal
 
 BODY_SECONDS = 30.0
 """How long the rest of a request may take after its head."""
@@ -62,6 +65,10 @@ class RequestProtocol(HttpToolsProtocol):
         if self.due is None and not self.busy:
             self.in_head, self.head_bytes = True, 0
             self.due_in(self.head_seconds)
+        if self.in_head and len(data) > MOST_HEAD_BYTES and data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) < 0:
+            self.faults.warning("A request had too large a head and was refused.")
+            self.refuse(_LARGE)
+            return
         super().data_received(data)
         if self.in_head and not self.transport.is_closing():
             self.head_bytes += len(data)
@@ -87,9 +94,36 @@ class RequestProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self.stop_timer()
-        super().handle_websocket_upgrade()
+        if self.ws_protocol_class is cast(Any, Upgrade):
+            self.upgrade()
+        else:
+            super().handle_websocket_upgrade()
         # The parser and this object hold each other; thousands of idle sockets would keep them until the next full collection.
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+
+    def upgrade(self) -> None:
+        """The head is read; whether it asks for a WebSocket in the right way, and then the endpoint's part."""
+        transport, scope = self.transport, cast(Any, self.scope)
+        self.connections.discard(self)
+        try:
+            url = httptools.parse_url(self.url)
+            key = key_of(scope)
+        except (BadHandshake, httptools.HttpParserError) as error:
+            self.faults.warning("A WebSocket handshake could not be read.")
+            status, headers = (error.status, error.headers) if isinstance(error, BadHandshake) else (400, ())
+            sentence = error.sentence if isinstance(error, BadHandshake) else "The address is none."
+            transport.write(refusal(status, [*self.server_state.default_headers, *headers], sentence.encode()))
+            transport.close()
+            return
+        path = url.path.decode("ascii")
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode() + url.path
+        scope["query_string"] = url.query or b""
+        upgrade = Upgrade(transport, scope, key, self.server_state, self.faults, self.config.ws_max_size)
+        transport.set_protocol(upgrade)
+        task = self.loop.create_task(upgrade.run(cast(ASGIApp, self.app)))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def due_in(self, seconds: float) -> None:
         """Sets the deadline. The timer is armed once and looks again when it fires: most requests never arm a second one."""

@@ -23,7 +23,7 @@ from realtime.server.limits import SocketLimits
 from realtime.server.listener import BACKLOG, address, allow_files, everywhere, listen
 from realtime.server.request import RequestProtocol
 from realtime.server.starting import Starting
-from realtime.server.wire import FanoutProtocol
+from realtime.server.wire import Upgrade
 from realtime.settings import Settings
 
 SOCKETS_SHARE = 0.5
@@ -168,7 +168,7 @@ def make_server(app: ASGIApp | str, settings: Settings, lifecycle: Lifecycle | N
         interface="asgi3",
         loop="auto",
         http=cast(Any, partial(RequestProtocol, head_seconds=settings.request_head_seconds, faults=faults)),
-        ws=cast(Any, partial(FanoutProtocol, faults=faults)),
+        ws=cast(Any, Upgrade),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         ws_ping_interval=None,  # pings are `{}` texts that a page can see, from the wheel

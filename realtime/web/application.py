@@ -1,12 +1,12 @@
-"""The application: Starlette, with a short way for the paths of the HTTP API that have no parameters."""
+"""The application: Starlette, with a short way for sockets and for the paths of the HTTP API that have no parameters."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from realtime.web import addresses
 from realtime.web.endpoint import Resource
@@ -24,10 +24,15 @@ class Application(Starlette):
         super().__init__(**options)
         self._public_url = public_url
         self._known: dict[str, Resource] = {}
+        self._endpoints: dict[str, ASGIApp] = {}
         self._routes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope.get("root_path") or (resource := self._resources().get(scope["path"])) is None:
+        kind = scope["type"]
+        if kind == "websocket" and not scope.get("root_path") and (endpoint := self._socket_endpoints().get(scope["path"])):
+            await endpoint(scope, receive, send)
+            return
+        if kind != "http" or scope.get("root_path") or (resource := self._resources().get(scope["path"])) is None:
             await super().__call__(scope, receive, send)
             return
         response = await resource.respond(scope, receive)
@@ -41,6 +46,14 @@ class Application(Starlette):
             await response(scope, receive, send)
 
     def _resources(self) -> dict[str, Resource]:
+        self._look()
+        return self._known
+
+    def _socket_endpoints(self) -> dict[str, ASGIApp]:
+        self._look()
+        return self._endpoints
+
+    def _look(self) -> None:
         if len(self.routes) != self._routes:  # routes are added when everything they need has started
             self._routes = len(self.routes)
             self._known = {
@@ -48,4 +61,6 @@ class Application(Starlette):
                 for route in self.routes
                 if isinstance(route, Route) and isinstance(route.app, Resource) and not route.param_convertors
             }
-        return self._known
+            self._endpoints = {
+                route.path: route.app for route in self.routes if isinstance(route, WebSocketRoute) and not route.param_convertors
+            }

@@ -7,21 +7,14 @@ import inspect
 import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
 
 NEEDED = {
-    WebSocketsSansIOProtocol: [
-        "__init__", "run_asgi", "data_received", "connection_lost", "send_receive_event_to_app", "handle_parser_exception", "stop_keepalive",
-    ],
     HttpToolsProtocol: [
         "__init__", "connection_made", "connection_lost", "data_received", "on_header", "on_headers_complete", "on_message_complete",
         "handle_websocket_upgrade", "shutdown", "_start_asgi_task",
     ],
     uvicorn.Server: ["startup", "shutdown", "handle_exit", "run", "serve"],
-    ServerProtocol: ["receive_data", "events_received", "data_to_send", "send_close"],
 }  # fmt: skip
 
 
@@ -40,22 +33,26 @@ def config() -> uvicorn.Config:
     return loaded
 
 
-async def test_a_websocket_has_the_attributes_that_the_extension_reads() -> None:
-    protocol = WebSocketsSansIOProtocol(config(), ServerState(), {})
-    for name in (
-        "app", "conn", "connections", "curr_msg_data_type", "disconnected", "frames", "handshake_complete", "handshake_initiated",
-        "initial_response", "logger", "loop", "queue", "transport",
-    ):  # fmt: skip
-        assert hasattr(protocol, name), f"WebSocketsSansIOProtocol.{name} is gone"
-    for name in ("close_sent", "debug", "extensions", "handshake_exc", "logger", "parser_exc", "state"):
-        assert hasattr(protocol.conn, name), f"ServerProtocol.{name} is gone"
-    assert protocol.conn.state is not OPEN, "the handshake is websockets' own"
-
-
 async def test_a_request_has_the_attributes_that_its_deadlines_read() -> None:
     protocol = HttpToolsProtocol(config(), ServerState(), {})
-    for name in ("cycle", "logger", "loop", "parser", "transport"):
+    for name in (
+        "app",
+        "connections",
+        "cycle",
+        "logger",
+        "loop",
+        "parser",
+        "root_path",
+        "scope",
+        "server_state",
+        "tasks",
+        "transport",
+        "ws_protocol_class",
+    ):
         assert hasattr(protocol, name), f"HttpToolsProtocol.{name} is gone"
+    begin = inspect.getsource(HttpToolsProtocol.on_message_begin)
+    for name in ("client", "headers", "http_version", "root_path", "scheme", "server", "state"):
+        assert f'"{name}": ' in begin, f"a scope has no {name} when its head was read"
     assert "response_complete" in inspect.getsource(RequestResponseCycle.__init__)
 
 

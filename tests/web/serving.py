@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
@@ -13,7 +14,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from realtime.protocol import SUBPROTOCOL
-from realtime.server.wire import FanoutProtocol
+from realtime.server.faults import FaultLog
+from realtime.server.request import RequestProtocol
+from realtime.server.wire import Upgrade
 from tests.web.conftest import House
 
 
@@ -35,7 +38,8 @@ async def served(house: House, *, fanout: bool = True) -> AsyncIterator[Served]:
     config = uvicorn.Config(
         house.app,
         port=0,
-        ws=cast(Any, FanoutProtocol) if fanout else "websockets-sansio",
+        http=cast(Any, partial(RequestProtocol, head_seconds=10, faults=FaultLog())),
+        ws=cast(Any, Upgrade) if fanout else "websockets-sansio",
         ws_max_size=house.context.settings.max_frame_bytes,
         ws_per_message_deflate=False,
         ws_ping_interval=None,
