@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 import uvicorn
@@ -19,10 +18,10 @@ from starlette.websockets import WebSocket
 
 from bench.peers import control
 from realtime.hub import Hub
+from realtime.server import door
 from realtime.server.faults import FaultLog
 from realtime.server.listener import allow_files, listen
 from realtime.server.pings import PingWheel
-from realtime.server.request import RequestProtocol
 from realtime.server.sinks import hand_over
 from realtime.server.wire import Upgrade
 from realtime.sink import Sink
@@ -102,7 +101,7 @@ async def main(kind: str, window_ms: float) -> None:
     app, publish, count = extension(window_ms) if kind == "extension" else send_text()
     config = uvicorn.Config(
         app,
-        http=cast(Any, partial(RequestProtocol, head_seconds=10, faults=FaultLog())) if kind == "extension" else "httptools",
+        http=door.opened(10, FaultLog()) if kind == "extension" else "httptools",
         ws=cast(Any, Upgrade) if kind == "extension" else "websockets-sansio",
         ws_per_message_deflate=False,
         ws_ping_interval=None,

@@ -38,13 +38,15 @@ class RequestProtocol(HttpToolsProtocol):
         *,
         head_seconds: float,
         faults: FaultLog,
+        due: float | None = None,
     ) -> None:
+        """`due` is until when the first head is waited for, by the loop's clock, where that began before."""
         super().__init__(config, server_state, app_state, _loop)
         self.faults = self.logger = faults
         self.head_seconds = head_seconds
         self.head_bytes = 0
         self.in_head = True
-        self.due: float | None = None
+        self.due = due
         self.timer: asyncio.TimerHandle | None = None
 
     @property
@@ -55,7 +57,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self.due_in(self.head_seconds)
+        self.due_in(self.head_seconds if self.due is None else self.due - self.loop.time())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_timer()
@@ -115,6 +117,8 @@ class RequestProtocol(HttpToolsProtocol):
             transport.write(refusal(status, [*self.server_state.default_headers, *headers], sentence.encode()))
             transport.close()
             return
+        scope["headers"] = [(name, value.rstrip(b" \t")) for name, value in scope["headers"]]  # the parser takes it off on the left only
+        scope["asgi"] = {"version": self.asgi_version, "spec_version": "2.4"}
         path = url.path.decode("ascii")
         scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         scope["raw_path"] = self.root_path.encode() + url.path

@@ -9,7 +9,6 @@ import logging
 import os
 import socket
 import threading
-from functools import partial
 from types import FrameType
 from typing import Any, Protocol, cast
 
@@ -17,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from realtime.errors import CannotStart
+from realtime.server import door
 from realtime.server.access import AccessLog
 from realtime.server.faults import FaultLog
 from realtime.server.limits import SocketLimits
@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
         for listener in sockets or []:
             listener.close()
         for connection in list(self.server_state.connections):
-            if isinstance(connection, RequestProtocol):  # idle ones close, busy ones do after their answer
+            if isinstance(connection, RequestProtocol | door.Door):  # idle ones close, busy ones do after their answer
                 connection.shutdown()
         budget_s = self._drain_seconds * SOCKETS_SHARE
         try:
@@ -167,7 +167,7 @@ def make_server(app: ASGIApp | str, settings: Settings, lifecycle: Lifecycle | N
         cast(Any, edge),
         interface="asgi3",
         loop="auto",
-        http=cast(Any, partial(RequestProtocol, head_seconds=settings.request_head_seconds, faults=faults)),
+        http=door.opened(settings.request_head_seconds, faults),
         ws=cast(Any, Upgrade),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,

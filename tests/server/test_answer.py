@@ -71,22 +71,24 @@ async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
 async def test_whoever_does_not_read_is_waited_for() -> None:
     async with running() as server:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        await until(lambda: server.server.server_state.connections)
+        writer.write(request("/whole/200"))
+        await until(lambda: server.server.server_state.total_requests == 1)
         (connection,) = server.server.server_state.connections
         connection.pause_writing()
         writer.write(request("/whole/200"))
         await until(lambda: server.server.server_state.tasks)
         await asyncio.sleep(0.05)
-        assert server.server.server_state.total_requests == 0
+        assert server.server.server_state.total_requests == 1
         connection.resume_writing()
-        await until(lambda: server.server.server_state.total_requests == 1)
+        await until(lambda: server.server.server_state.total_requests == 2)
         writer.transport.abort()
 
 
 async def test_a_client_that_left_is_answered_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with running() as server:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        await until(lambda: server.server.server_state.connections)
+        writer.write(request("/whole/200"))
+        await until(lambda: server.server.server_state.total_requests == 1)
         (connection,) = server.server.server_state.connections
         connection.pause_writing()
         writer.write(request("/whole/200"))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any, cast
 
 import uvicorn
@@ -14,8 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from realtime.protocol import SUBPROTOCOL
+from realtime.server import door
 from realtime.server.faults import FaultLog
-from realtime.server.request import RequestProtocol
 from realtime.server.wire import Upgrade
 from tests.web.conftest import House
 
@@ -38,7 +37,7 @@ async def served(house: House, *, fanout: bool = True) -> AsyncIterator[Served]:
     config = uvicorn.Config(
         house.app,
         port=0,
-        http=cast(Any, partial(RequestProtocol, head_seconds=10, faults=FaultLog())),
+        http=door.opened(10, FaultLog()),
         ws=cast(Any, Upgrade) if fanout else "websockets-sansio",
         ws_max_size=house.context.settings.max_frame_bytes,
         ws_per_message_deflate=False,
