@@ -3,7 +3,7 @@
 
 import { fill, h } from "./counter/dom.js";
 import { fault, onSend } from "./counter/forms.js";
-import { byId } from "./page.js";
+import { byId, say } from "./page.js";
 import { Problem, call } from "./session.js";
 
 const token = decodeURIComponent(location.hash.slice(1));
@@ -11,6 +11,7 @@ history.replaceState(null, "", location.pathname);
 const form = byId("reset-form", HTMLFormElement);
 
 function spent() {
+  say(byId("reset-title"), "This link does not work");
   fill(form, h("p", { role: "alert", class: "notice", "data-tone": "warn" }, "This link was used already or is too old."), h("a", { class: "button primary big wide", href: "/forgot" }, "Ask for a new link"));
 }
 
@@ -24,5 +25,6 @@ onSend(form, async () => {
     if (problem instanceof Problem && problem.code === "link_expired") return spent();
     throw problem;
   }
+  say(byId("reset-title"), "All set");
   fill(form, h("p", { role: "status", class: "notice", "data-tone": "info" }, "Your new password is set. All other devices are signed out."), h("a", { class: "button primary big wide", href: "/signin" }, "Sign in"));
 });
