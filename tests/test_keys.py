@@ -49,7 +49,7 @@ def b64(data: bytes) -> str:
 
 def forged(header: dict[str, Any], claims: dict[str, Any], key: bytes = b"") -> str:
     """A token whose signature is right for `key`, whatever its header says."""
-    signed = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
+    signed = f"{b64(json.dumps(header, separators=(',', ':')).encode())}.{b64(json.dumps(claims).encode())}"
     return f"{signed}.{b64(hmac.digest(key, signed.encode(), hashlib.sha256)) if key else ''}"
 
 
