@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from enum import Enum, auto
+from os import write
 
 from realtime.batch import Batch, repeats
 from realtime.counts import Counts
@@ -15,6 +15,7 @@ from realtime.errors import TooSlow
 from realtime.frames import text_frame
 from realtime.sink import Sink as Sink
 from realtime.sink import close_for
+from realtime.topic import State, Subscription, Topic
 
 TURN_SECONDS = 0.004
 """How long sinks are written to before the loop's other work gets its turn."""
@@ -30,69 +31,6 @@ SNAPSHOT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
-
-
-class State(Enum):
-    """Where a subscription stands."""
-
-    HELD = auto()
-    """Publications are kept for it, until it has its starting point."""
-    STARTED = auto()
-    """Some of what is about to be told was part of its starting point, and is left out for it."""
-    LIVE = auto()
-    LAGGING = auto()
-    """Too much is buffered. Publications pass it by; one snapshot comes instead, once it has drained."""
-    ENDED = auto()
-
-
-class Topic:
-    """Who listens to one name, and what they have not been told yet."""
-
-    __slots__ = ("begun", "due", "ending", "flushing", "marks", "name", "pending", "pending_bytes", "retry", "subscriptions")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.subscriptions: dict[Sink, Subscription] = {}
-        self.begun = 0
-        """How many of them have their starting point."""
-        self.pending: list[bytes] = []
-        self.marks: list[int] = []
-        """Of each of them, how far it brings its reader."""
-        self.pending_bytes = 0
-        self.flushing = False
-        """A flush is scheduled or under way; what is published meanwhile goes with the next."""
-        self.due = float("-inf")
-        """When its window ends; before that nothing more is told."""
-        self.retry = float("-inf")
-        """When a snapshot that could not be had is asked for again."""
-        self.ending: tuple[int, str] | None = None
-
-
-class Subscription:
-    """One sink's interest in one topic. It is held when made: publications are kept for it until `start`."""
-
-    __slots__ = ("_hub", "begun", "held", "held_bytes", "mark", "sink", "slow_since", "state", "topic")
-
-    def __init__(self, hub: Hub, topic: Topic, sink: Sink) -> None:
-        self._hub = hub
-        self.topic = topic
-        self.sink = sink
-        self.state = State.HELD
-        self.begun = False
-        self.mark = 0
-        """How far its starting point brought it."""
-        self.held: list[Batch] | None = []
-        """What was published since; None when it was more than is kept."""
-        self.held_bytes = 0
-        self.slow_since = 0.0
-
-    def start(self, first: bytes, mark: int = 0) -> None:
-        """Writes `first` (frames), then what was held, then whatever comes, without a gap.
-
-        Publications with a mark up to this one are not repeated. Does nothing when the subscription has ended or is started.
-        """
-        if self.state is State.HELD:
-            self._hub.start(self, first, mark)
 
 
 class Hub:
@@ -141,7 +79,7 @@ class Hub:
         known = self._topics.get(topic)
         if known is None:
             known = self._topics[topic] = Topic(topic)
-        subscription = known.subscriptions[sink] = Subscription(self, known, sink)
+        subscription = known.subscriptions[sink] = Subscription(self._start, known, sink)
         self._topics_of[sink] = (*self._topics_of.get(sink, ()), known)
         return subscription
 
@@ -243,14 +181,25 @@ class Hub:
         data = batch.data
         topic.pending, topic.marks, topic.pending_bytes = [], [], 0
         took, began = 0.0, clock()
+        size = len(data)
         soft_bytes, live, held, started = self._soft_bytes, State.LIVE, State.HELD, State.STARTED
         for number, subscription in enumerate(list(topic.subscriptions.values()) if data else (), 1):
             if subscription.state is live:
                 sink = subscription.sink
-                if sink.buffered_bytes() <= soft_bytes:
-                    sink.write(data)
+                if buffered := sink.buffered_bytes():
+                    if buffered <= soft_bytes:
+                        sink.write(data)
+                    else:
+                        self._tell_slow(subscription, data)
+                elif (fd := sink.fd) >= 0:
+                    try:
+                        sent = write(fd, data)
+                    except OSError:  # no room, or the end: the sink finds out which
+                        sent = 0
+                    if sent != size:
+                        sink.write(data[sent:])
                 else:
-                    self._tell_slow(subscription, data)
+                    sink.write(data)
             elif subscription.state is held:
                 self._hold(subscription, batch)
             elif subscription.state is started:
@@ -278,7 +227,7 @@ class Hub:
             if number % LOOK_EVERY == 0:
                 yield
 
-    def start(self, subscription: Subscription, first: bytes, mark: int) -> None:
+    def _start(self, subscription: Subscription, first: bytes, mark: int) -> None:
         """What `Subscription.start` does."""
         sink, held, topic = subscription.sink, subscription.held, subscription.topic
         sink.write(b"".join((first, *(batch.after(mark) for batch in held))) if held else first)

@@ -14,6 +14,11 @@ class Sink(Protocol):
     All methods are called on the loop's thread, return at once, and do nothing when the socket is closing or gone.
     """
 
+    @property
+    def fd(self) -> int:
+        """Its file, while whoever finds nothing buffered may write frames to it without this object's help, and gives the rest to `write`;
+        -1 when and where that may not be. Never kept: another socket's file may have that number a moment later."""
+
     def write(self, data: bytes) -> None:
         """Sends pre-made WebSocket frames, one or many."""
 

@@ -38,6 +38,7 @@ class EventStream:
     """
 
     __slots__ = ("_at", "_buffered", "_deadline", "_epoch", "_on_taken", "_open", "_queue", "_work", "code", "on_abort")
+    fd = -1
 
     def __init__(self, topics: Iterable[str], on_taken: Callable[[], None]) -> None:
         self._at = {topic: -1 for topic in topics if not topic.startswith("ticket/")}

@@ -34,6 +34,8 @@ class LiveSocket(asyncio.Protocol):
         "_open",
         "_reader",
         "_transport",
+        "buffered_bytes",
+        "fd",
     )
 
     def __init__(
@@ -45,6 +47,8 @@ class LiveSocket(asyncio.Protocol):
         most_bytes: int,
     ) -> None:
         self._transport = transport
+        self.buffered_bytes: Callable[[], int] = transport.get_write_buffer_size
+        """As the transport has it: a call for each socket and flush is the dearest part of telling a topic."""
         self._reader = Reader(most_bytes)
         self._connections = connections
         """uvicorn's set of everything that `Server.shutdown` must end."""
@@ -52,6 +56,8 @@ class LiveSocket(asyncio.Protocol):
         self._faults = faults
         self._loop = asyncio.get_running_loop()
         self._open = not transport.is_closing()
+        self.fd = _fileno(transport) if self._open else -1
+        """Transports close their file only after `connection_lost`, which ends with -1 here."""
         self._failed = False
         self._code = 0
         """That of whoever said goodbye first; 0 while nobody did."""
@@ -69,16 +75,13 @@ class LiveSocket(asyncio.Protocol):
         if self._open:
             self._transport.write(data)
 
-    def buffered_bytes(self) -> int:
-        return self._transport.get_write_buffer_size()
-
     def close(self, code: int, reason: str = "") -> None:
         if self._open:
             self._transport.write(close_frame(code, reason))
             self._leave(code)
 
     def abort(self) -> None:
-        self._open = False
+        self._open, self.fd = False, -1
         self._transport.abort()
 
     def shutdown(self) -> None:
@@ -103,7 +106,7 @@ class LiveSocket(asyncio.Protocol):
         self._leave()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._open = False
+        self._open, self.fd = False, -1
         self._connections.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
@@ -166,7 +169,7 @@ class LiveSocket(asyncio.Protocol):
 
     def _leave(self, code: int = 0) -> None:
         """No more is written; the connection is dropped when it has not ended by the deadline."""
-        self._open = False
+        self._open, self.fd = False, -1
         self._code = self._code or code
         self._transport.resume_reading()
         if self._deadline is None:
@@ -182,3 +185,9 @@ class LiveSocket(asyncio.Protocol):
             if self._transport.can_write_eof():
                 self._transport.write_eof()
         self._leave(broken.code)
+
+
+def _fileno(transport: asyncio.Transport) -> int:
+    """The file behind a transport that writes to it as it is; -1 if there is none, or what is written is encrypted first."""
+    plain = transport.get_extra_info("socket")
+    return -1 if plain is None or transport.get_extra_info("sslcontext") is not None else int(plain.fileno())

@@ -52,6 +52,7 @@ class SendSink:
     """A sink with a queue and a task, because `send` takes one message and may wait. Dearer than a LiveSocket, the same to its users."""
 
     __slots__ = ("_buffered", "_deadline", "_open", "_queue", "_room", "_work", "code", "on_abort")
+    fd = -1
 
     def __init__(self) -> None:
         self._queue: deque[tuple[int, bytes]] = deque()

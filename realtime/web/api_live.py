@@ -40,6 +40,8 @@ _FROM_NOWHERE = ("", 0)
 class _First:
     """A sink that keeps the first text and goes away."""
 
+    fd = -1
+
     def __init__(self) -> None:
         self.text: bytes | None = None
 

@@ -56,6 +56,8 @@ async def test_pings_are_spread_over_the_interval_and_answers_nobody_asked_for_c
 class Reader:
     """A socket in memory that takes `takes` bytes at each look."""
 
+    fd = -1
+
     def __init__(self, buffered: int, takes: int) -> None:
         self.buffered = buffered
         self.takes = takes

@@ -94,6 +94,8 @@ class Process:
 class Socket:
     """One connection of a phone, as its process sees it: what is written is buffered, and arrives when the network likes it."""
 
+    fd = -1
+
     def __init__(self, phone: Phone, process: Process) -> None:
         self.phone = phone
         self.process = process

@@ -99,6 +99,8 @@ class Office:
 class Phone:
     """A socket in memory: what was written to it, as JSON."""
 
+    fd = -1
+
     def __init__(self) -> None:
         self.data: list[bytes] = []
         self.closed: int | None = None

@@ -18,6 +18,8 @@ LINE = "store/7h3k/public"
 class MemorySink:
     """A sink whose network is a number: `unread` bytes are buffered until somebody sets it to 0."""
 
+    fd = -1
+
     def __init__(self, *, reads: bool = True) -> None:
         self.writes: list[bytes] = []
         self.reads = reads

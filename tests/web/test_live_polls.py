@@ -96,6 +96,8 @@ async def test_another_process_of_one_mind_sees_the_same_as_the_socket(house: Ho
     heard: list[bytes] = []
 
     class Sink:
+        fd = -1
+
         def write(self, data: bytes) -> None:
             heard.append(data)
 
