@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import secrets
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
@@ -110,13 +112,19 @@ class Owner:
         return str((await self.snapshot())["store"]["board_link"].partition("#")[2])
 
 
+@functools.cache
+def trusted() -> ssl.SSLContext:
+    """Nobody here speaks TLS, but every client would read the certificates anew, which takes longer than most requests."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 @contextlib.asynccontextmanager
 async def visitor(server: ServerProcess, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody with a browser's cookies, whose requests come from this server's own pages."""
     # The server ends a connection that is idle for 5 s, which would meet the next request on its way.
     limits = httpx.Limits(max_connections=100, keepalive_expiry=2)
     async with httpx.AsyncClient(
-        base_url=server.url, headers={"Origin": server.url, **headers}, timeout=30, limits=limits, trust_env=False
+        base_url=server.url, headers={"Origin": server.url, **headers}, timeout=30, limits=limits, trust_env=False, verify=trusted()
     ) as http:
         yield http
 

@@ -47,9 +47,10 @@ class WallClock:
         """The same; waits until a server has noticed."""
         self.jump(seconds)
 
-        async def seen() -> bool:
-            async with httpx.AsyncClient() as http:
-                told = parsedate_to_datetime((await http.get(by.url + "/healthz")).headers["date"]).timestamp()
-            return abs(told - time.time() - self.ahead_s) < 60
+        async with httpx.AsyncClient() as http:
 
-        await until_async(seen, what="the server to notice that its clock jumped")
+            async def seen() -> bool:
+                told = parsedate_to_datetime((await http.get(by.url + "/healthz")).headers["date"]).timestamp()
+                return abs(told - time.time() - self.ahead_s) < 60
+
+            await until_async(seen, what="the server to notice that its clock jumped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 from tests.conftest import Serve
 from tests.flows.client import MANY, Owner, off_loop, open_store, visitor
 from tests.support.process import ServerProcess
-from tests.support.waiting import until
 
 
 @contextlib.asynccontextmanager
@@ -18,10 +18,7 @@ async def owners_at(server: Serve, count: int, **settings: Any) -> AsyncIterator
     first = await off_loop(lambda: server(**MANY, **settings))
     # The tables are there now, so the others need not wait for one another.
     others: list[ServerProcess] = [server(start=False, **MANY, **settings) for _ in range(count - 1)]
-    for other in others:
-        other.start_nowait()
-    for other in others:
-        await off_loop(until, other.ready, 30)
+    await asyncio.gather(*(off_loop(other.start) for other in others))
     async with contextlib.AsyncExitStack() as stack:
         owner = await stack.enter_async_context(open_store(first, board_code=True))
         owners = [owner]

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.nursery import Born, nursery
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,11 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default", **more}
 
 
+def bear(*arguments: str, folder: Path, environment: Mapping[str, str], log: Path) -> Born:
+    """`python -m realtime arguments` that has done its imports already."""
+    return nursery(tuple(clean_environment().items())).bear(arguments, folder, environment, log)
+
+
 class ServerProcess:
     """One nowserving server. `start` waits until it is ready; after `stop` or `kill` it may be started again on the same port."""
 
@@ -51,7 +57,9 @@ class ServerProcess:
         said = {"database_url": f"sqlite:///{folder / 'nowserving.db'}", "port": self.port, **settings}
         self.environment = clean_environment(**{f"NOWSERVING_{name.upper()}": _text(value) for name, value in said.items()}, **environment)
         self.log = folder / f"server-{self.port}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Born | None = None
+        self._anew = bool(environment) or "web_concurrency" in settings
+        """Whether it must be an interpreter of its own: the environment may change how one starts, and workers look at how theirs was started."""
 
     @property
     def live_url(self) -> str:
@@ -63,12 +71,15 @@ class ServerProcess:
         return self.process.pid
 
     def start(self, within: float = 30.0) -> ServerProcess:
-        self.start_nowait()
+        if self._anew:
+            self.start_nowait()
+        else:
+            self.process = bear("run", folder=self.folder, environment=self.environment, log=self.log)
         until(self.ready, within, "the server to be ready")
         return self
 
     def start_nowait(self) -> None:
-        """Starts it without waiting for anything."""
+        """Starts it as a user does, in an interpreter of its own, without waiting for anything."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "realtime", "run"],
