@@ -10,8 +10,6 @@ import contextlib
 import itertools
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,7 +22,8 @@ import pytest
 from tests.conftest import Serve
 from tests.flows.client import MANY, Owner, off_loop, open_store, select, visitor
 from tests.support.mail import MailServer
-from tests.support.process import ServerProcess
+from tests.support.nursery import Born
+from tests.support.process import ServerProcess, bear
 from tests.support.sink import HttpSink
 from tests.support.waiting import until_async
 
@@ -156,20 +155,11 @@ class Workers:
         self.server = server
         self.logs = (folder / f"worker-{number}.log" for number in itertools.count())
         self.used: list[Path] = []
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.running: list[Born] = []
 
     def start(self) -> None:
         self.used.append(next(self.logs))
-        with self.used[-1].open("wb") as out:
-            self.running.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "realtime", "worker"],
-                    stdout=out,
-                    stderr=out,
-                    cwd=self.server.folder,
-                    env=self.server.environment,
-                )
-            )
+        self.running.append(bear("worker", folder=self.server.folder, environment=self.server.environment, log=self.used[-1]))
 
     def kill(self) -> None:
         """The one that has run for longest."""

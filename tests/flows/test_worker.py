@@ -6,7 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import pytest_asyncio
 
 from tests.conftest import Serve
 from tests.flows.client import PATIENCE_S, off_loop, open_store, visitor
-from tests.support.process import ServerProcess
+from tests.support.nursery import Born
+from tests.support.process import ServerProcess, bear
 
 HEARD_S = 10.0
 """Without a wake-up a worker looks every 24 s at the soonest."""
@@ -42,17 +43,22 @@ async def house(server: Serve, new_database: Callable[[], str]) -> AsyncIterator
             yield process, program
 
 
-@contextmanager
-def worker(server: ServerProcess, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def from_a_shell(*arguments: str, folder: Path, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """As a user starts it, in an interpreter of its own."""
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "realtime", "worker"], stdout=out, stderr=out, cwd=server.folder, env=server.environment
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait(10)
+        return subprocess.Popen([sys.executable, "-m", "realtime", *arguments], stdout=out, stderr=out, cwd=folder, env=environment)
+
+
+@contextmanager
+def worker(
+    server: ServerProcess, log: Path, start: Callable[..., subprocess.Popen[bytes] | Born]
+) -> Iterator[subprocess.Popen[bytes] | Born]:
+    process = start("worker", folder=server.folder, environment=server.environment, log=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
     assert b"Traceback" not in log.read_bytes(), log.read_text()
 
 
@@ -74,7 +80,7 @@ async def test_a_worker_is_woken_through_postgres_and_ends_when_it_is_told(
     before = await _add(program)
     assert (await program.get(f"/status/{before}")).json()["status"] == "PENDING"
 
-    with worker(server, tmp_path / "worker.log") as process:
+    with worker(server, tmp_path / "worker.log", from_a_shell) as process:
         assert await _ended(program, before, PATIENCE_S) == "SUCCESS"
         for number in range(3):
             assert await _ended(program, await _add(program, payload=number), HEARD_S) == "SUCCESS"
@@ -87,11 +93,11 @@ async def test_jobs_outlive_workers_that_are_killed_again_and_again(house: tuple
     ids: list[str] = []
 
     for round_ in range(3):
-        with worker(server, tmp_path / f"worker-{round_}.log") as process:
+        with worker(server, tmp_path / f"worker-{round_}.log", bear) as process:
             ids += [await _add(program, payload=number, lane=str(number % 3)) for number in range(20)]
             await _ended(program, ids[len(ids) // 2], PATIENCE_S)
             process.kill()
-    with worker(server, tmp_path / "worker-last.log"):
+    with worker(server, tmp_path / "worker-last.log", bear):
         assert {await _ended(program, id_, PATIENCE_S) for id_ in ids} == {"SUCCESS"}
 
     jobs = [(await program.get(f"/status/{id_}")).json() for id_ in ids]
