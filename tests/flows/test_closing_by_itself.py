@@ -49,6 +49,7 @@ async def closed_for(owner: Owner, server: ServerProcess) -> None:
     assert "closed by itself" in server.output()
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # on SQLite it does below, by a jump of the clock
 async def test_it_closes_when_its_time_is_over(server: Serve, database_url: str, smtp_sink: MailServer, clock: WallClock) -> None:
     started = server(database_url=database_url, environment=clock.environment, **settings(smtp_sink))
     async with open_store(started) as owner:

@@ -14,7 +14,7 @@ async def test_a_server_that_is_told_to_stop_under_load_says_goodbye_and_keeps_e
     started = server(database_url=database_url, **MANY)
     async with contextlib.AsyncExitStack() as stack:
         owner = await stack.enter_async_context(open_store(started))
-        screens = [Screen(started, owner.token, owner.topic) for _ in range(20)]
+        screens = [Screen(started, owner.token, owner.topic) for _ in range(10)]
         for screen in screens:
             await screen.connect()
         never_reads = [await deaf(started, owner.token, owner.topic) for _ in range(3)]

@@ -63,7 +63,11 @@ async def test_a_lost_connection_is_taken_up_again(server: Serve, via: str, repl
         await lost.lock()
 
 
-@ways
+@pytest.mark.parametrize(
+    ("database_url", "via"),
+    [("sqlite", "websocket"), ("postgres", "websocket"), ("postgres", "sse"), ("sqlite", "polling")],
+    indirect=["database_url"],
+)
 async def test_a_restart_loses_nothing_and_tells_when_to_come_back(server: Serve, database_url: str, via: str) -> None:
     started = server(database_url=database_url, **MANY)
     async with open_store(started) as owner:

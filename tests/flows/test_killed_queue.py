@@ -110,7 +110,7 @@ class Consumers:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("database_url", "seed"), [("sqlite", 1), ("postgres", 2)], indirect=["database_url"])
 async def test_messages_survive_a_server_and_consumers_that_are_killed(server: Serve, database_url: str, seed: int) -> None:
     chance = random.Random(seed)
     started = server(database_url=database_url, message_receives=1000, **MANY)

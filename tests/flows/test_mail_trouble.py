@@ -59,8 +59,9 @@ async def arrived(owner: Owner, mails: MailServer, database_url: str, to: str = 
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize(("database_url", "half_days"), [("sqlite", 1), ("postgres", 2)], indirect=["database_url"])
 async def test_a_mail_server_that_is_down_for_a_day_loses_nothing(
-    server: Serve, database_url: str, smtp_sink: MailServer, tmp_path: Path
+    server: Serve, database_url: str, smtp_sink: MailServer, tmp_path: Path, half_days: int
 ) -> None:
     clock = WallClock(tmp_path)
     started = server(environment=clock.environment, **settings(smtp_sink, database_url))
@@ -71,8 +72,7 @@ async def test_a_mail_server_that_is_down_for_a_day_loses_nothing(
         await off_loop(smtp_sink.stop)
         await owner.close_store()
 
-        for _ in range(2):
-            before = 0
+        for _ in range(half_days):
             await until_async(lambda: _reported(owner), PATIENCE_S, "the report")
             before = await attempts(owner)
             await until_async(lambda: _more(owner, before), PATIENCE_S, "another attempt")  # noqa: B023 - waited for here

@@ -85,8 +85,8 @@ async def two(
         "job_lease_seconds": 5,
         "redis_url": valkey_server.url if request.param == "valkey" else "",
     }
-    first = server(**settings)
-    second = server(**settings)
+    first = await off_loop(lambda: server(**settings))
+    second = await off_loop(lambda: server(**settings))
     async with open_store(first) as owner, visitor(second) as http:
         there = Owner(second, http, owner.store_id, owner.email, owner.token)
         two = Two(first, second, owner, there, settings["database_url"])
@@ -101,7 +101,7 @@ async def test_a_change_at_one_reaches_the_screens_at_the_other_in_order(two: Tw
         crowds = [Crowd(two.owner, random.Random(1), "Left"), Crowd(two.there, random.Random(2), "Right")]
         for crowd in crowds:
             crowd.start(customers=2, staff=1)
-        await asyncio.gather(*(crowd.serve(60) for crowd in crowds))
+        await asyncio.gather(*(crowd.serve(40) for crowd in crowds))
         for crowd in crowds:
             await crowd.stop()
             assert not crowd.unexpected
@@ -135,7 +135,7 @@ async def test_a_screen_that_comes_while_the_other_process_is_busy_misses_nothin
 
     await two.at_second.lock()
     work = [asyncio.create_task(busy(f"Worker {number}")) for number in range(2)]
-    for _ in range(25):
+    for _ in range(12):
         # Nobody listens at the second process in between, so each time it begins anew.
         async with Screen(two.second, two.owner.token, two.owner.topic) as screen:
             seq = screen.view.seq

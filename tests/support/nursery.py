@@ -69,7 +69,9 @@ class Nursery:
         self._asking, theirs = socket.socketpair()
         self._lock = threading.Lock()
         with theirs:
-            self._process = subprocess.Popen([sys.executable, "-m", "tests.support.nursery"], stdin=theirs, cwd=ROOT, env=dict(environment))
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.nursery"], stdin=theirs.fileno(), cwd=ROOT, env=dict(environment)
+            )
         atexit.register(self.close)
 
     def close(self) -> None:
