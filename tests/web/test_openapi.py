@@ -125,7 +125,8 @@ async def test_the_api_keeps_what_its_description_promises(house: House, owner: 
             # A schema cannot say that an address must be one, a time zone known, or a code fresh.
             "positive_data_acceptance": {"enabled": False},
         },
-        "generation": {"max-examples": 8, "deterministic": True, "database": "none"},
+        # Made up at random, besides the thousands that it works out from the limits of each value.
+        "generation": {"max-examples": 4, "deterministic": True, "database": "none"},
         "phases": {"stateful": {"enabled": False}},
         "operations": [
             {
