@@ -145,14 +145,14 @@ async def _start_again(settings: Settings) -> list[dict[str, Any]]:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("database_url", "committed", "first"),
-    [("sqlite", False, 1), ("sqlite", True, 2), ("postgres", False, 2), ("postgres", True, 1)],
+    [("sqlite", False, 1), ("sqlite", True, 1), ("postgres", False, 2), ("postgres", True, 2)],
     indirect=["database_url"],
     ids=["sqlite-before a write", "sqlite-after a commit", "postgres-before a write", "postgres-after a commit"],
 )
 async def test_whichever_write_it_dies_at_the_closing_is_finished_once(
     settings: Settings, smtp_sink: MailServer, committed: bool, first: int, new_place: Callable[[Settings, int], Settings]
 ) -> None:
-    """Each second write; the other database tries those between, and either tries both sides of the gap between two writes or none."""
+    """Each second write, so that either database dies once between any two writes; the other one dies at the other side of the gap."""
     died, at = True, first - 2
     while died:
         at += 2
