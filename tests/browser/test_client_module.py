@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
-from tests.browser.owner import Owner, open_store
-from tests.conftest import Serve
+from tests.browser.owner import opened
 from tests.support.pages import Pages
 from tests.support.process import ROOT
 
@@ -61,9 +60,8 @@ def test_every_export_is_documented() -> None:
     assert not [name for name in exported() if f"`{name}`" not in DOCUMENT.read_text() and f"`{name}(" not in DOCUMENT.read_text()]
 
 
-async def test_what_a_live_connection_has_is_there(server: Serve, pages: Pages) -> None:
-    page = await pages.open()
-    await page.goto(f"{server().url}/docs")
+async def test_what_a_live_connection_has_is_there(url: str, page: Page) -> None:
+    await page.goto(f"{url}/forgot")
 
     missing = await page.evaluate(
         "(names) => import('/static/live.js').then(({Live}) => names.filter((name) => !(name in Live.prototype)))",
@@ -73,16 +71,14 @@ async def test_what_a_live_connection_has_is_there(server: Serve, pages: Pages) 
     assert missing == []
 
 
-async def test_the_example_of_the_document_runs(server: Serve, pages: Pages) -> None:
-    url = server().url
+async def test_the_example_of_the_document_runs(url: str, pages: Pages) -> None:
     page = await pages.open()
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await opened(page, url)
     link = owner.look()["store"]["board_link"]
     (example,) = re.findall(r"```js\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     own = await pages.open()
     await own.route("**/own.js", lambda route: route.fulfill(content_type="text/javascript", body=example))
-    await own.goto(f"{url}/docs#{link.partition('#')[2]}")
+    await own.goto(f"{url}/forgot#{link.partition('#')[2]}")
     await own.evaluate("""() => {
         document.body.innerHTML = '<p id="line"></p><p id="status"></p>';
         document.body.append(Object.assign(document.createElement("script"), {type: "module", src: "/own.js"}));

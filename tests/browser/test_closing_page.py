@@ -8,15 +8,15 @@ import re
 from playwright.async_api import Page, expect
 
 from tests.browser.counter import call_button, choose, toast
-from tests.browser.owner import EMAIL, Owner, open_store
+from tests.browser.owner import EMAIL, at_counter
 from tests.conftest import Serve
 from tests.support.mail import MailServer
 from tests.support.pages import Pages
 
 
 async def test_without_mail_the_owner_downloads_the_report_deletes_and_opens_again(url: str, page: Page) -> None:
-    await open_store(page, url)
-    Owner(url).add("Di")
+    owner = await at_counter(page, url)
+    owner.add("Di")
     await expect(page.get_by_text("This server cannot send e-mail")).to_be_visible()
     await choose(page, "Close the store")
     await expect(page.locator(".close-lines li")).to_have_count(3)
@@ -48,8 +48,8 @@ async def test_without_mail_the_owner_downloads_the_report_deletes_and_opens_aga
 
 async def test_the_report_waits_for_the_address_and_goes_once_it_is_confirmed(server: Serve, smtp_sink: MailServer, page: Page) -> None:
     url = server(smtp_url=smtp_sink.url, mail_from="store@luigis.example", smtp_allow_plain=True).url
-    await open_store(page, url)
-    Owner(url).add("Di")
+    owner = await at_counter(page, url)
+    owner.add("Di")
     await expect(page.get_by_text("The report needs a confirmed address")).to_be_visible()
     await choose(page, "Close the store")
     await page.get_by_role("button", name="Close the store").last.click()
@@ -83,8 +83,8 @@ async def receipt(page: Page, outcome: str) -> None:
 
 
 async def test_what_was_said_before_closing_does_not_stay_on_the_page(url: str, page: Page) -> None:
-    await open_store(page, url)
-    Owner(url).add("Di")
+    owner = await at_counter(page, url)
+    owner.add("Di")
     await call_button(page).click()
     await toast(page, "A01 · Di was called.")
     await choose(page, "Close the store")
@@ -98,7 +98,7 @@ async def test_the_banner_goes_when_the_address_is_confirmed_elsewhere(server: S
     url = server(smtp_url=smtp_sink.url, mail_from="store@luigis.example", smtp_allow_plain=True).url
     page, phone = await pages.open(), await pages.open(360, 740)
     await page.clock.install()
-    await open_store(page, url)
+    await at_counter(page, url)
     await expect(page.locator(".counter-banner")).to_be_visible()
     link = re.search(r"http\S+/confirm#\S+", smtp_sink.wait_for(1, to=EMAIL)[0].text)
     assert link
@@ -113,7 +113,7 @@ async def test_the_banner_goes_when_the_address_is_confirmed_elsewhere(server: S
 async def test_a_sign_out_that_fails_is_said_and_the_page_stays(url: str, pages: Pages) -> None:
     pages.expect("logout|ERR_CONNECTION_RESET")
     page = await pages.open()
-    await open_store(page, url)
+    await at_counter(page, url)
     await page.route("**/v1/logout", lambda route: route.abort("connectionreset"))
     await choose(page, "Sign out")
     await toast(page, "The server cannot be reached. Check the connection, then try again.")

@@ -6,17 +6,14 @@ import json
 import re
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
 from realtime.model import MOVES
+from tests.browser.axe import faults_in, look
 from tests.browser.counter import call_button, choose, height, ticket, toast
 from tests.browser.expressions import until_true
-from tests.browser.owner import Owner, live, open_store, sign_in
+from tests.browser.owner import Owner, at_counter, live, open_store, sign_in
 from tests.support.pages import Pages
-
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
 
 # ---- opening and the code -----------------------------------------------------------------------------------------
 
@@ -30,16 +27,16 @@ async def test_opening_a_store_leads_to_the_counter_with_the_code_showing(url: s
 
 
 async def test_a_scanned_code_is_replaced_at_once(url: str, page: Page) -> None:
-    await open_store(page, url)
+    owner = await at_counter(page, url)
     shown = await page.locator(".welcome .qr svg").inner_html()
 
-    Owner(url).scan()
+    owner.scan()
 
     await until_true(page, f"document.querySelector('.welcome .qr svg').innerHTML !== {json.dumps(shown)}")
 
 
 async def test_the_code_can_be_held_up_over_the_whole_screen(url: str, page: Page) -> None:
-    await open_store(page, url)
+    await at_counter(page, url)
     await page.get_by_role("button", name="Hold up").click()
 
     dialog = page.get_by_role("dialog", name="Join code, large")
@@ -65,8 +62,8 @@ async def test_the_table_of_moves_is_the_servers(url: str, page: Page) -> None:
 
 
 async def test_the_call_button_names_who_comes_next_and_undo_puts_them_back(url: str, page: Page) -> None:
-    await open_store(page, url)
-    Owner(url).add("Di", "Gus")
+    owner = await at_counter(page, url)
+    owner.add("Di", "Gus")
     await expect(call_button(page)).to_contain_text("Call A01Di")
 
     await call_button(page).click()
@@ -80,8 +77,8 @@ async def test_the_call_button_names_who_comes_next_and_undo_puts_them_back(url:
 
 
 async def test_undo_goes_one_step_back_and_not_to_the_line(url: str, page: Page) -> None:
-    await open_store(page, url)
-    Owner(url).add("Di")
+    owner = await at_counter(page, url)
+    owner.add("Di")
     await call_button(page).click()
     await page.get_by_role("button", name="No-show A01 Di").click()
     await toast(page, "A01 · Di did not show up.")
@@ -97,8 +94,7 @@ async def test_undo_goes_one_step_back_and_not_to_the_line(url: str, page: Page)
 
 
 async def test_undo_leaves_alone_what_somebody_else_has_changed_since(url: str, page: Page) -> None:
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di")
     await call_button(page).click()
     await toast(page, "A01 · Di was called.")
@@ -113,8 +109,8 @@ async def test_undo_leaves_alone_what_somebody_else_has_changed_since(url: str, 
 
 async def test_two_staff_who_call_together_call_two_people(url: str, pages: Pages) -> None:
     first, second = await pages.open(), await pages.open(768, 1024)
-    await open_store(first, url)
-    Owner(url).add("Di", "Gus", "Ann")
+    owner = await at_counter(first, url)
+    owner.add("Di", "Gus", "Ann")
     await sign_in(second, url)
     await live(second)
     await expect(call_button(second)).to_contain_text("Call A01Di")
@@ -129,8 +125,8 @@ async def test_two_staff_who_call_together_call_two_people(url: str, pages: Page
 
 
 async def test_a_ticket_is_served_ended_and_brought_back_in_place(url: str, page: Page) -> None:
-    await open_store(page, url)
-    Owner(url).add("Di")
+    owner = await at_counter(page, url)
+    owner.add("Di")
     await ticket(page, "A01").get_by_role("button", name="Call A01 Di").click()
     await page.get_by_role("button", name="Serve A01 Di").click()
     await expect(ticket(page, "A01")).to_have_attribute("data-state", "serving")
@@ -143,8 +139,8 @@ async def test_a_ticket_is_served_ended_and_brought_back_in_place(url: str, page
 
 
 async def test_the_sheet_offers_exactly_what_the_state_allows(url: str, page: Page) -> None:
-    await open_store(page, url)
-    Owner(url).add("Di", phone="+49 30 901820", party=4)
+    owner = await at_counter(page, url)
+    owner.add("Di", phone="+49 30 901820", party=4)
     await ticket(page, "A01").locator(".ticket-open").click()
 
     sheet = page.get_by_role("dialog", name="A01")
@@ -157,8 +153,7 @@ async def test_the_sheet_offers_exactly_what_the_state_allows(url: str, page: Pa
 
 
 async def test_the_desk_of_this_device_is_remembered_and_goes_with_the_call(url: str, page: Page) -> None:
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di")
     await page.locator(".counter-desk").click()
     await page.get_by_label("Desk", exact=False).last.fill("Window 3")
@@ -172,16 +167,16 @@ async def test_the_desk_of_this_device_is_remembered_and_goes_with_the_call(url:
 
 async def test_a_name_is_only_ever_text(url: str, page: Page) -> None:
     name = "<img src=x onerror=alert(1)>"
-    await open_store(page, url, name)
-    Owner(url).add(name)
+    owner = await at_counter(page, url, name)
+    owner.add(name)
 
     await expect(ticket(page, "A01").locator(".ticket-name")).to_have_text(name)
     await expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
 async def test_keys_call_and_take_back_unless_somebody_types_or_turned_them_off(url: str, page: Page) -> None:
-    await open_store(page, url)
-    Owner(url).add("Di", "Nan")
+    owner = await at_counter(page, url)
+    owner.add("Di", "Nan")
     await expect(call_button(page)).to_contain_text("Call A01")
     await page.keyboard.press("n")
     await toast(page, "A01 · Di was called.")
@@ -199,7 +194,7 @@ async def test_keys_call_and_take_back_unless_somebody_types_or_turned_them_off(
 
 async def test_a_guest_added_by_hand_gets_a_number_and_a_code_to_take_along(url: str, pages: Pages) -> None:
     phone = await pages.open(360, 740)
-    await open_store(phone, url, "Table for two", "Bar")
+    owner = await at_counter(phone, url, "Table for two", "Bar")
     await phone.get_by_role("button", name="Add a guest by hand").click()
     await phone.get_by_role("button", name="Add to the line").click()
     await expect(phone.get_by_text("Type the guest’s name.")).to_be_visible()
@@ -214,12 +209,11 @@ async def test_a_guest_added_by_hand_gets_a_number_and_a_code_to_take_along(url:
     await phone.get_by_role("button", name="Done").click()
     await phone.get_by_role("button", name=re.compile("^Bar")).click()
     await expect(ticket(phone, "B01")).to_contain_text("Wanda")
-    assert Owner(url).ticket("B01")["party"] == 2
+    assert owner.ticket("B01")["party"] == 2
 
 
 async def test_the_page_says_that_it_is_stale_and_catches_up(url: str, page: Page) -> None:
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di")
     await expect(ticket(page, "A01")).to_be_visible()
 
@@ -234,8 +228,7 @@ async def test_the_page_says_that_it_is_stale_and_catches_up(url: str, page: Pag
 
 
 async def test_a_call_without_a_connection_fails_at_once_and_never_runs_later(url: str, page: Page) -> None:
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di")
     await expect(call_button(page)).to_contain_text("Call A01")
     calls: list[str] = []
@@ -254,8 +247,8 @@ async def test_a_call_without_a_connection_fails_at_once_and_never_runs_later(ur
 async def test_a_call_that_is_lost_on_the_way_is_not_sent_again_by_itself(url: str, pages: Pages) -> None:
     pages.expect("call-next|ERR_CONNECTION_RESET")
     page = await pages.open()
-    await open_store(page, url)
-    Owner(url).add("Di")
+    owner = await at_counter(page, url)
+    owner.add("Di")
     await expect(call_button(page)).to_contain_text("Call A01")
     calls: list[str] = []
     page.on("request", lambda request: calls.append(request.url) if "call-next" in request.url else None)
@@ -268,8 +261,7 @@ async def test_a_call_that_is_lost_on_the_way_is_not_sent_again_by_itself(url: s
 
 
 async def test_a_button_that_cannot_be_pressed_does_not_answer_the_pointer(url: str, page: Page) -> None:
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di")
     owner.change("A01", "remove")
     button = call_button(page)
@@ -288,8 +280,8 @@ async def test_a_button_that_cannot_be_pressed_does_not_answer_the_pointer(url: 
 async def test_a_very_long_name_stays_on_one_line(url: str, pages: Pages, width: int) -> None:
     page = await pages.open(width, 800)
     name = "Bartholomew Maximilian the Third of Very Long Names and of Even Longer Evenings!"
-    await open_store(page, url, name="The Golden Dragon of the Harbour")
-    Owner(url).add(name)
+    owner = await at_counter(page, url, name="The Golden Dragon of the Harbour")
+    owner.add(name)
     store = page.locator(".counter-header .store-name")
     assert await height(store) < 60
     assert await store.evaluate("node => node.scrollHeight <= node.clientHeight + 1")
@@ -305,8 +297,8 @@ async def test_a_very_long_name_stays_on_one_line(url: str, pages: Pages, width:
 
 async def test_between_phone_and_desk_the_code_is_held_up_and_covers_no_queue(url: str, pages: Pages) -> None:
     page = await pages.open(1024, 768)
-    await open_store(page, url, "Table for two", "Bar")
-    Owner(url).add("Di")
+    owner = await at_counter(page, url, "Table for two", "Bar")
+    owner.add("Di")
     await expect(ticket(page, "A01")).to_be_visible()
     await expect(page.locator(".code-panel")).to_be_hidden()
     await page.get_by_role("button", name="QR code to join").click()
@@ -318,7 +310,7 @@ async def test_between_phone_and_desk_the_code_is_held_up_and_covers_no_queue(ur
 
 
 async def test_the_hours_name_the_day_when_it_is_another(url: str, page: Page) -> None:
-    await open_store(page, url)
+    await at_counter(page, url)
     await expect(page.locator(".counter-hours")).to_contain_text(re.compile(r"closes tomorrow \d\d:\d\d"))
 
     said = await page.evaluate(
@@ -332,31 +324,25 @@ async def test_the_hours_name_the_day_when_it_is_another(url: str, page: Page) -
 # ---- for everybody ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "dark"), (1280, "light")])
-async def test_axe_finds_nothing_at_the_counter_and_nothing_is_too_wide(url: str, pages: Pages, width: int, scheme: str) -> None:
-    page = await pages.open(width, 800, color_scheme=scheme, reduced_motion="reduce")
-    await open_store(page, url, "Table for two", "Table for four or more", "Bar")
-    found = await faults(page)
-    owner = Owner(url)
+async def test_axe_finds_nothing_at_the_counter_and_nothing_is_too_wide(url: str, pages: Pages) -> None:
+    views = ((360, "light"), (768, "dark"), (1280, "light"))
+    page = await pages.open(360, 800, reduced_motion="reduce")
+    owner = await at_counter(page, url, "Table for two", "Table for four or more", "Bar")
+    found = await faults_in(page, *views)
     owner.add("Di", "Maximiliane von Hohenstein-Württemberg", "محمد", "Gus", "Ann", phone="+49 30 901820")
     for label, action in (("A01", "call"), ("A02", "serve"), ("A03", "remove")):
         owner.change(label, action)
     await expect(ticket(page, "A02")).to_have_attribute("data-state", "serving")
     await page.locator(".queue-ended summary").first.click()
-    found += await faults(page)
+    found += await faults_in(page, *views)
     await ticket(page, "A01").locator(".ticket-open").click()
-    found += await faults(page)
+    found += await faults_in(page, *views)
     await page.keyboard.press("Escape")
     for item in ("Edit store and queues", "Close the store"):
         await choose(page, item)
-        found += await faults(page)
+        found += await faults_in(page, *views)
         await page.keyboard.press("Escape")
 
     assert found == []
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-async def faults(page: Page) -> list[tuple[str, list[str]]]:
-    await page.evaluate(AXE_SCRIPT)
-    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-    return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]]
+    for view in views:
+        assert await look(page, view) <= view[0], view

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
+from tests.browser.axe import faults, faults_in, look
 from tests.browser.customer_stub import Stub, serving
 from tests.browser.expressions import until_true
 from tests.support.pages import Pages
@@ -336,39 +336,29 @@ PLACES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 @pytest.mark.parametrize("path", PLACES)
-async def test_axe_finds_nothing_and_nothing_is_too_wide(
-    pages: Pages, address: str, stub: Stub, path: str, width: int, scheme: str
-) -> None:
+async def test_axe_finds_nothing_and_nothing_is_too_wide(pages: Pages, address: str, stub: Stub, path: str) -> None:
     pages.expect("409")
     stub.tickets[4] |= {"state": "called", "desk": "Desk 2", "called_ms": 5}
     for name, value in PLACES[path].items():
         setattr(stub, name, value)
-    page = await pages.open(width, 740, color_scheme=scheme, reduced_motion="reduce")
+    page = await pages.open(360, 800, reduced_motion="reduce")
     await page.goto(address + path)
     await until_true(page, "[...document.querySelectorAll('.status')].every((status) => status.hidden || status.dataset.live === 'live')")
 
-    await page.evaluate(AXE_SCRIPT)
-    found = await page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-
-    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]] == []
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert await faults_in(page, (360, "light"), (1280, "dark")) == []
 
 
 @pytest.mark.parametrize("accent", ["#0B6E4F", "#FFFFFF", "#000000", "#FFE100", "#FF0000", "#2B2F38"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_any_colour_of_a_store_can_be_read(pages: Pages, address: str, stub: Stub, accent: str, scheme: str) -> None:
+async def test_any_colour_of_a_store_can_be_read(phone: Page, address: str, stub: Stub, accent: str) -> None:
     stub.store["accent"] = accent
-    page = await pages.open(360, 740, color_scheme=scheme)
-    await page.goto(f"{address}/j/abc")
-    await page.get_by_role("radio", name="Table for two").check()
-    await expect(page.get_by_label("Name")).to_be_visible()
+    await phone.goto(f"{address}/j/abc")
+    await phone.get_by_role("radio", name="Table for two").check()
+    await expect(phone.get_by_label("Name")).to_be_visible()
 
-    await page.evaluate(AXE_SCRIPT)
-    found = await page.evaluate("axe.run(document, {runOnly: ['color-contrast']})")
-
-    assert [[node["html"] for node in fault["nodes"]] for fault in found["violations"]] == []
+    for scheme in ("light", "dark"):
+        await look(phone, (360, scheme))
+        assert await faults(phone, "color-contrast") == [], scheme
 
 
 @pytest.mark.parametrize("path", ["/j/abc", "/ticket"])

@@ -11,14 +11,13 @@ import httpx
 from playwright.async_api import Page, expect
 
 from tests.browser.counter import choose, toast
-from tests.browser.owner import Owner, open_store, sign_in
+from tests.browser.owner import at_counter, sign_in
 from tests.support.pages import Pages
 
 
 async def test_only_what_changed_is_saved_and_every_screen_shows_it(url: str, pages: Pages) -> None:
     first, second = await pages.open(), await pages.open()
-    await open_store(first, url, "Table for two")
-    owner = Owner(url)
+    owner = await at_counter(first, url, "Table for two")
     owner.add("Di")
     await sign_in(second, url)
     await choose(first, "Edit store and queues")
@@ -40,7 +39,7 @@ async def test_only_what_changed_is_saved_and_every_screen_shows_it(url: str, pa
 
 
 async def test_a_colour_that_is_too_light_is_offered_darker(url: str, page: Page) -> None:
-    await open_store(page, url)
+    owner = await at_counter(page, url)
     await choose(page, "Edit store and queues")
     await page.get_by_label("Another colour").fill("#ffd54a")
     await expect(page.get_by_text("Too light for white words")).to_be_visible()
@@ -49,12 +48,11 @@ async def test_a_colour_that_is_too_light_is_offered_darker(url: str, page: Page
     await page.get_by_role("button", name="Save").click()
 
     await toast(page, "Saved. Every screen shows it now.")
-    assert Owner(url).look()["store"]["accent"] != "#FFD54A"
+    assert owner.look()["store"]["accent"] != "#FFD54A"
 
 
 async def test_a_large_picture_becomes_a_small_logo(url: str, page: Page) -> None:
-    await open_store(page, url, "Bar")
-    owner = Owner(url)
+    owner = await at_counter(page, url, "Bar")
     owner.add("Di")
     await page.get_by_label("More for Bar").click()
     await page.get_by_role("button", name="Edit name, texts, logo").click()
@@ -81,8 +79,7 @@ def noise(width: int, height: int) -> bytes:
 
 
 async def test_a_file_that_is_no_picture_stops_the_saving_until_it_is_taken_out(url: str, page: Page) -> None:
-    await open_store(page, url, "Bar")
-    owner = Owner(url)
+    owner = await at_counter(page, url, "Bar")
     owner.add("Di")
     await page.get_by_label("More for Bar").click()
     await page.get_by_role("button", name="Edit name, texts, logo").click()
@@ -104,8 +101,7 @@ async def test_a_file_that_is_no_picture_stops_the_saving_until_it_is_taken_out(
 
 
 async def test_a_queue_pauses_and_resumes(url: str, page: Page) -> None:
-    await open_store(page, url, "Bar")
-    owner = Owner(url)
+    owner = await at_counter(page, url, "Bar")
     owner.add("Di")
     await page.get_by_label("More for Bar").click()
     await page.get_by_role("button", name="Pause").click()

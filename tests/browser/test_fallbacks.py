@@ -11,11 +11,12 @@ import pytest_asyncio
 from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.browser.expressions import until_true
-from tests.browser.owner import Owner, open_store
+from tests.browser.owner import Owner, at_counter, opened
 from tests.conftest import Serve
 from tests.support.narrow_network import NarrowNetwork
 from tests.support.pages import Pages
 from tests.support.process import ServerProcess
+from tests.support.standing import StandingServers
 from tests.support.waiting import until_async
 
 BLOCKED = r"WebSocket connection to .* failed|status of 403|ERR_"
@@ -37,15 +38,11 @@ async () => {
 """
 
 
-@pytest.fixture
-def started(server: Serve) -> ServerProcess:
-    return server()
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def network(started: ServerProcess) -> AsyncIterator[NarrowNetwork]:
-    async with NarrowNetwork(started.url).serving() as network:
-        yield network
+async def network(standing: StandingServers) -> AsyncIterator[NarrowNetwork]:
+    with standing.lent() as server:
+        async with NarrowNetwork(server.url).serving() as network:
+            yield network
 
 
 @pytest.fixture
@@ -60,22 +57,22 @@ async def pages(network: NarrowNetwork, pages: Pages) -> Pages:
     return pages
 
 
-async def listen(page: Page, network: NarrowNetwork) -> None:
-    """A page of one's own, live with the owner's token."""
-    await open_store(page, network.url)
-    token = Owner(network.behind)._headers["Authorization"].removeprefix("Bearer ")
-    await page.goto(f"{network.url}/docs")
-    await page.evaluate(f"window.token = {token!r}")
+async def listen(page: Page, network: NarrowNetwork) -> Owner:
+    """A page of one's own, live with the owner's token; that owner."""
+    owner = await opened(page, network.url, behind=network.behind)
+    await page.goto(f"{network.url}/forgot")
+    await page.evaluate(f"window.token = {owner.token!r}")
     await page.evaluate(LISTEN)
     await until_true(page, "live.freshness.state === 'live'")
+    return owner
 
 
 @pytest.mark.parametrize("via", ["sse", "polling"])
 async def test_join_call_and_your_turn_without_a_socket(network: NarrowNetwork, url: str, pages: Pages, via: str) -> None:
     network.blocks_streams = via == "polling"
     counter = await pages.open()
-    await open_store(counter, url, "Table for two")
-    link = Owner(network.behind).look()["code"]["link"]
+    owner = await at_counter(counter, url, "Table for two", behind=network.behind)
+    link = owner.look()["code"]["link"]
     ann = await pages.open(width=390, height=844)
     await ann.goto(f"{url}/j/{link.rpartition('/')[2]}")
     await ann.get_by_label("Name").fill("Ann")
@@ -84,7 +81,7 @@ async def test_join_call_and_your_turn_without_a_socket(network: NarrowNetwork, 
     await expect(ann.get_by_role("heading", name="A01")).to_be_visible()
     await expect(ann.locator("#status")).to_have_attribute("data-live", "live", timeout=10_000)
     board = await pages.open(width=1920, height=1080)
-    await board.goto(f"{url}/board#{Owner(network.behind).look()['store']['board_link'].partition('#')[2]}")
+    await board.goto(f"{url}/board#{owner.look()['store']['board_link'].partition('#')[2]}")
     await expect(board.locator("#status")).to_have_attribute("data-live", "live", timeout=10_000)
 
     await counter.locator(".queue-call").first.click()
@@ -92,7 +89,7 @@ async def test_join_call_and_your_turn_without_a_socket(network: NarrowNetwork, 
     await expect(ann.locator("#sentence")).to_contain_text("It’s your turn")
     await expect(board.locator("#now")).to_contain_text("A01")
     # The phone says that it has seen the call; without a socket that is a request.
-    await until_async(lambda: Owner(network.behind).ticket("A01")["seen_ms"], what="the counter to know that the call was seen")
+    await until_async(lambda: owner.ticket("A01")["seen_ms"], what="the counter to know that the call was seen")
     await counter.get_by_role("button", name=re.compile("^Serve A01")).click()
     await counter.get_by_role("button", name=re.compile("^Done A01")).click()
     await expect(ann.locator("#ticket")).to_have_attribute("data-state", "done")
@@ -106,16 +103,14 @@ async def test_a_stream_that_a_proxy_holds_back_is_left_for_polling(network: Nar
     network.swallows_streams = True
     page = await pages.open()
     await page.clock.install()
-    await page.goto(f"{url}/open")
+    owner = await opened(page, url, behind=network.behind)
+    await page.goto(f"{url}/forgot")
 
     async def pass_time() -> bool:
         await page.clock.run_for(1000)
         return bool(await page.evaluate("window.live?.freshness.state === 'live'"))
 
-    await page.evaluate("import('/static/session.js')")
-    body = {"name": "Luigi's", "queues": [{"name": "Tables"}], "email": "nora@luigis.example", "password": "correct horse battery"}
-    await page.evaluate("(body) => import('/static/session.js').then(({call}) => call('POST', '/v1/stores', body))", body)
-    await page.evaluate(f"window.token = {Owner(network.behind)._headers['Authorization'].removeprefix('Bearer ')!r}")
+    await page.evaluate(f"window.token = {owner.token!r}")
     await page.evaluate(LISTEN)
 
     await until_async(pass_time, 40, "the client to poll")
@@ -127,13 +122,13 @@ async def test_a_stream_that_a_proxy_holds_back_is_left_for_polling(network: Nar
 async def test_after_a_break_it_catches_up_and_says_so_meanwhile(network: NarrowNetwork, url: str, pages: Pages, via: str) -> None:
     network.blocks_streams = via == "polling"
     page = await pages.open()
-    await listen(page, network)
+    owner = await listen(page, network)
     assert await page.evaluate("live.via") == via
     seq = await page.evaluate("state.seq")
     await page.evaluate("states.length = 0")
 
     network.cut()
-    Owner(network.behind).add("Bo")
+    owner.add("Bo")
 
     await until_true(page, "[...state.tickets.values()].some(({name}) => name === 'Bo')")
     await until_true(page, "live.freshness.state === 'live'")
@@ -146,8 +141,8 @@ async def test_after_a_break_it_catches_up_and_says_so_meanwhile(network: Narrow
 async def test_commands_go_by_request_and_refusals_come_back(network: NarrowNetwork, url: str, pages: Pages) -> None:
     pages.expect("status of 409")
     page = await pages.open()
-    await listen(page, network)
-    Owner(network.behind).add("Bo")
+    owner = await listen(page, network)
+    owner.add("Bo")
     store = await page.evaluate("state.store.id")
 
     called = await page.evaluate("(store_id) => live.send({call_next: {store_id, queue: 'A', desk: 'Bar'}})", store)
@@ -162,13 +157,13 @@ async def test_commands_go_by_request_and_refusals_come_back(network: NarrowNetw
 
 async def test_a_fresh_token_goes_on_where_the_old_one_ends(network: NarrowNetwork, url: str, pages: Pages) -> None:
     page = await pages.open()
-    await listen(page, network)
+    owner = await listen(page, network)
     before = len(network.requests)
 
     await page.evaluate("live.renew()")
 
     await until_async(lambda: any(path.startswith("/live/sse") for path in network.requests[before:]), what="another stream")
-    Owner(network.behind).add("Bo")
+    owner.add("Bo")
     await until_true(page, "state.tickets.size === 1")
     assert await page.evaluate("live.transport.token === window.token && live.freshness.state") == "live"
 
@@ -187,7 +182,7 @@ async def test_a_wrong_token_ends_it_on_every_way(network: NarrowNetwork, url: s
 
 async def test_the_socket_is_tried_again_later_and_taken(network: NarrowNetwork, url: str, pages: Pages) -> None:
     page = await pages.open()
-    await listen(page, network)
+    owner = await listen(page, network)
     assert await page.evaluate("live.via") == "sse"
     await page.evaluate("live.ladder.upAt = 0")
     await until_true(page, "live.ladder.upAt > Date.now()")
@@ -197,7 +192,7 @@ async def test_the_socket_is_tried_again_later_and_taken(network: NarrowNetwork,
     await page.evaluate("live.ladder.upAt = 0")
 
     await until_true(page, "live.via === 'websocket' && live.freshness.state === 'live'")
-    Owner(network.behind).add("Bo")
+    owner.add("Bo")
     await until_true(page, "state.tickets.size === 1")
 
 
@@ -215,9 +210,14 @@ async def test_sockets_that_are_cut_at_once_are_given_up_too(network: NarrowNetw
     assert await page.evaluate("live.via") == "sse"
 
 
-async def test_a_server_that_is_down_is_no_reason_to_leave_the_socket(network: NarrowNetwork, started: ServerProcess, pages: Pages) -> None:
+async def test_a_server_that_is_down_is_no_reason_to_leave_the_socket(server: Serve, pages: Pages) -> None:
+    started = await asyncio.to_thread(server)
+    async with NarrowNetwork(started.url).serving() as network:
+        await comes_back_on_the_socket(network, started, await pages.open())
+
+
+async def comes_back_on_the_socket(network: NarrowNetwork, started: ServerProcess, page: Page) -> None:
     network.blocks_sockets = False
-    page = await pages.open()
     await listen(page, network)
     assert await page.evaluate("live.via") == "websocket"
 
@@ -230,7 +230,7 @@ async def test_a_server_that_is_down_is_no_reason_to_leave_the_socket(network: N
 
 
 async def test_the_ladder_goes_down_after_two_failures_in_a_row_and_up_less_and_less_often(page: Page, url: str) -> None:
-    await page.goto(f"{url}/docs")
+    await page.goto(f"{url}/forgot")
 
     steps = await page.evaluate("""
         import('/static/live/ladder.js').then(({Ladder}) => {
@@ -254,7 +254,7 @@ async def test_the_ladder_goes_down_after_two_failures_in_a_row_and_up_less_and_
 
 async def test_an_event_stream_is_read_however_it_is_cut(page: Page, url: str) -> None:
     text = ":\r\n\r\nevent: close\ndata: {\ndata:}\n\nid: e:1\rdata: a\r\rretry: 5\ndata\n\n: more\ndata: lost"
-    await page.goto(f"{url}/docs")
+    await page.goto(f"{url}/forgot")
 
     read = await page.evaluate(
         """(text) => import('/static/live/event_parser.js').then(({EventParser}) => [1, 2, 3, 7, 1000].map((size) => {

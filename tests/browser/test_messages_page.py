@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.owner import EMAIL, Owner, open_store
-from tests.conftest import Serve
+from tests.browser.owner import EMAIL, at_counter, opened
 from tests.support.pages import Pages
+from tests.support.standing import StandingServers
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def url(server: Serve) -> str:
-    return server(capture_messages="true", call_ladder=["sms:0", "email:0"]).url
+def url(standing: StandingServers) -> Iterator[str]:
+    with standing.lent(capture_messages=True, call_ladder="sms:0,email:0") as server:
+        yield server.url
 
 
 async def test_what_is_written_is_seen_at_once_and_told_to_guests(pages: Pages, url: str) -> None:
     page = await pages.open()
-    await open_store(page, url)
+    owner = await at_counter(page, url)
     await expect(page.get_by_text("Nothing leaves: messages are kept in the outbox.")).to_be_visible()
     await page.goto(f"{url}/messages")
     text, bubble = page.get_by_label("Text", exact=True), page.locator(".bubble")
@@ -35,7 +38,6 @@ async def test_what_is_written_is_seen_at_once_and_told_to_guests(pages: Pages, 
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Saved. Guests are told this from now on.")).to_be_visible()
 
-    owner = Owner(url)
     owner.add("Bo", phone="+4915123456789")
     await page.goto(f"{url}/counter")
     await page.locator(".queue-call").click()
@@ -50,7 +52,7 @@ async def test_what_is_written_is_seen_at_once_and_told_to_guests(pages: Pages, 
 async def test_what_cannot_be_sent_is_said_beside_the_text_and_drafts_are_kept(pages: Pages, url: str) -> None:
     pages.expect("422")
     page = await pages.open(360, 740)
-    await open_store(page, url)
+    await opened(page, url)
     await page.goto(f"{url}/messages")
     text = page.get_by_label("Text", exact=True)
 
@@ -68,7 +70,7 @@ async def test_what_cannot_be_sent_is_said_beside_the_text_and_drafts_are_kept(p
 
 async def test_a_mail_is_shown_as_the_page_it_is_and_a_test_lands_in_the_outbox(pages: Pages, url: str) -> None:
     page = await pages.open()
-    await open_store(page, url)
+    await opened(page, url)
     await page.goto(f"{url}/messages")
     await page.get_by_role("radio", name="E-mail").check(force=True)
     await page.get_by_label("Subject").fill("{number}, please")
@@ -90,7 +92,7 @@ async def test_a_mail_is_shown_as_the_page_it_is_and_a_test_lands_in_the_outbox(
 
 async def test_everybody_else_may_be_told_in_another_language(pages: Pages, url: str) -> None:
     page = await pages.open(768, 1024)
-    await open_store(page, url)
+    await opened(page, url)
     await page.goto(f"{url}/messages")
     await page.get_by_label("Everybody else").select_option("de")
     await page.get_by_label("Add a language").select_option("pl")

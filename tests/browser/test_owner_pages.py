@@ -7,10 +7,10 @@ import re
 
 import httpx
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
-from tests.browser.owner import EMAIL, PASSWORD, Owner, live, open_store
+from tests.browser.axe import faults, faults_in
+from tests.browser.owner import EMAIL, PASSWORD, Owner, at_counter, live, open_store, opened
 from tests.conftest import Serve
 from tests.support.mail import MailServer
 from tests.support.pages import Pages
@@ -18,12 +18,6 @@ from tests.support.waiting import until_async
 
 REFUSED = r"status of 4\d\d"
 """What the console says of an answer that the test is about."""
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@pytest.fixture
-def url(server: Serve) -> str:
-    return server().url
 
 
 @pytest.fixture
@@ -65,7 +59,7 @@ async def test_what_is_missing_is_said_beside_its_field(url: str, page: Page) ->
 
 async def test_what_the_server_refuses_is_said_beside_its_field(url: str, pages: Pages) -> None:
     pages.expect(REFUSED)
-    await open_store(await pages.open(), url)
+    await opened(await pages.open(), url)
     page = await pages.open(360, 740)
     await page.goto(f"{url}/open")
     await page.get_by_label("Name of the store").fill("Another")
@@ -104,7 +98,7 @@ async def test_the_timezone_is_the_browsers_until_it_is_changed(url: str, pages:
 
 async def test_a_wrong_password_is_refused_and_the_right_one_leads_on(url: str, pages: Pages) -> None:
     pages.expect(REFUSED)
-    await open_store(await pages.open(), url)
+    await opened(await pages.open(), url)
     page = await pages.open(360, 740)
     await page.goto(f"{url}/account")
     await page.wait_for_url("**/signin?next=%2Faccount")
@@ -136,10 +130,10 @@ async def test_signing_in_never_leads_to_another_site(url: str, page: Page, else
 async def test_a_token_that_is_refused_is_renewed_once_and_nobody_notices(url: str, pages: Pages) -> None:
     pages.expect(REFUSED)
     page = await pages.open()
-    await open_store(page, url)
+    owner = await at_counter(page, url)
     renewals: list[str] = []
     page.on("request", lambda request: renewals.append(request.url) if request.url.endswith("/v1/token") else None)
-    Owner(url).add("Di")
+    owner.add("Di")
     await expect(page.locator(".ticket")).to_have_count(1)
     refusal = '{"code": "not_signed_in", "detail": "Please sign in again.", "status": 401, "title": "", "type": ""}'
     await page.route("**/call-next", lambda route: route.fulfill(status=401, body=refusal), times=1)
@@ -152,7 +146,7 @@ async def test_a_token_that_is_refused_is_renewed_once_and_nobody_notices(url: s
 
 async def test_signing_out_in_one_tab_signs_the_other_out(url: str, page: Page, pages: Pages) -> None:
     pages.expect("401 .*/v1/token")  # the other tab's closed socket may tell it before the first tab does: then it asks once
-    await open_store(page, url)
+    await at_counter(page, url)
     other = await page.context.new_page()
     await other.goto(f"{url}/account")
     await other.get_by_role("button", name="Sign out").click()
@@ -161,7 +155,7 @@ async def test_signing_out_in_one_tab_signs_the_other_out(url: str, page: Page, 
 
 
 async def test_many_tabs_renew_one_after_the_other_and_all_stay_signed_in(url: str, page: Page) -> None:
-    await open_store(page, url)
+    await at_counter(page, url)
     tabs = [await page.context.new_page() for _ in range(4)]
 
     for tab in tabs:
@@ -176,7 +170,7 @@ async def test_many_tabs_renew_one_after_the_other_and_all_stay_signed_in(url: s
 
 async def test_a_forgotten_password_is_reset_by_the_mailed_link(url_with_mail: str, smtp_sink: MailServer, pages: Pages) -> None:
     pages.expect(REFUSED)
-    await open_store(await pages.open(), url_with_mail)
+    await opened(await pages.open(), url_with_mail)
     page = await pages.open(360, 740)
     await page.goto(f"{url_with_mail}/forgot")
     await page.get_by_label("E-mail").fill(EMAIL)
@@ -212,7 +206,7 @@ async def test_a_server_that_cannot_send_the_link_says_so(url: str, pages: Pages
 
 
 async def test_the_address_is_corrected_and_confirmed(url_with_mail: str, smtp_sink: MailServer, page: Page) -> None:
-    await open_store(page, url_with_mail)
+    await opened(page, url_with_mail)
     await page.goto(f"{url_with_mail}/account")
     await expect(page.get_by_text("Not confirmed yet")).to_be_visible()
     await page.get_by_text("Change the e-mail").first.click()
@@ -234,7 +228,7 @@ async def test_the_address_is_corrected_and_confirmed(url_with_mail: str, smtp_s
 async def test_a_wrong_present_password_is_said_beside_its_field(url: str, pages: Pages) -> None:
     pages.expect(REFUSED)
     page = await pages.open()
-    await open_store(page, url)
+    await opened(page, url)
     await page.goto(f"{url}/account")
     await page.locator("summary", has_text="Change the password").click()
     await page.get_by_label("Present password").fill("not the password")
@@ -249,7 +243,7 @@ async def test_a_wrong_present_password_is_said_beside_its_field(url: str, pages
 
 async def test_a_token_is_made_shown_once_used_and_revoked(url: str, pages: Pages) -> None:
     page = await pages.open(360, 740)
-    await open_store(page, url)
+    await opened(page, url)
     await page.goto(f"{url}/account")
     await page.locator("summary", has_text="Make a token").click()
     await page.get_by_role("button", name="Make the token").click()
@@ -296,28 +290,22 @@ async def test_on_a_phone_the_index_is_one_line_above_the_title(url: str, pages:
     await expect(page.locator("#docs-index")).not_to_have_attribute("open", "")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-async def test_axe_finds_nothing_and_nothing_is_too_wide(url: str, pages: Pages, width: int, scheme: str) -> None:
+async def test_axe_finds_nothing_and_nothing_is_too_wide(url: str, pages: Pages) -> None:
+    views = ((360, "dark"), (1280, "light"))
     pages.expect(REFUSED)
-    page = await pages.open(width, 800, color_scheme=scheme, reduced_motion="reduce")
+    page = await pages.open(360, 800, reduced_motion="reduce")
     found = []
     for path in ("/open", "/signin", "/forgot", "/reset#secret", "/confirm#secret", "/docs#post-v1-stores"):
         await page.goto(url + path)
-        found += [(path, *fault) for fault in await faults(page)]
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
-    await open_store(page, url)
+        await page.wait_for_load_state("networkidle")
+        found += [(path, *fault) for fault in await faults_in(page, *views)]
+    await opened(page, url)
     await page.goto(f"{url}/account")
     await expect(page.get_by_role("heading", name="Past receipts")).to_be_visible()
-    found += [("/account", *fault) for fault in await faults(page)]
+    await page.wait_for_load_state("networkidle")
+    found += [("/account", *fault) for fault in await faults_in(page, *views)]
 
     assert found == []
-
-
-async def faults(page: Page) -> list[tuple[str, list[str]]]:
-    await page.wait_for_load_state("networkidle")
-    await page.evaluate(AXE_SCRIPT)
-    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-    return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]]
 
 
 # ---- the operator -------------------------------------------------------------------------------------------------
@@ -327,11 +315,11 @@ async def test_an_operator_enters_finds_a_dead_letter_and_puts_it_back(server: S
     token = "an operator's token of at least 32 characters"
     url = server(operator_token=token, message_receives=1).url
     async with httpx.AsyncClient(base_url=url) as owner:
-        opened = await owner.post(
+        answer = await owner.post(
             "/v1/stores",
             json={"name": "Luigi's", "queues": [{"name": "Table"}], "timezone": "Europe/Rome", "email": EMAIL, "password": PASSWORD},
         )
-        owner.headers["Authorization"] = f"Bearer {opened.raise_for_status().json()['tokens']['access_token']}"
+        owner.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['tokens']['access_token']}"
         made = await owner.post("/v1/tokens", json={"name": "Till", "scopes": ["publish", "consume"]})
         owner.headers["Authorization"] = f"Bearer {made.raise_for_status().json()['token']}"
         await owner.post("/v1/publish", json={"message": 1, "queue": "orders"})
@@ -350,9 +338,7 @@ async def test_an_operator_enters_finds_a_dead_letter_and_puts_it_back(server: S
     await expect(page.get_by_role("button", name=re.compile("Delete all of Messages: orders, account [0-9a-z]+, now"))).to_be_visible()
     await page.get_by_role("button", name="Attempts").click()
     await expect(page.locator(".attempts")).to_contain_text("dead, given up after 1 attempt: released")
-    await page.evaluate(AXE_SCRIPT)
-    faults = await page.evaluate("rules => axe.run(document, {runOnly: rules}).then(done => done.violations.map(each => each.id))", RULES)
-    assert faults == []
+    assert await faults(page) == []
 
     await page.get_by_role("button", name="Put back").click()
     await expect(page.get_by_role("button", name="1 ready")).to_be_visible()

@@ -5,15 +5,14 @@ from __future__ import annotations
 from playwright.async_api import Page, expect
 
 from tests.browser.counter import ticket
-from tests.browser.owner import Owner, open_store
+from tests.browser.owner import at_counter
 from tests.support.pages import Pages
 
 SIGN = ".ticket-page"
 
 
 async def test_a_page_that_opens_shows_in_the_row_and_in_the_sheet_until_it_closes(url: str, page: Page, pages: Pages) -> None:
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di", "Gus")
     await expect(ticket(page, "A01")).to_be_visible()
     await expect(page.locator(SIGN)).to_have_count(0)
@@ -38,8 +37,7 @@ async def test_a_page_that_opens_shows_in_the_row_and_in_the_sheet_until_it_clos
 
 
 async def test_the_menu_says_how_many_phones_and_boards_are_connected(url: str, page: Page, pages: Pages) -> None:
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di")
     note = page.locator(".menu-note")
     await page.locator("summary[aria-label=Menu]").click()
@@ -61,8 +59,7 @@ async def test_who_is_not_known_to_look_is_not_shown(url: str, page: Page, pages
     pages.expect("ERR_FAILED")
     await page.route_web_socket("**/live", lambda socket: socket.close())
     await page.route("**/live/sse*", lambda route: route.abort())
-    await open_store(page, url)
-    owner = Owner(url)
+    owner = await at_counter(page, url)
     owner.add("Di")
 
     await ticket(page, "A01").locator(".ticket-open").click()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.counter import choose, ticket, toast
-from tests.browser.owner import Owner, open_store
-from tests.conftest import Serve
+from tests.browser.owner import Owner, at_counter
 from tests.support.pages import Pages
+from tests.support.standing import StandingServers
 from tests.support.waiting import until_async
 
 HIDE = """(hidden) => {
@@ -21,15 +22,15 @@ HIDE = """(hidden) => {
 
 
 @pytest.fixture
-def url(server: Serve) -> str:
-    return server(call_ladder=["sms:0", "not_reached:1"]).url
+def url(standing: StandingServers) -> Iterator[str]:
+    with standing.lent(call_ladder="sms:0,not_reached:1") as server:
+        yield server.url
 
 
 async def a_counter(pages: Pages, url: str, *guests: str, **more: Any) -> tuple[Page, Owner]:
     """The screen of a store with these walk-ins in line."""
     counter = await pages.open()
-    await open_store(counter, url)
-    owner = Owner(url)
+    owner = await at_counter(counter, url)
     owner.add(*guests, **more)
     return counter, owner
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Locator, Page, expect
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from tests.browser.owner import Owner, open_store
-from tests.conftest import Serve
+from tests.browser.axe import faults_in
+from tests.browser.owner import opened
 from tests.support.pages import Pages
 from tests.support.sink import Answer, HttpSink
+from tests.support.standing import StandingServers
 
 REFUSED = r"status of 4\d\d"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture
-def url(server: Serve) -> str:
-    return server(outbound_networks=["127.0.0.0/8"]).url
+def url(standing: StandingServers) -> Iterator[str]:
+    with standing.lent(outbound_networks="127.0.0.0/8") as server:
+        yield server.url
 
 
 async def add(page: Page, url: str, address: str) -> tuple[Locator, str]:
@@ -43,21 +44,14 @@ async def fits(page: Page) -> bool:
     return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
-async def faults(page: Page) -> list[tuple[str, list[str]]]:
-    await page.evaluate(AXE_SCRIPT)
-    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-    return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]]
-
-
 async def test_a_webhook_is_added_tried_out_and_watched(url: str, pages: Pages, http_sink: HttpSink) -> None:
     page = await pages.open(1280, 900)
-    await open_store(page, url)
+    owner = await opened(page, url)
     part, secret = await add(page, url, f"{http_sink.url}/in")
     await part.get_by_role("button", name="Send a test").click()
     await expect(part.get_by_text("The test arrived, and was taken within")).to_be_visible()
     await expect(row(part, "Test")).to_contain_text("Arrived")
 
-    owner = Owner(url)
     await asyncio.to_thread(owner.add, "Ann Bloom")
 
     await expect(row(part, "A party joins")).to_contain_text("Arrived")
@@ -71,7 +65,7 @@ async def test_a_webhook_is_added_tried_out_and_watched(url: str, pages: Pages, 
 async def test_what_cannot_be_an_address_is_said_beside_it(url: str, pages: Pages) -> None:
     pages.expect(REFUSED)
     page = await pages.open(360, 740)
-    await open_store(page, url)
+    await opened(page, url)
     await page.goto(f"{url}/account")
     part = page.locator("#webhooks")
     await part.locator("summary", has_text="Add a webhook").click()
@@ -92,10 +86,9 @@ async def test_what_cannot_be_an_address_is_said_beside_it(url: str, pages: Page
 
 async def test_one_that_went_off_says_why_and_what_failed_is_posted_again(url: str, pages: Pages, http_sink: HttpSink) -> None:
     page = await pages.open(360, 740)
-    await open_store(page, url)
+    owner = await opened(page, url)
     part, _ = await add(page, url, http_sink.url)
     http_sink.answers += [Answer(410)]
-    owner = Owner(url)
     await asyncio.to_thread(owner.add, "Ann")
 
     await expect(part.locator(".webhook > summary .pill")).to_contain_text("Off since")
@@ -113,7 +106,7 @@ async def test_one_that_went_off_says_why_and_what_failed_is_posted_again(url: s
 
 
 async def test_the_secret_is_exchanged_and_the_webhook_edited_and_deleted(url: str, page: Page, http_sink: HttpSink) -> None:
-    await open_store(page, url)
+    await opened(page, url)
     _, secret = await add(page, url, http_sink.url)
     await page.reload()
     part = page.locator("#webhooks")
@@ -136,13 +129,11 @@ async def test_the_secret_is_exchanged_and_the_webhook_edited_and_deleted(url: s
     await expect(part.locator(".webhook")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "dark"), (1280, "light")])
-async def test_axe_finds_nothing_in_a_webhook_that_is_open(url: str, pages: Pages, http_sink: HttpSink, width: int, scheme: str) -> None:
-    page = await pages.open(width, 800, color_scheme=scheme, reduced_motion="reduce")
-    await open_store(page, url)
+async def test_axe_finds_nothing_in_a_webhook_that_is_open(url: str, pages: Pages, http_sink: HttpSink) -> None:
+    page = await pages.open(360, 800, reduced_motion="reduce")
+    owner = await opened(page, url)
     http_sink.answers += [Answer(503)]
     part, _ = await add(page, url, http_sink.url)
-    owner = Owner(url)
     await asyncio.to_thread(owner.add, "Ann")
     await expect(part.get_by_text("Nothing has arrived there since then.")).to_be_visible()
     await row(part, "A party joins").locator("summary").click()
@@ -150,5 +141,4 @@ async def test_axe_finds_nothing_in_a_webhook_that_is_open(url: str, pages: Page
     await part.locator("summary", has_text="Change address, name or events").click()
     await part.locator(".webhook").get_by_label("Only what I choose").check()
 
-    assert await faults(page) == []
-    assert await fits(page)
+    assert await faults_in(page, (360, "light"), (768, "dark"), (1280, "light")) == []
