@@ -56,7 +56,7 @@ async def test_a_large_picture_becomes_a_small_logo(url: str, page: Page) -> Non
     owner.add("Di")
     await page.get_by_label("More for Bar").click()
     await page.get_by_role("button", name="Edit name, texts, logo").click()
-    await page.get_by_label("Logo").set_input_files({"name": "logo.png", "mimeType": "image/png", "buffer": noise(1600, 900)})
+    await page.get_by_label("Logo").set_input_files({"name": "logo.png", "mimeType": "image/png", "buffer": noise(640, 360)})
     await expect(page.locator(".logo-preview")).to_be_visible()
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator(".queue-logo")).to_be_visible()
