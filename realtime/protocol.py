@@ -20,6 +20,9 @@ PING = b"{}"
 COMMANDS_PER_MINUTE = 100
 """Messages one socket may send in a minute, all kinds together; as many may come at once."""
 
+MOST_TOGETHER = 16
+"""Messages in one text."""
+
 T = TypeVar("T", bound=Struct)
 
 StoreId = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -143,11 +146,13 @@ class Conversation:
         now: the moment it began.
     """
 
-    __slots__ = ("_allowance", "_at", "signed_in")
+    __slots__ = ("_allowance", "_at", "asked", "signed_in")
 
     def __init__(self, now: float) -> None:
         self.signed_in = False
         """Set by whoever checked the token."""
+        self.asked = False
+        """A token was given; what is said after it waits for what becomes of it. Taken back by whoever refused it."""
         self._allowance = float(COMMANDS_PER_MINUTE)
         self._at = now
 
@@ -172,12 +177,14 @@ class Conversation:
         if len(asked) != 1 or isinstance(message.id, UnsetType):
             raise BadMessage("Send an id and exactly one verb.")
         verb = asked[0]
-        if not self.signed_in and verb != "authenticate":
+        if not self.signed_in and not self.asked and verb != "authenticate":
             raise NotSignedIn("Send authenticate first.")
         try:
-            return Command(message.id, read(getattr(message, verb), VERBS[verb], verb))
+            command = Command(message.id, read(getattr(message, verb), VERBS[verb], verb))
         except NowServingError as error:
             return Refused(message.id, error)
+        self.asked = True
+        return command
 
     def _count(self, now: float) -> None:
         gained = max(0.0, now - self._at) * COMMANDS_PER_MINUTE / 60
@@ -186,6 +193,22 @@ class Conversation:
         if self._allowance < 1:
             raise BadMessage("That was too many messages in one minute.")
         self._allowance -= 1
+
+
+def together(text: str) -> list[str]:
+    """The messages of a text: several, if each line is an object by itself; else one, however it is laid out.
+
+    Raises:
+        BadMessage: they are too many.
+    """
+    if "\n" not in text:
+        return [text]
+    lines = text.strip("\n").split("\n")
+    if not all(line.startswith("{") and line.endswith("}") for line in lines):
+        return [text]
+    if len(lines) > MOST_TOGETHER:
+        raise BadMessage(f"Send at most {MOST_TOGETHER} messages in one text.")
+    return lines
 
 
 def reply(number: int, body: bytes) -> bytes:

@@ -39,6 +39,47 @@ def test_nothing_else_is_heard_before_it(verb: str) -> None:
         Conversation(0).receive(json.dumps({"id": 1, verb: {}}), 0)
 
 
+def test_what_follows_a_token_waits_for_what_becomes_of_it() -> None:
+    talk = Conversation(0)
+    talk.receive('{"id":1,"authenticate":{"token":"abc"}}', 0)
+
+    assert talk.receive('{"id":2,"leave":{}}', 0) == Command(2, protocol.Leave())
+    talk.asked = False  # it was refused
+    with pytest.raises(NotSignedIn):
+        talk.receive('{"id":3,"leave":{}}', 0)
+
+
+def test_a_token_that_cannot_be_read_opens_nothing() -> None:
+    talk = Conversation(0)
+    assert isinstance(talk.receive('{"id":1,"authenticate":{"token":7}}', 0), Refused)
+
+    with pytest.raises(NotSignedIn):
+        talk.receive('{"id":2,"leave":{}}', 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("{}", ["{}"]),
+        ('{"a":1}\n{"b":2}', ['{"a":1}', '{"b":2}']),
+        ('{"a":1}\n{"b":2}\n', ['{"a":1}', '{"b":2}']),
+        ('{"a":\n{"b":2}}', ['{"a":\n{"b":2}}']),
+        ('{\n  "a": 1\n}', ['{\n  "a": 1\n}']),
+        ("\n".join(["{}"] * protocol.MOST_TOGETHER), ["{}"] * protocol.MOST_TOGETHER),
+        ("", [""]),
+        ("\n", ["\n"]),
+        ("\n\n", ["\n\n"]),
+    ],
+)
+def test_several_messages_may_stand_in_one_text(text: str, messages: list[str]) -> None:
+    assert protocol.together(text) == messages
+
+
+def test_too_many_messages_in_one_text_end_the_conversation() -> None:
+    with pytest.raises(BadMessage):
+        protocol.together("\n".join(["{}"] * (protocol.MOST_TOGETHER + 1)))
+
+
 def test_a_pong_is_heard_before_it() -> None:
     assert Conversation(0).receive("{}", 0) == Pong()
 

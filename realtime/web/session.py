@@ -55,13 +55,14 @@ class Session:
         if self._closed:
             return
         try:
-            said = self._talk.receive(text, self._context.clock())
-            if isinstance(said, Pong):
-                self._context.pings.answered(self._sink)
-            elif isinstance(said, Refused):
-                self._write(protocol.error_reply(said.id, said.error))
-            else:
-                self._take(said)
+            for each in protocol.together(text):
+                said = self._talk.receive(each, self._context.clock())
+                if isinstance(said, Pong):
+                    self._context.pings.answered(self._sink)
+                elif isinstance(said, Refused):
+                    self._write(protocol.error_reply(said.id, said.error))
+                else:
+                    self._take(said)
         except NowServingError as error:
             self._close(error)
 
@@ -122,6 +123,14 @@ class Session:
         self._write(protocol.error_reply(command.id, refusal))
         if protocol.ends(command.verb, refusal):
             self._close(refusal)
+        elif isinstance(command.verb, protocol.Authenticate) and self._granted is None:
+            self._refuse_all(refusal)
+
+    def _refuse_all(self, refusal: NowServingError) -> None:
+        """What was said after a token that could not be checked now has the same answer, and the token may be sent again."""
+        self._talk.asked = False
+        while self._waiting:
+            self._write(protocol.error_reply(self._waiting.popleft().id, refusal))
 
     async def _run(self, command: Command) -> bytes | None:
         """The reply's body; None when it was sent already."""

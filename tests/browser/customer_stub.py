@@ -62,6 +62,8 @@ class Stub:
         """The ticket that the phone holds; 0: none."""
         self.scanned_by = ""
         self.asked: list[JsonObject] = []
+        self.asked_together: list[int] = []
+        """How many messages each text had."""
         """Every message that came over the socket."""
         self.requests: list[tuple[str, str, JsonObject]] = []
         self.refuse: JsonObject | None = None
@@ -193,10 +195,12 @@ class Stub:
         await socket.accept("nowserving.v1")
         try:
             while True:
-                message = await socket.receive_json()
-                self.asked.append(message)
-                if message and not self.deaf:
-                    await self.answer(socket, message)
+                messages = [json.loads(line) for line in (await socket.receive_text()).split("\n")]
+                self.asked_together.append(len(messages))
+                for message in messages:
+                    self.asked.append(message)
+                    if message and not self.deaf:
+                        await self.answer(socket, message)
         except WebSocketDisconnect:
             self.sockets.pop(socket, None)
 

@@ -170,6 +170,15 @@ async def test_a_ticket_topic_may_jump_because_each_of_its_pushes_is_whole(page:
     assert len(subscriptions(stub)) == 1
 
 
+async def test_what_is_said_in_one_turn_goes_as_one_text(page: Page, address: str, stub: Stub) -> None:
+    stub.topics = ["store/s1/board", "store/s1/public"]
+    await start(page, address)
+    await is_live(page)
+
+    assert [asked["topic"] for asked in subscriptions(stub)] == ["store/s1/board", "store/s1/public"]
+    assert stub.asked_together[:2] == [1, 2]
+
+
 async def test_topics_that_are_not_granted_any_more_are_let_go(page: Page, address: str, stub: Stub) -> None:
     stub.topics = ["store/s1/board"]
     await start(page, address)

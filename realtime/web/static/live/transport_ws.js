@@ -3,6 +3,9 @@
 
 const SUBPROTOCOL = "nowserving.v1";
 const PATIENCE_MS = 10_000;
+const MOST_LINES = 16;
+/** The server takes 4 KiB, and a character may take three bytes. */
+const MOST_CHARACTERS = 1300;
 
 /** @implements {Transport} */
 export class WebSocketTransport {
@@ -10,6 +13,7 @@ export class WebSocketTransport {
   constructor(heard) {
     this.heard = heard;
     /** @type {WebSocket | null} */ this.socket = null;
+    /** @type {string[]} */ this.unsent = [];
   }
 
   open() {
@@ -20,14 +24,24 @@ export class WebSocketTransport {
     socket.onclose = (event) => this.socket && this.heard.onClose(event.code, event.reason);
   }
 
-  /** @param {Record<string, any>} message */
+  /** What is said in one turn goes as one text. @param {Record<string, any>} message */
   send(message) {
     if (this.socket?.readyState !== WebSocket.OPEN) return false;
-    this.socket.send(JSON.stringify(message));
+    if (!this.unsent.length) queueMicrotask(() => this.flush());
+    this.unsent.push(JSON.stringify(message));
     return true;
   }
 
+  flush() {
+    while (this.unsent.length) {
+      let [text] = this.unsent.splice(0, 1);
+      for (let lines = 1; lines < MOST_LINES && this.unsent.length && text.length + this.unsent[0].length < MOST_CHARACTERS; lines++) text += `\n${this.unsent.shift()}`;
+      if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
+    }
+  }
+
   close() {
+    this.flush();
     const socket = this.socket;
     this.socket = null;
     socket?.close(1000);
