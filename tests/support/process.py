@@ -96,7 +96,10 @@ class ServerProcess:
         try:
             with urllib.request.urlopen(self.url + "/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except urllib.error.HTTPError as error:
+            error.close()  # it is the answer, and holds its connection
+            return False
+        except OSError:
             return False
 
     def output(self) -> str:
