@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 FIN = 0x80
-TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MOST_CONTROL_BYTES = 125
 """§5.5: "All control frames MUST have a payload length of 125 bytes or less"."""
 

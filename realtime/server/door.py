@@ -114,11 +114,7 @@ class Door(asyncio.Protocol):
             key = key_of(scope)
         except BadHandshake:
             return False
-        upgrade = Upgrade(self._transport, scope, key, self._state, self._faults, config.ws_max_size)
-        self._transport.set_protocol(upgrade)
-        task = self._loop.create_task(upgrade.run(cast(ASGIApp, config.loaded_app)))
-        self._state.tasks.add(task)
-        task.add_done_callback(self._state.tasks.discard)
+        Upgrade(self._transport, scope, key, self._state, self._faults, config.ws_max_size).begin(cast(ASGIApp, config.loaded_app))
         return True
 
     def _address(self, name: str) -> tuple[str, int] | None:

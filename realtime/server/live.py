@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from realtime.counts import LOST
-from realtime.frames import close_frame, echoed_close_frame, pong_frame
+from realtime.frames import BINARY, CLOSE, PING, TEXT, close_frame, echoed_close_frame, pong_frame
 from realtime.server.faults import FaultLog
-from realtime.server.reader import BINARY, CLOSE, NOT_UTF8, PING, TEXT, Broken, Reader, close_code
+from realtime.server.reader import NOT_UTF8, Broken, Reader, close_code
 from realtime.sink import Handler, Sink
 
 CLOSE_SECONDS = 3.0

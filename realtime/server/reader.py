@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 from websockets.frames import EXTERNAL_CLOSE_CODES
 
+from realtime.frames import BINARY, CLOSE, CONT, FIN, MOST_CONTROL_BYTES, PING, PONG, TEXT
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # where its C extension could not be built
     from websockets.utils import apply_mask
 
-CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 PROTOCOL_ERROR, NOT_UTF8, TOO_LARGE = 1002, 1007, 1009
 NO_CODE = 1005
 """§7.1.5: what a close frame without a code stands for."""
-_FIN, _RESERVED, _MASKED = 0x80, 0x70, 0x80
+_RESERVED, _MASKED = 0x70, 0x80
 _KNOWN = frozenset({CONT, TEXT, BINARY, CLOSE, PING, PONG})
-_MOST_CONTROL_BYTES = 125
 
 
 class Broken(Exception):
@@ -78,7 +78,10 @@ class Reader:
                 break
             payload = apply_mask(data[begin:end], data[begin - 4 : begin]) if length else b""
             at = end
-            if opcode >= CLOSE or (first & _FIN and self._parts is None):
+            if opcode == CLOSE and self._parts is not None:
+                close_code(payload)
+                raise Broken(PROTOCOL_ERROR, "A goodbye stands behind a whole message.")
+            if opcode >= CLOSE or (first & FIN and self._parts is None):
                 yield opcode, payload
             elif (whole := self._gather(first, payload)) is not None:
                 yield self._kind, whole
@@ -91,7 +94,7 @@ class Reader:
         if not second & _MASKED:
             raise Broken(PROTOCOL_ERROR, "A client masks its frames.")
         if opcode >= CLOSE:
-            if not first & _FIN or second & ~_MASKED > _MOST_CONTROL_BYTES:
+            if not first & FIN or second & ~_MASKED > MOST_CONTROL_BYTES:
                 raise Broken(PROTOCOL_ERROR, "A control frame is short and whole.")
         elif (opcode == CONT) is (self._parts is None):
             raise Broken(PROTOCOL_ERROR, "A fragment stands where none belongs.")
@@ -102,7 +105,7 @@ class Reader:
             self._kind, self._parts = first & 0x0F, bytearray(payload)
             return None
         self._parts += payload
-        if not first & _FIN:
+        if not first & FIN:
             return None
         whole, self._parts = bytes(self._parts), None
         return whole
@@ -112,11 +115,11 @@ def close_code(payload: bytes) -> int:
     """The code of a close frame. Raises: Broken."""
     if not payload:
         return NO_CODE
-    code = int.from_bytes(payload[:2], "big")
-    if len(payload) < 2 or not (code in EXTERNAL_CLOSE_CODES or 3000 <= code < 5000):
-        raise Broken(PROTOCOL_ERROR, "A close frame has a code that means something.")
     try:
         payload[2:].decode()
     except UnicodeDecodeError:
         raise Broken(NOT_UTF8, "Send UTF-8 text.") from None
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) < 2 or not (code in EXTERNAL_CLOSE_CODES or 3000 <= code < 5000):
+        raise Broken(PROTOCOL_ERROR, "A close frame has a code that means something.")
     return code

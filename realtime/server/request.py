@@ -68,15 +68,13 @@ class RequestProtocol(HttpToolsProtocol):
             self.in_head, self.head_bytes = True, 0
             self.due_in(self.head_seconds)
         if self.in_head and len(data) > MOST_HEAD_BYTES and data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) < 0:
-            self.faults.warning("A request had too large a head and was refused.")
-            self.refuse(_LARGE)
+            self.refuse_large()
             return
         super().data_received(data)
         if self.in_head and not self.transport.is_closing():
             self.head_bytes += len(data)
             if self.head_bytes > MOST_HEAD_BYTES:
-                self.faults.warning("A request had too large a head and was refused.")
-                self.refuse(_LARGE)
+                self.refuse_large()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:  # what comes after the body as a trailer is read by nobody, and would be kept without a bound
@@ -123,11 +121,7 @@ class RequestProtocol(HttpToolsProtocol):
         scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         scope["raw_path"] = self.root_path.encode() + url.path
         scope["query_string"] = url.query or b""
-        upgrade = Upgrade(transport, scope, key, self.server_state, self.faults, self.config.ws_max_size)
-        transport.set_protocol(upgrade)
-        task = self.loop.create_task(upgrade.run(cast(ASGIApp, self.app)))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        Upgrade(transport, scope, key, self.server_state, self.faults, self.config.ws_max_size).begin(cast(ASGIApp, self.app))
 
     def due_in(self, seconds: float) -> None:
         """Sets the deadline. The timer is armed once and looks again when it fires: most requests never arm a second one."""
@@ -153,6 +147,10 @@ class RequestProtocol(HttpToolsProtocol):
             self.refuse(_LATE)
         else:
             self.transport.close()
+
+    def refuse_large(self) -> None:
+        self.faults.warning("A request had too large a head and was refused.")
+        self.refuse(_LARGE)
 
     def refuse(self, answer: bytes) -> None:
         # While an earlier request is being answered, an answer of ours would land in the middle of it.

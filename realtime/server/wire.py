@@ -88,6 +88,7 @@ class Upgrade(asyncio.Protocol):
         self._key = key
         self._connections = cast("set[Any]", state.connections)
         self._default_headers = state.default_headers
+        self._tasks = state.tasks
         self._faults = faults
         self._most_bytes = most_bytes
         self._early = b""
@@ -108,6 +109,14 @@ class Upgrade(asyncio.Protocol):
         ]
         scope["extensions"] = {"websocket.http.response": {}, EXTENSION: self}
         self._connections.add(self)  # `Server.shutdown` ends what is in it
+
+    def begin(self, app: ASGIApp) -> None:
+        """Takes the connection over, and has the endpoint run."""
+        assert self.transport is not None
+        self.transport.set_protocol(self)
+        task = asyncio.get_running_loop().create_task(self.run(app))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def run(self, app: ASGIApp) -> None:
         """The endpoint, from its first step to its last."""

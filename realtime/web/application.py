@@ -29,10 +29,12 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if kind == "websocket" and not scope.get("root_path") and (endpoint := self._socket_endpoints().get(scope["path"])):
+        if len(self.routes) != self._routes:  # routes are added when everything they need has started
+            self._look()
+        if kind == "websocket" and not scope.get("root_path") and (endpoint := self._endpoints.get(scope["path"])):
             await endpoint(scope, receive, send)
             return
-        if kind != "http" or scope.get("root_path") or (resource := self._resources().get(scope["path"])) is None:
+        if kind != "http" or scope.get("root_path") or (resource := self._known.get(scope["path"])) is None:
             await super().__call__(scope, receive, send)
             return
         response = await resource.respond(scope, receive)
@@ -45,22 +47,13 @@ class Application(Starlette):
             response.raw_headers = protected(response.raw_headers, secure)
             await response(scope, receive, send)
 
-    def _resources(self) -> dict[str, Resource]:
-        self._look()
-        return self._known
-
-    def _socket_endpoints(self) -> dict[str, ASGIApp]:
-        self._look()
-        return self._endpoints
-
     def _look(self) -> None:
-        if len(self.routes) != self._routes:  # routes are added when everything they need has started
-            self._routes = len(self.routes)
-            self._known = {
-                route.path: route.app
-                for route in self.routes
-                if isinstance(route, Route) and isinstance(route.app, Resource) and not route.param_convertors
-            }
-            self._endpoints = {
-                route.path: route.app for route in self.routes if isinstance(route, WebSocketRoute) and not route.param_convertors
-            }
+        self._routes = len(self.routes)
+        self._known = {
+            route.path: route.app
+            for route in self.routes
+            if isinstance(route, Route) and isinstance(route.app, Resource) and not route.param_convertors
+        }
+        self._endpoints = {
+            route.path: route.app for route in self.routes if isinstance(route, WebSocketRoute) and not route.param_convertors
+        }

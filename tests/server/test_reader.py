@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as some
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from realtime.server.reader import BINARY, CLOSE, CONT, NO_CODE, PING, PONG, TEXT, Broken, Reader, close_code
+from realtime.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT
+from realtime.server.reader import NO_CODE, Broken, Reader, close_code
 
 MOST = 300
 
@@ -82,6 +83,8 @@ def test_fragments_are_one_message_and_control_frames_may_stand_between_them() -
         (frame(TEXT, b"x" * 70_000)[:14], 1009),  # before the rest of it has come
         (b"\x81\xff" + b"\xff" * 12, 1009),
         (frame(TEXT, b"x" * 200, fin=False) + frame(CONT, b"x" * 101), 1009),
+        (frame(TEXT, fin=False) + frame(CLOSE), 1002),
+        (frame(TEXT, fin=False) + frame(CLOSE, b"\0\0\x80"), 1007),
         (frame(CLOSE, b"\x03"), 1002),
         (frame(CLOSE, (1005).to_bytes(2, "big")), 1002),
         (frame(CLOSE, (2999).to_bytes(2, "big")), 1002),
@@ -92,8 +95,8 @@ def test_fragments_are_one_message_and_control_frames_may_stand_between_them() -
 def test_what_breaks_the_protocol_has_its_code(data: bytes, code: int) -> None:
     good = frame(TEXT, b"good")
 
-    assert read(good + data) == ([(TEXT, b"good")], code) or read(data)[1] == code
-    assert read(good + data)[1] == read(*in_bytes(data))[1] == code
+    assert read(good + data) == ([(TEXT, b"good")], code)
+    assert read(*in_bytes(data)) == ([], code)
 
 
 @pytest.mark.parametrize(("payload", "code"), [(b"", NO_CODE), (b"\x03\xe8", 1000), (b"\x0b\xb8bye", 3000), (b"\x11\x3a", 4410)])
@@ -141,7 +144,7 @@ frames = some.builds(
 
 @given(some.lists(frames | some.binary(max_size=8), max_size=6).map(b"".join), some.lists(some.integers(0, 400), max_size=4))
 @example(frame(TEXT, b"x" * 200, fin=False) + frame(CONT, b"x" * 200), [3])
-@example(frame(PING, b"x" * 400), [])
+@example(frame(CLOSE, b"\0\0\x80"), [])  # neither its code nor its reason is any
 def test_any_bytes_are_read_as_websockets_reads_them(data: bytes, cuts: list[int]) -> None:
     at = sorted({0, *(cut for cut in cuts if cut < len(data)), len(data)})
     parts = [data[begin:end] for begin, end in pairwise(at)]
@@ -149,8 +152,11 @@ def test_any_bytes_are_read_as_websockets_reads_them(data: bytes, cuts: list[int
     ours, our_code = read(*parts)
     if any(opcode == CLOSE for opcode, _ in ours):  # what follows a goodbye is read by nobody
         ours, our_code = ours[: [opcode for opcode, _ in ours].index(CLOSE) + 1], 0
-    # Theirs looks at some heads only when the payload is there, and at the size of a control frame before its kind.
+    # Theirs looks at some heads only when the payload is there.
     theirs, code = by_websockets([*parts, bytes(70_000)] if our_code else parts)
 
+    # It also takes a control frame for a part of the message around it, and finds that too large.
+    assume(code != 1009 or our_code == 1009)
+
     assert ours == theirs
-    assert code == our_code or (our_code, code) == (1002, 1009)
+    assert code == our_code
