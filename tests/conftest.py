@@ -32,6 +32,8 @@ MAY_BLOCK = {
     "realtime/storage/sqlite.py": {"open", "close"},
     "realtime/storage/postgres.py": {"open", "close"},
     "realtime/storage/schema.py": {"text"},
+    # The loop waits for the database's thread, for a moment that has an end.
+    "realtime/storage/turns.py": {"_stand_still"},
     # For every new connection it looks for a password file and certificates in the user's home.
     "asyncpg/connect_utils.py": {"_connect"},
     # It looks its own version up for every new connection.

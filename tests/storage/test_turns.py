@@ -6,6 +6,8 @@ import asyncio
 import threading
 from pathlib import Path
 
+import pytest
+
 from realtime.storage.sqlite import SqliteStorage
 from realtime.storage.turns import Turns
 from tests.storage.steps import count_up, value_of
@@ -36,6 +38,27 @@ async def test_writes_and_reads_go_on_beside_a_loop_that_is_never_idle(tmp_path:
         done.set()
         await busy
         await storage.close()
+
+
+def test_standing_still_ends_whatever_the_thread_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.storage.turns._TO_WAKE_UP", 1e-6)  # over before it begins, as where the machine is busy elsewhere
+    monkeypatch.setattr("realtime.storage.turns._LONGEST", 1e-6)
+    ended = threading.Event()
+
+    async def make() -> Turns:
+        return Turns()
+
+    turns = asyncio.run(make())
+
+    def stand_still() -> None:
+        for _ in range(20_000):
+            turns._stand_still()
+            turns._asked = True  # the answer comes when nobody waits for it any more
+            turns.give_back()
+        ended.set()
+
+    threading.Thread(target=stand_still, daemon=True).start()
+    assert ended.wait(30)
 
 
 async def test_an_idle_loop_never_stands_still() -> None:
