@@ -70,7 +70,8 @@ def implementations(name: str, plugin: object) -> Implementations | Broken:
                 return Broken(f"{caller.name} is a wrapper; plugins do not wrap each other here, write a plain function")
             if inspect.iscoroutinefunction(implementation.function) and not inspect.iscoroutinefunction(getattr(Hooks, caller.name)):
                 return Broken(f"{caller.name} is async; this hook must be a plain function")
-            found[caller.name] = _taking(implementation.function, implementation.argnames)
+            every = caller.spec is not None and set(implementation.argnames) == set(caller.spec.argnames)
+            found[caller.name] = implementation.function if every else _taking(implementation.function, implementation.argnames)
     if not found:
         return Broken("it implements no hook; mark its functions with @hookimpl from realtime.hookspecs")
     return found

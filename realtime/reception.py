@@ -212,7 +212,8 @@ class Reception:
             InvalidInput, Refused, CodeUsed, CodeExpired, QueuePaused, QueueNotFound, StoreClosed, StoreNotFound
         """
         store_id = self._keys.store_of_code(request.code)
-        region = await self._region(store_id, [party.phone for party in request.parties if party.phone])
+        phones = [party.phone for party in request.parties if party.phone]
+        region = await self._region(store_id, phones) if phones else ""
         guests = tuple(
             joining.Guest(
                 party.queue,

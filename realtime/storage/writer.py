@@ -50,6 +50,8 @@ class _OneFailed(Exception):
     """An operation failed in a transaction that has no savepoints."""
 
 
+_GATHER_S = 0.002
+"""How long operations are gathered at most, should each turn of the loop bring more of them."""
 _CAREFUL = 8
 """Commits with savepoints after an operation failed. Most never fail, and a savepoint costs as much as a statement or two."""
 
@@ -124,11 +126,19 @@ class Writer:
         if not self._accepting:
             raise StorageFailed
         if not self._gathered:
-            # One hand-over for all that is submitted in this turn of the loop: batches fill without waiting for any time, and the
-            # thread does not compete for the interpreter with tasks that are about to submit.
-            self._loop.call_soon(self._hand_over)
+            self._seen, self._until = 0, self._loop.time() + _GATHER_S
+            self._loop.call_soon(self._gather)
         self._gathered.append(item)
         self._unfinished += 1
+
+    def _gather(self) -> None:
+        """One hand-over for what is submitted in turns of the loop that follow each other: batches fill though nobody waits for any time,
+        and the thread does not compete for the interpreter with tasks that are about to submit."""
+        if self._seen < len(self._gathered) < self._batch and self._loop.time() < self._until:
+            self._seen = len(self._gathered)
+            self._loop.call_soon(self._gather)
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         if self._gathered:

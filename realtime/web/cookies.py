@@ -13,7 +13,7 @@ from realtime.web import addresses
 MAX_TICKETS = 5
 """How many tickets one phone holds at once; the oldest give way."""
 _SEPARATOR = "~"
-_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,512}")
+_TOKENS = re.compile(r"[A-Za-z0-9._-]{1,512}(?:~[A-Za-z0-9._-]{1,512})*")
 
 
 class Cookies:
@@ -48,7 +48,7 @@ class Cookies:
             if given.strip() == name
         }
         value = found.pop() if len(found) == 1 else ""
-        return value if all(_TOKEN.fullmatch(part) for part in value.split(_SEPARATOR)) else ""
+        return value if _TOKENS.fullmatch(value) else ""
 
     def read_tickets(self, scope: Scope) -> tuple[str, ...]:
         value = self.read(scope, self.tickets)
@@ -68,7 +68,7 @@ class Cookies:
         return self._make(self.session, "", 0, "Strict")
 
     def _make(self, name: str, value: str, seconds: int, same_site: Literal["Strict", "Lax"]) -> str:
-        if value and not all(_TOKEN.fullmatch(part) for part in value.split(_SEPARATOR)):
+        if value and not _TOKENS.fullmatch(value):
             raise ValueError(f"{name} cannot hold that value")
         secure = "; Secure" if self.secure else ""
         return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}"

@@ -64,6 +64,7 @@ class Buckets:
         self._name = name
         self._rate = per_minute / 60
         self._burst = burst
+        self._most, self._window_s = int(burst), ceil(burst / self._rate)
         self._clock = clock
         self._size = size
         self._mark: Callable[[str], Mark] = lru_cache(maxsize=4096)(partial(_mark, secret))
@@ -82,27 +83,39 @@ class Buckets:
         Raises:
             TooMany: the key has none left; says when to come back.
         """
-        if wait := self.wait(key):
-            refusal = TooMany(f"That was too often. Try again in {_in_words(ceil(wait))}.", retry_after=ceil(wait))
-            refusal.headers = self.quota(key).headers()
+        left = self._count(key)
+        if left < 0:
+            wait = ceil(-left / self._rate)
+            refusal = TooMany(f"That was too often. Try again in {_in_words(wait)}.", retry_after=wait)
+            refusal.headers = self._quota(left + 1).headers()
             raise refusal
-        return self.quota(key)
+        return self._quota(left)
 
     def quota(self, key: str) -> Quota:
         """What is left, counting nothing."""
         left, _ = self._left.get(self._mark(key), (self._burst, 0.0))
-        there = max(0, int(left))
-        return Quota(self._name, int(self._burst), ceil(self._burst / self._rate), there, ceil((self._burst - left) / self._rate))
+        return self._quota(left)
 
     def wait(self, key: str) -> float:
         """Counts one request if there is one left and returns 0; else the seconds until there is."""
+        left = self._count(key)
+        return 0.0 if left >= 0 else -left / self._rate
+
+    def _quota(self, left: float) -> Quota:
+        return Quota(self._name, self._most, self._window_s, max(0, int(left)), ceil((self._burst - left) / self._rate))
+
+    def _count(self, key: str) -> float:
+        """Counts one request if there is one left; what is left after it, which is below 0 where it was not counted."""
         mark = self._mark(key)
-        left = self._now_left(mark)
-        allowed = left >= 1
-        self._keep(mark, left - 1 if allowed else left)
-        if allowed and self._spending:
-            self._spending.spent(self._rule, mark)
-        return 0.0 if allowed else (1 - left) / self._rate
+        now = self._clock()
+        left = self._now_left(mark, now)
+        if left >= 1:
+            self._keep(mark, left - 1, now)
+            if self._spending:
+                self._spending.spent(self._rule, mark)
+        else:
+            self._keep(mark, left, now)
+        return left - 1
 
     def forget(self, key: str) -> None:
         mark = self._mark(key)
@@ -112,18 +125,18 @@ class Buckets:
 
     def spent_elsewhere(self, mark: Mark, count: int) -> None:
         """Other processes counted so many requests of a key. What is over the allowance has to come back before the next one."""
-        self._keep(mark, max(self._now_left(mark) - count, -DEEPEST * self._burst))
+        now = self._clock()
+        self._keep(mark, max(self._now_left(mark, now) - count, -DEEPEST * self._burst), now)
 
     def forgot_elsewhere(self, mark: Mark) -> None:
         self._left.pop(mark, None)
 
-    def _now_left(self, mark: Mark) -> float:
-        now = self._clock()
+    def _now_left(self, mark: Mark, now: float) -> float:
         left, at = self._left.get(mark, (self._burst, now))
         return min(self._burst, left + (now - at) * self._rate) if now > at else left
 
-    def _keep(self, mark: Mark, left: float) -> None:
-        self._left[mark] = (left, self._clock())
+    def _keep(self, mark: Mark, left: float, now: float) -> None:
+        self._left[mark] = (left, now)
         self._left.move_to_end(mark)
         if len(self._left) > self._size:
             self._left.popitem(last=False)

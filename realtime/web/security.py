@@ -79,7 +79,7 @@ def protected_lines(headers: Sequence[tuple[bytes, bytes]], secure: bool) -> byt
         headers, always = protected(headers, secure), b""
     else:
         always = _DATA_LINES[secure]
-    own = b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] != b"content-length"])
+    own = b"".join([part for name, value in headers if name != b"content-length" for part in (name, b": ", value, b"\r\n")])
     if not own.count(b"\n") == own.count(b"\r") == own.count(b"\r\n") <= len(headers) - (b"content-length" in names):
         raise ValueError("A header of an answer has a line end in it.")
     return own + always

@@ -91,6 +91,22 @@ async def test_what_waits_is_committed_together(writer: Writer, write: Write) ->
     assert [statement for statement in commits if statement in ("begin immediate", "commit")] == ["begin immediate", "commit"]
 
 
+async def test_what_comes_in_turns_that_follow_each_other_is_committed_together(
+    writer: Writer, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.storage.writer._GATHER_S", 60)
+    commits: list[str] = []
+    await writer.between_commits(lambda connection: connection.set_trace_callback(commits.append))
+
+    tasks = []
+    for number in range(8):
+        tasks.append(write(put, f"{number}"))
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+
+    assert [statement for statement in commits if statement in ("begin immediate", "commit")] == ["begin immediate", "commit"]
+
+
 async def test_an_operation_alone_needs_no_savepoint(writer: Writer, write: Write) -> None:
     statements: list[str] = []
     await writer.between_commits(lambda connection: connection.set_trace_callback(statements.append))
