@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from realtime.clerk import Tasks
 from realtime.errors import NotAllowed, NotSignedIn, StoreClosed
 from realtime.keys import Keys
-from realtime.model import StoreState
+from realtime.lookup import Lookup
+from realtime.model import Store, StoreState
 from realtime.operations import stores
 from realtime.storage.statement import Storage
 
@@ -27,10 +29,11 @@ class Granted(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    def __init__(self, storage: Storage, keys: Keys, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, storage: Storage, keys: Keys, tasks: Tasks, clock_ms: Callable[[], int]) -> None:
         self._storage = storage
         self._keys = keys
         self._now = clock_ms
+        self._own: Lookup[str, Store | None] = Lookup(tasks, lambda account_id: storage.read(stores.of_account, account_id))
 
     async def authenticate(self, token: str) -> Granted:
         """What the holder of a token may hear.
@@ -42,7 +45,7 @@ class Admission:
         now = self._now()
         if token.startswith("board."):
             # A board hangs on its wall from one evening to the next, so its link leads to whichever store is open.
-            own = await self._storage.read(stores.of_account, self._keys.read_board_token(token))
+            own = await self._own.of(self._keys.read_board_token(token))
             if own is None or own.state is not StoreState.OPEN:
                 raise StoreClosed("The store is closed.")
             return Granted("board", "", own.id, 0, (f"store/{own.id}/board",), 0)
@@ -51,7 +54,7 @@ class Admission:
         except NotSignedIn:
             store_id, ticket_id, expires_ms = self._keys.read_live_token(token, now)
             return Granted("ticket", "", store_id, ticket_id, (f"store/{store_id}/public", f"ticket/{store_id}/{ticket_id}"), expires_ms)
-        own = await self._storage.read(stores.of_account, account_id)
+        own = await self._own.of(account_id)
         return Granted("owner", account_id, own.id if own else "", 0, (f"store/{own.id}/owner",) if own else (), expires_ms)
 
     async def admit(self, granted: Granted, topic: str, is_known: Callable[[str], bool]) -> str:

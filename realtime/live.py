@@ -52,7 +52,7 @@ class Live:
 
     def __init__(self, storage: Storage, keys: Keys, house: House, tasks: Tasks, clock_ms: Callable[[], int], replay_events: int) -> None:
         self._storage = storage
-        self._admission = Admission(storage, keys, clock_ms)
+        self._admission = Admission(storage, keys, tasks, clock_ms)
         self._house = house
         self._tasks = tasks
         self._replay_events = replay_events
