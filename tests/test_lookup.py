@@ -78,7 +78,7 @@ async def test_each_key_is_read_by_itself(shelf: Shelf, lookup: Lookup[str, str]
     shelf.may_end.release()
     shelf.may_end.release()
 
-    assert await both == ["a 0", "b 0"]
+    assert tuple(await both) == ("a 0", "b 0")
 
 
 async def test_a_read_that_fails_fails_for_all_who_wait_for_it_and_the_next_one_is_made(shelf: Shelf, lookup: Lookup[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import logging
 import os
@@ -19,6 +18,7 @@ from realtime.errors import CannotStart
 from realtime.server import door
 from realtime.server.access import AccessLog
 from realtime.server.faults import FaultLog
+from realtime.server.garbage import Garbage
 from realtime.server.limits import SocketLimits
 from realtime.server.listener import BACKLOG, address, allow_files, everywhere, listen
 from realtime.server.request import RequestProtocol
@@ -31,8 +31,6 @@ SOCKETS_SHARE = 0.5
 LIFESPAN_SHARE = 0.25
 """How much of it is kept for the application's own shutdown."""
 FILES_BESIDE_SOCKETS = 100
-GARBAGE = 10_000, 20, 20
-"""Objects that may be cyclic before the youngest are looked through (gc.set_threshold); a request makes some fifty."""
 
 log = logging.getLogger("realtime.server")
 
@@ -59,12 +57,11 @@ class Server(uvicorn.Server):
         self._drain_seconds = drain_seconds
         self._alone = alone
         self._last_resort: threading.Timer | None = None
+        self._garbage = Garbage()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What was made to start lives as long as the process: looking through it for garbage took a tenth of the time of every request.
-        gc.freeze()
-        gc.set_threshold(*GARBAGE)
+        self._garbage.start()
         for listener in sockets or []:
             more = ", and at every other address of this machine" if everywhere(listener) else ""
             log.info("nowserving is at %s%s", address(listener), more)
@@ -85,6 +82,7 @@ class Server(uvicorn.Server):
         end = loop.time() + self._drain_seconds * 0.9  # the rest is for the interpreter to end
         log.info("Going down within %.0f s", self._drain_seconds)
         self._lifecycle.begin_drain()
+        self._garbage.stop()
         for server in self.servers:
             server.close()
         for listener in sockets or []:
