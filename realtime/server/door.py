@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from functools import partial
+from collections import deque
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Scope
@@ -22,7 +23,33 @@ _HEAD = re.compile(
 """A whole request for the live socket, in the plainest form that RFC 9112 allows; any other form of it is read by uvicorn's parser."""
 
 
+_SHORT = 256
+"""Longer lines are one visitor's own."""
 _BODY = frozenset({b"content-length", b"transfer-encoding"})
+
+
+class Silent:
+    """The connections that have said nothing yet, the longest silent first. One timer serves them all."""
+
+    __slots__ = ("_doors", "_timer")
+
+    def __init__(self) -> None:
+        self._doors: deque[Door] = deque()
+        """Some have left meanwhile, and hold nothing any more."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
+        self._doors.append(door)
+        if self._timer is None:
+            self._timer = loop.call_at(door.due, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now, doors = loop.time(), self._doors
+        while doors and (doors[0].left or doors[0].due <= now):
+            doors.popleft().close()
+        if doors:
+            self._timer = loop.call_at(doors[0].due, self._look, loop)
 
 
 class Door(asyncio.Protocol):
@@ -31,7 +58,7 @@ class Door(asyncio.Protocol):
     A connection that says nothing is closed after `head_seconds`.
     """
 
-    __slots__ = ("_app_state", "_config", "_due", "_faults", "_head_seconds", "_loop", "_state", "_timer", "_transport")
+    __slots__ = ("_app_state", "_config", "_faults", "_head_seconds", "_loop", "_silent", "_state", "_transport", "due")
 
     def __init__(
         self,
@@ -42,6 +69,7 @@ class Door(asyncio.Protocol):
         *,
         head_seconds: float,
         faults: FaultLog,
+        silent: Silent,
     ) -> None:
         self._config = config
         self._state = server_state
@@ -49,50 +77,56 @@ class Door(asyncio.Protocol):
         self._loop = _loop or asyncio.get_running_loop()
         self._head_seconds = head_seconds
         self._faults = faults
-        self._transport: asyncio.Transport
-        self._timer: asyncio.TimerHandle
-        self._due = 0.0
+        self._silent = silent
+        self._transport: asyncio.Transport | None = None
+        self.due = self._loop.time() + head_seconds
+
+    @property
+    def left(self) -> bool:
+        """It has said something, or is gone."""
+        return self._transport is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._due = self._loop.time() + self._head_seconds
-        self._timer = self._loop.call_at(self._due, transport.close)
+        self._silent.add(self, self._loop)
         cast("set[Any]", self._state.connections).add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
 
     def data_received(self, data: bytes) -> None:
-        self._leave()
-        if not self._let_in(data):
+        transport = self._leave()
+        if transport is not None and not self._let_in(transport, data):
             way = RequestProtocol(
-                self._config, self._state, self._app_state, self._loop, head_seconds=self._head_seconds, faults=self._faults, due=self._due
+                self._config, self._state, self._app_state, self._loop, head_seconds=self._head_seconds, faults=self._faults, due=self.due
             )
-            way.connection_made(self._transport)
-            self._transport.set_protocol(way)
+            way.connection_made(transport)
+            transport.set_protocol(way)
             way.data_received(data)
 
-    def shutdown(self) -> None:
-        """uvicorn's word for going away."""
-        self._transport.close()
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    shutdown = close
+    """uvicorn's word for going away."""
 
     def abort(self) -> None:
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
-    def _leave(self) -> None:
-        self._timer.cancel()
+    def _leave(self) -> asyncio.Transport | None:
         cast("set[Any]", self._state.connections).discard(self)
+        transport, self._transport = self._transport, None
+        return transport
 
-    def _let_in(self, data: bytes) -> bool:
+    def _let_in(self, transport: asyncio.Transport, data: bytes) -> bool:
         """Begins the handshake, if this is one, whole, and nothing about it is strange."""
         config = self._config
         if len(data) > MOST_HEAD_BYTES or config.ws_protocol_class is not cast(Any, Upgrade) or (head := _HEAD.fullmatch(data)) is None:
             return False
         path, query, lines = head.groups()
-        headers = []
-        for line in lines.split(b"\r\n")[:-1]:
-            name, _, value = line.partition(b":")
-            headers.append((name.lower(), value.strip(b" \t")))
+        headers = [_known(line) if len(line) <= _SHORT else _header(line) for line in lines.split(b"\r\n")[:-1]]
         if not _wants_websocket(headers):
             return False
         scope: Scope = {
@@ -101,8 +135,8 @@ class Door(asyncio.Protocol):
             "http_version": "1.1",
             "method": "GET",
             "scheme": "https" if config.is_ssl else "http",
-            "server": self._address("sockname"),
-            "client": self._address("peername"),
+            "server": _address(transport, "sockname"),
+            "client": _address(transport, "peername"),
             "root_path": config.root_path,
             "path": config.root_path + path.decode(),
             "raw_path": config.root_path.encode() + path,
@@ -114,12 +148,22 @@ class Door(asyncio.Protocol):
             key = key_of(scope)
         except BadHandshake:
             return False
-        Upgrade(self._transport, scope, key, self._state, self._faults, config.ws_max_size).begin(cast(ASGIApp, config.loaded_app))
+        Upgrade(transport, scope, key, self._state, self._faults, config.ws_max_size).begin(cast(ASGIApp, config.loaded_app))
         return True
 
-    def _address(self, name: str) -> tuple[str, int] | None:
-        found = self._transport.get_extra_info(name)
-        return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
+
+def _header(line: bytes) -> tuple[bytes, bytes]:
+    name, _, value = line.partition(b":")
+    return name.lower(), value.strip(b" \t")
+
+
+_known = lru_cache(maxsize=256)(_header)
+"""Most lines of a head are the same for everybody, or for everybody with the same browser."""
+
+
+def _address(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
+    found = transport.get_extra_info(name)
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
 
 
 def _wants_websocket(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -137,4 +181,4 @@ def _wants_websocket(headers: list[tuple[bytes, bytes]]) -> bool:
 
 def opened(head_seconds: float, faults: FaultLog) -> Any:
     """What uvicorn makes for each connection."""
-    return partial(Door, head_seconds=head_seconds, faults=faults)
+    return partial(Door, head_seconds=head_seconds, faults=faults, silent=Silent())

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Scope
 from uvicorn.server import ServerState
 
 from realtime.frames import close_frame
+from realtime.server import eager
 from realtime.server.faults import FaultLog
 from realtime.server.live import LiveSocket
 from realtime.sink import Handler as Handler
@@ -93,8 +94,9 @@ class Upgrade(asyncio.Protocol):
         self._most_bytes = most_bytes
         self._early = b""
         """What came before the socket was handed over."""
-        self._connected = self._accepted = self._answered = self._lost = False
-        self._left = asyncio.Event()
+        self._connected = self._accepted = self._answered = self._handed_over = self._lost = False
+        self._left: asyncio.Event | None = None
+        """For whoever waits until the client has left."""
         self._refusal: Message | None = None
         self._body = b""
         self._at_close: list[Callable[[], None]] = []
@@ -108,15 +110,17 @@ class Upgrade(asyncio.Protocol):
             for token in value.decode("latin-1").split(",")
         ]
         scope["extensions"] = {"websocket.http.response": {}, EXTENSION: self}
-        self._connections.add(self)  # `Server.shutdown` ends what is in it
 
     def begin(self, app: ASGIApp) -> None:
         """Takes the connection over, and has the endpoint run."""
-        assert self.transport is not None
-        self.transport.set_protocol(self)
-        task = asyncio.get_running_loop().create_task(self.run(app))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        transport = self.transport
+        assert transport is not None
+        if task := eager.begin(self.run(app)):  # whoever is handed over at once, as nearly all are, needs none
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if not self._handed_over:
+            transport.set_protocol(self)
+            self._connections.add(self)  # `Server.shutdown` ends what is in it
 
     async def run(self, app: ASGIApp) -> None:
         """The endpoint, from its first step to its last."""
@@ -141,7 +145,9 @@ class Upgrade(asyncio.Protocol):
         if not self._connected:
             self._connected = True
             return {"type": "websocket.connect"}
-        await self._left.wait()
+        if not self._lost:
+            self._left = self._left or asyncio.Event()
+            await self._left.wait()
         return {"type": "websocket.disconnect", "code": 1006}
 
     async def send(self, message: Message) -> None:
@@ -193,7 +199,7 @@ class Upgrade(asyncio.Protocol):
         live = LiveSocket(transport, self._connections, self._at_close, self._faults, self._most_bytes)
         live.begin(handler_factory)
         self._connections.discard(self)
-        self.transport, self._at_close = None, []
+        self._handed_over, self.transport, self._at_close = True, None, []
         transport.set_protocol(live)
         if self._early or self._lost:
             asyncio.get_running_loop().call_soon(_catch_up, live, transport, self._early, self._lost)
@@ -215,7 +221,8 @@ class Upgrade(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._connections.discard(self)
-        self._left.set()
+        if self._left is not None:
+            self._left.set()
         callbacks, self._at_close = self._at_close, []
         for callback in callbacks:
             callback()

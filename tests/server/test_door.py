@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+from websockets.asyncio.client import connect
 
 from realtime.server import door
+from realtime.server.faults import FaultLog
 from realtime.server.wire import EXTENSION
 from tests.server.running import HEAD, Running, http, running, until
 
@@ -63,8 +68,8 @@ async def test_the_short_way_and_the_long_one_tell_the_endpoint_the_same(
     ways: list[bool] = []
     let_in = door.Door._let_in
 
-    def watched(self: door.Door, data: bytes) -> bool:
-        ways.append(let_in(self, data))
+    def watched(self: door.Door, transport: asyncio.Transport, data: bytes) -> bool:
+        ways.append(let_in(self, transport, data))
         return ways[-1]
 
     monkeypatch.setattr(door.Door, "_let_in", watched)
@@ -134,3 +139,31 @@ async def test_who_leaves_without_a_word_is_forgotten(server: Running) -> None:
     await until(lambda: server.server.server_state.connections)
     writer.transport.abort()
     await until(lambda: not server.server.server_state.connections)
+
+
+async def test_of_many_connections_those_that_say_nothing_are_closed_each_in_its_time() -> None:
+    async with running(request_head_seconds=0.2) as server, connect(server.url) as client:
+        silent = [asyncio.create_task(http(server.port, b"")) for _ in range(3)]
+        assert await asyncio.gather(*silent) == [b""] * 3
+        assert await http(server.port, b"") == b""  # the timer is set anew
+        await client.send("hello")
+        assert await client.recv() == "echo hello"
+        assert [type(each).__name__ for each in server.server.server_state.connections] == ["LiveSocket"]
+
+
+class Kept(asyncio.Transport):
+    """One whose end can be seen."""
+
+
+async def test_who_has_spoken_or_gone_is_kept_by_nobody_at_the_door() -> None:
+    silent = door.Silent()
+    loop = asyncio.get_running_loop()
+    make = door.Door(Config(lambda: None), ServerState(), {}, loop, head_seconds=60, faults=FaultLog(), silent=silent)
+    transport = Kept()
+    gone = weakref.ref(transport)
+    make.connection_made(transport)
+    make.connection_lost(None)
+    del transport
+
+    assert make.left
+    assert gone() is None
