@@ -155,6 +155,7 @@ create table if not exists tickets (
     language text not null default '',
     seen_ms bigint not null default 0,
     unreached_ms bigint not null default 0,
+    was text not null default '',
     primary key (store_id, id),
     foreign key (store_id, queue_id) references queues (store_id, id)
 );

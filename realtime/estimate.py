@@ -6,6 +6,8 @@ SMOOTHING = 0.3
 """How much the newest interval counts in the pace."""
 LONGEST_INTERVAL_MS = 30 * 60_000
 """A longer pause between two calls says that nobody waited, not how fast the line moves."""
+FIRST_MS = 60_000
+"""The least pace that a first interval says: two desks that call at the same moment are no fast line."""
 STEP_MINUTES = 5
 
 
@@ -29,5 +31,5 @@ def smooth(pace_ms: int, interval_ms: int) -> int:
     if interval_ms < 0 or interval_ms > LONGEST_INTERVAL_MS:
         return pace_ms
     if pace_ms <= 0:
-        return max(interval_ms, 1)
+        return max(interval_ms, FIRST_MS)
     return max(round(pace_ms + SMOOTHING * (interval_ms - pace_ms)), 1)

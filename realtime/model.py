@@ -197,6 +197,8 @@ class Ticket(Struct, frozen=True):
     """When its page showed the present call; 0: not yet."""
     unreached_ms: int = 0
     """When the staff were told that the present call was seen nowhere; 0: they were not."""
+    was: str = ""
+    """Desk and calls before each of its moves since it waited, as a JSON list of pairs: what an undo goes back to."""
 
     @property
     def label(self) -> str:

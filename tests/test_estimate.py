@@ -43,6 +43,10 @@ def test_the_first_interval_is_the_pace() -> None:
     assert smooth(0, 4 * MINUTE) == 4 * MINUTE
 
 
+def test_two_calls_at_the_same_moment_are_no_fast_line() -> None:
+    assert smooth(0, 900) == MINUTE
+
+
 def test_a_new_interval_counts_three_tenths() -> None:
     assert smooth(4 * MINUTE, 14 * MINUTE) == 7 * MINUTE
 

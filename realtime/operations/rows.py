@@ -7,7 +7,7 @@ from realtime.storage.statement import Row
 
 TICKET = (
     "id, queue_id, number, name, phone, email, party, state, desk, place, walk_in, calls, joined_ms, called_ms, served_ms, ended_ms, notices,"
-    " push, language, seen_ms, unreached_ms"
+    " push, language, seen_ms, unreached_ms, was"
 )
 QUEUE = "id, name, waiting_text, end_text, paused, pace_ms, logo_version"
 STORE = "id, account_id, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened_ms, closes_ms, ladder"

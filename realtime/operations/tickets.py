@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from realtime.errors import NobodyWaiting, QueueNotFound, TicketNotFound, WrongState
 from realtime.events import ticket_event
 from realtime.model import CHANGES, MOVES, Action, Delivery, Ticket, TicketState, came_from
@@ -19,7 +21,8 @@ def call_next(store_id: str, queue_id: str, desk: str, rules: Rules | None, now_
     """
     taken = yield from take(store_id, 1)
     found = yield Statement(
-        "update tickets set state = 'called', desk = $3, called_ms = $4, calls = calls + 1, seen_ms = 0, unreached_ms = 0"
+        "update tickets set state = 'called', was = '[[\"\",' || calls || ']]', desk = $3, called_ms = $4, calls = calls + 1, seen_ms = 0,"
+        " unreached_ms = 0"
         " where store_id = $1 and id = (select id from tickets where store_id = $1 and queue_id = $2 and state = 'waiting'"
         f" order by place limit 1) returning {rows.TICKET}",
         (store_id, queue_id, desk, now_ms),
@@ -31,20 +34,20 @@ def call_next(store_id: str, queue_id: str, desk: str, rules: Rules | None, now_
 
 
 _SET = {
-    Action.CALL: "state = 'called', desk = $5, called_ms = $4, calls = calls + 1, seen_ms = 0",
+    Action.CALL: "state = 'called', was = $5, desk = $6, called_ms = $4, calls = calls + 1, seen_ms = 0",
     # The time of a call names it, so none has the time of the one before.
-    Action.RECALL: "desk = case when $5 = '' then desk else $5 end, calls = calls + 1, seen_ms = 0,"
+    Action.RECALL: "was = $5, desk = case when $6 = '' then desk else $6 end, calls = calls + 1, seen_ms = 0,"
     " called_ms = case when called_ms >= $4 then called_ms + 1 else $4 end",
-    Action.SERVE: "state = 'serving', desk = case when $5 = '' then desk else $5 end, served_ms = $4,"
+    Action.SERVE: "state = 'serving', was = $5, desk = case when $6 = '' then desk else $6 end, served_ms = $4,"
     " called_ms = case when called_ms = 0 then $4 else called_ms end",
-    Action.DONE: "state = 'done', desk = case when $5 = '' then desk else $5 end, ended_ms = $4,"
+    Action.DONE: "state = 'done', was = $5, desk = case when $6 = '' then desk else $6 end, ended_ms = $4,"
     " served_ms = case when served_ms = 0 then $4 else served_ms end",
-    Action.NO_SHOW: "state = 'no_show', desk = case when $5 = '' then desk else $5 end, ended_ms = $4",
-    Action.RETURN: "state = 'waiting', desk = '', called_ms = 0, served_ms = 0, ended_ms = 0, seen_ms = 0",
-    Action.REMOVE: "state = 'removed', ended_ms = $4",
-    Action.LEAVE: "state = 'left', ended_ms = $4",
+    Action.NO_SHOW: "state = 'no_show', was = $5, desk = case when $6 = '' then desk else $6 end, ended_ms = $4",
+    Action.RETURN: "state = 'waiting', was = '', desk = '', called_ms = 0, served_ms = 0, ended_ms = 0, seen_ms = 0",
+    Action.REMOVE: "state = 'removed', was = $5, ended_ms = $4",
+    Action.LEAVE: "state = 'left', was = $5, ended_ms = $4",
 }
-"""What a move writes: $4 is the time, $5 the desk."""
+"""What a move writes: $4 is the time, $5 what an undo goes back to, $6 the desk."""
 
 _AT_DESK = frozenset({Action.CALL, Action.RECALL, Action.SERVE, Action.DONE, Action.NO_SHOW})
 _UNTIMED = frozenset({Action.RETURN})
@@ -64,7 +67,10 @@ def change(store_id: str, ticket_id: int, action: Action, desk: str, rules: Rule
         raise WrongState(f"{before.label} is {_SAID[before.state]}; from there this is not possible.")
     found = yield Statement(
         f"update tickets set {_SET[action]}, unreached_ms = 0 where store_id = $1 and id = $2 and state = $3 returning {rows.TICKET}",
-        (store_id, ticket_id, before.state.value, *(() if action in _UNTIMED else (now_ms,)), *((desk,) if action in _AT_DESK else ())),
+        (
+            store_id, ticket_id, before.state.value,
+            *(() if action in _UNTIMED else (now_ms, _remembered(before, action))), *((desk,) if action in _AT_DESK else ()),
+        ),  # fmt: skip
     )
     if not found:
         raise WrongState
@@ -85,12 +91,13 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
     back = came_from(now)
     if back is None:
         raise WrongState(f"{now.label} is {_SAID[now.state]}; there is nothing to undo.")
+    *earlier, (desk, calls) = _moves(now) or [("" if back is TicketState.WAITING else now.desk, now.calls)]
     found = yield Statement(
         "update tickets set state = $3, ended_ms = 0, served_ms = case when $3 = 'serving' then served_ms else 0 end,"
-        " called_ms = case when $3 = 'waiting' then 0 else called_ms end, desk = case when $3 = 'waiting' then '' else desk end,"
+        " called_ms = case when $3 = 'waiting' then 0 else called_ms end, desk = $5, calls = $6, was = $7,"
         " seen_ms = case when $3 = 'waiting' then 0 else seen_ms end, unreached_ms = 0"
         f" where store_id = $1 and id = $2 and state = $4 returning {rows.TICKET}",
-        (store_id, ticket_id, back.value, now.state.value),
+        (store_id, ticket_id, back.value, now.state.value, desk, calls, _written(earlier)),
     )
     if not found:
         raise WrongState
@@ -100,6 +107,22 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
     yield from append(event)
     posted = (yield from posts.tell(taken.webhooks, event, "undone")) if taken.webhooks else 0
     return Change(rows.ticket(found[0]), (event,), 0, posted)
+
+
+_Moves = list[tuple[str, int]]
+
+
+def _moves(ticket: Ticket) -> _Moves:
+    return msgspec.json.decode(ticket.was, type=_Moves) if ticket.was else []
+
+
+def _written(moves: _Moves) -> str:
+    return msgspec.json.encode(moves).decode() if moves else ""
+
+
+def _remembered(before: Ticket, action: Action) -> str:
+    """What the ticket keeps of its moves. A call that is made again is no step of its own."""
+    return before.was if action is Action.RECALL else _written([*_moves(before), (before.desk, before.calls)])
 
 
 _SAID = {
@@ -159,6 +182,7 @@ _COUNT = f"update queues set waiting = waiting + $3 where store_id = $1 and id =
 _COUNT_AND_PACE = (
     "update queues set waiting = waiting + $3, last_call_ms = $4, pace_ms = case"
     " when last_call_ms = 0 or $4 - last_call_ms > 1800000 or $4 < last_call_ms then pace_ms"
+    " when pace_ms = 0 and $4 - last_call_ms < 60000 then 60000"
     " when pace_ms = 0 then $4 - last_call_ms else (pace_ms * 7 + ($4 - last_call_ms) * 3) / 10 end"
     f" where store_id = $1 and id = $2 returning {rows.QUEUE}"
 )

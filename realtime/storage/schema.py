@@ -9,7 +9,7 @@ from pathlib import Path
 from realtime.errors import CannotStart
 from realtime.storage.statement import Operation, Statement, one
 
-VERSION = 6
+VERSION = 7
 """Raised by every change of schema.sql that `create ... if not exists` does not bring about by itself."""
 
 _PIECE = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment
 from starlette.types import Scope
@@ -44,6 +44,13 @@ SIGNED_OUT = "signed_out"
 """The kind of the note that ends an account's sockets in other processes; its body is the account's id."""
 
 _OVER_TLS, _IN_PLAIN = Cookies(secure=True), Cookies(secure=False)
+
+
+class Tells(NamedTuple):
+    """Which of a party's addresses messages go to."""
+
+    phone: bool
+    email: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +114,10 @@ class Context:
             session.end(account_id)
 
     @property
-    def tells(self) -> bool:
-        """Whether messages are made for parties that left a phone number or an address, be they sent or only kept."""
-        return bool(self.settings.smtp_url or self.settings.sms_url or self.settings.capture_messages)
+    def tells(self) -> Tells:
+        """To what a party may leave messages are made, be they sent or only kept."""
+        kept = self.settings.capture_messages
+        return Tells(phone=bool(self.settings.sms_url) or kept, email=bool(self.settings.smtp_url) or kept)
 
     @property
     def ticket_seconds(self) -> int:

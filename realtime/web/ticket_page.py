@@ -32,7 +32,8 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     page_data = msgspec.to_builtins(own)
     push = await context.push.state(tokens)
     page_data["push"] = msgspec.to_builtins(push) if push.key else None
-    reachable = bool(own.phone or own.email) and context.tells
+    tells = context.tells
+    reachable = bool((own.phone and tells.phone) or (own.email and tells.email))
     wanted = await context.opt_outs.wanted(own.phone, own.email) if reachable else None
     return render(context, "ticket.html", page_data, messages=wanted)
 

@@ -222,6 +222,17 @@ async def test_a_rule_that_refuses_undoes_the_whole_join(shop: Shop) -> None:
     assert await shop.storage.read(snapshots.waiting, shop.store_id) == {"A": 0, "B": 0}
 
 
+async def test_two_calls_at_the_same_moment_are_no_fast_line(shop: Shop) -> None:
+    for _ in range(3):
+        await shop.add()
+    paces = []
+    for now_ms in (100_000, 101_000, 341_000):
+        body = msgspec.json.decode((await shop.call_next(now_ms=now_ms)).events[0].public)
+        paces.append(body["pace_ms"])
+
+    assert paces == [0, 60_000, 114_000]
+
+
 async def test_the_pace_is_smoothed_and_ignores_long_pauses(shop: Shop) -> None:
     for _ in range(5):
         await shop.add()

@@ -41,6 +41,31 @@ async def test_undo_takes_the_last_move_back(shop: Shop, moves: tuple[Action, ..
     assert (await shop.storage.read(snapshots.waiting, shop.store_id))["A"] == int(back is TicketState.WAITING)
 
 
+async def test_a_ticket_goes_back_to_the_desk_and_the_number_of_calls_it_had(shop: Shop) -> None:
+    party = await shop.add()
+
+    async def move(action: Action, desk: str, at: int) -> None:
+        await shop.storage.write(tickets.change, shop.store_id, party.id, action, desk, None, at)
+
+    async def back(at: int) -> tuple[TicketState, str, int]:
+        ticket = (await shop.storage.write(tickets.undo, shop.store_id, party.id, at)).value
+        return ticket.state, ticket.desk, ticket.calls
+
+    await shop.call_next(now_ms=5_000, desk="Bar")
+    await move(Action.RECALL, "", 5_100)
+    await move(SERVE, "Desk 2", 5_200)
+    await move(DONE, "Desk 3", 5_300)
+    assert await back(6_000) == (TicketState.SERVING, "Desk 2", 2)
+    assert await back(6_100) == (TicketState.CALLED, "Bar", 2)
+    await move(NO_SHOW, "Desk 2", 6_200)
+    assert await back(6_300) == (TicketState.CALLED, "Bar", 2)
+    assert await back(6_400) == (TicketState.WAITING, "", 0)
+    await move(CALL, "Bar", 7_000)
+    await move(Action.RETURN, "", 7_100)
+    await move(CALL, "Desk 2", 7_200)
+    assert await back(7_300) == (TicketState.WAITING, "", 1)
+
+
 async def test_undo_notifies_nobody(shop: Shop) -> None:
     party = await shop.add(phone="+1")
     for action in (CALL, NO_SHOW):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -103,6 +104,35 @@ async def test_another_site_cannot_say_it_for_them(house: House) -> None:
 
     assert refused.status_code == 403
     assert not await house.parts.opt_outs.has("email", ANN)
+
+
+@pytest.mark.parametrize(
+    ("settings", "promise", "reached"),
+    [
+        ({"smtp_url": "smtp://localhost:25"}, "Leave an e-mail address and we tell you", {"email"}),
+        ({"sms_url": "jsons://localhost"}, "Leave a phone number and we tell you", {"phone"}),
+        ({"capture_messages": True}, "Leave one and we tell you", {"phone", "email"}),
+        ({}, "For the staff, should they not find you.", set[str]()),
+    ],
+    ids=["mail", "text", "kept", "neither"],
+)
+async def test_a_party_is_promised_only_what_this_server_can_send(
+    open_house: Open, settings: dict[str, Any], promise: str, reached: set[str]
+) -> None:
+    house = await open_house(mail_from="shop@example.org", **settings)
+    owner = await new_owner(house, base="https://test.example")
+    promised = set()
+    for field, left in (("phone", "+4915112345678"), ("email", ANN)):
+        phone = await house.client("https://test.example", Accept="text/html", Origin="https://test.example")
+        code = await owner.code()
+        assert promise in said(await phone.get(f"/j/{code}"))
+        await phone.post(f"/j/{code}", data={"step": "scan"})
+        form = {"step": "join", "name": "Ann", "queue": "A", "party": "2", "phone": "", "email": "", field: left}
+        assert (await phone.post(f"/j/{code}", data=form)).status_code == 303
+        if "We message you when it is your turn." in said(await phone.get("/ticket")):
+            promised.add(field)
+
+    assert promised == reached
 
 
 async def test_a_party_that_left_no_address_is_asked_nothing(open_house: Open) -> None:

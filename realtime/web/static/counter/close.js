@@ -34,6 +34,7 @@ export function openClose({ account, live }, closeStore) {
 
 /** @param {import("../session.js").Account} account */
 function receiver(account) {
+  if (account.captures) return ["the report waits here for you to download, because nothing leaves this server while it is tried out."];
   if (!account.can_mail) return ["the report waits here for you to download, because this server cannot send e-mail."];
   if (!account.confirmed) return ["the report waits until ", h("bdi", {}, account.email), " is confirmed; then it goes there."];
   return ["the report goes to ", h("bdi", {}, account.email), "."];

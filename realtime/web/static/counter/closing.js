@@ -125,13 +125,15 @@ export function createClosing(context) {
     const failed = closing.deliveries.find((one) => one.state === "dead");
     return [
       h("h2", {}, "Please decide"),
-      h("p", {}, account.can_mail
-        ? "The report could not be delivered, so nothing was deleted. Download it, then delete the data, or try again."
-        : "This server cannot send e-mail, so nothing was deleted. Download the report, then delete the data."),
-      failed?.outcome ? h("p", { class: "small muted" }, h("bdi", {}, failed.outcome)) : null,
+      h("p", {}, account.captures
+        ? "Nothing leaves this server while it is tried out, so nothing was deleted. Download the report, then delete the data."
+        : account.can_mail
+          ? "The report could not be delivered, so nothing was deleted. Download it, then delete the data, or try again."
+          : "This server cannot send e-mail, so nothing was deleted. Download the report, then delete the data."),
+      failed?.outcome && !account.captures ? h("p", { class: "small muted" }, h("bdi", {}, failed.outcome)) : null,
       reportFiles(context, path, closing.files),
-      h("div", { class: "row" }, account.can_mail ? resend("Try again") : null,
-        account.can_mail ? h("button", { type: "button", class: "button", onclick: () => correctAddress(context, poll) }, "Correct the address") : null, deleteNow()),
+      h("div", { class: "row" }, sends(account) ? resend("Try again") : null,
+        sends(account) ? h("button", { type: "button", class: "button", onclick: () => correctAddress(context, poll) }, "Correct the address") : null, deleteNow()),
     ];
   }
 
@@ -166,11 +168,16 @@ function handedWords(closing, delivered) {
   return closing.receipt ? "The report was delivered" : "The report is settled";
 }
 
+/** Whether mail leaves this server. @param {import("../session.js").Account} account */
+function sends(account) {
+  return account.can_mail && !account.captures;
+}
+
 /** @param {Closing} closing @param {import("../session.js").Account} account */
 function waitingWords(closing, account) {
   if (closing.waits_for === "confirmation") return `The report waits for ${account.email} to be confirmed`;
-  if (closing.waits_for === "decision") return account.can_mail ? "The report could not be delivered" : "The report waits for you to download it";
-  return account.can_mail ? `Sending the report to ${account.email}` : "The report waits for you to download it";
+  if (closing.waits_for === "decision") return sends(account) ? "The report could not be delivered" : "The report waits for you to download it";
+  return sends(account) ? `Sending the report to ${account.email}` : "The report waits for you to download it";
 }
 
 /** @param {SignedReceipt|null} receipt @param {Counter} state */
