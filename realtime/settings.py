@@ -52,7 +52,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_ephemeral_sqlite: bool
 
     store_hours: Annotated[int, Meta(ge=1, le=24)]
-    code_minutes: Annotated[int, Meta(ge=1, le=1440)]
+    code_minutes: Annotated[int, Meta(ge=2, le=1440)]
     access_token_minutes: Annotated[int, Meta(ge=1, le=1440)]
     refresh_token_days: Annotated[int, Meta(ge=1, le=400)]
     link_minutes: Annotated[int, Meta(ge=1, le=1440)]
