@@ -68,9 +68,12 @@ def change(store_id: str, ticket_id: int, action: Action, desk: str, rules: Rule
     found = yield Statement(
         f"update tickets set {_SET[action]}, unreached_ms = 0 where store_id = $1 and id = $2 and state = $3 returning {rows.TICKET}",
         (
-            store_id, ticket_id, before.state.value,
-            *(() if action in _UNTIMED else (now_ms, _remembered(before, action))), *((desk,) if action in _AT_DESK else ()),
-        ),  # fmt: skip
+            store_id,
+            ticket_id,
+            before.state.value,
+            *(() if action in _UNTIMED else (now_ms, _remembered(before, action))),
+            *((desk,) if action in _AT_DESK else ()),
+        ),
     )
     if not found:
         raise WrongState

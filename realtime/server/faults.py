@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -28,8 +29,8 @@ class FaultLog(logging.Logger):
         """Says nothing: the access log has a line for every socket, without its query string."""
 
     def error(self, msg: object, *args: object, **kwargs: Any) -> None:
-        """Says nothing of a handshake that we refused: the access log has it."""
-        if "without completing handshake" not in str(msg):
+        """Says nothing of a handshake that we refused: the access log has it; nor of a request that was cut off at the end of a drain."""
+        if "without completing handshake" not in str(msg) and not isinstance(kwargs.get("exc_info"), asyncio.CancelledError):
             super().error(msg, *args, **kwargs)
 
     def warning(self, msg: object, *args: object, **kwargs: Any) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from realtime.counts import LOST
-from realtime.frames import BINARY, CLOSE, PING, TEXT, close_frame, echoed_close_frame, pong_frame
+from realtime.errors import BadMessage
+from realtime.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, echoed_close_frame, pong_frame
 from realtime.server.faults import FaultLog
 from realtime.server.reader import NOT_UTF8, Broken, Reader, close_code
 from realtime.sink import Handler, Sink
 
+CONTROLS_PER_MINUTE = 100
+"""Pings and pongs that a client may send; a browser sends none by itself."""
 CLOSE_SECONDS = 3.0
 """How long a socket may take to close before it is dropped: a peer that does not read would hold it open for ever."""
 
@@ -26,6 +29,8 @@ class LiveSocket(asyncio.Protocol):
         "_at_close",
         "_code",
         "_connections",
+        "_controls",
+        "_controls_since",
         "_deadline",
         "_failed",
         "_faults",
@@ -59,6 +64,7 @@ class LiveSocket(asyncio.Protocol):
         self.fd = _fileno(transport) if self._open else -1
         """Transports close their file only after `connection_lost`, which ends with -1 here."""
         self._failed = False
+        self._controls, self._controls_since = 0, 0.0
         self._code = 0
         """That of whoever said goodbye first; 0 while nobody did."""
         self._deadline: asyncio.TimerHandle | None = None
@@ -127,8 +133,8 @@ class LiveSocket(asyncio.Protocol):
     def _other_came(self, opcode: int, payload: bytes) -> None:
         if opcode == BINARY:
             self.refuse_binary()
-        elif opcode == PING:
-            if self._open:
+        elif opcode in (PING, PONG):
+            if self._open and self._may_control() and opcode == PING:
                 self._transport.write(pong_frame(payload))
         elif opcode == CLOSE:
             # 7.1.1: the server closes the connection, once both sides have said goodbye.
@@ -138,6 +144,18 @@ class LiveSocket(asyncio.Protocol):
             self._leave(code)
             self._failed = True  # after a goodbye there is nothing to read
             self._transport.close()
+
+    def _may_control(self) -> bool:
+        """Counts one control frame; whether it was not one too many, which ends the socket."""
+        now = self._loop.time()
+        if now - self._controls_since >= 60:
+            self._controls, self._controls_since = 0, now
+        self._controls += 1
+        if self._controls > CONTROLS_PER_MINUTE:
+            self._faults.warning("A client sent too many control frames and was disconnected.")
+            self.close(BadMessage.close_code or 4400, "That was too many messages in one minute.")
+            self._failed = True  # whatever still comes is not even read
+        return self._open
 
     def _text_came(self, data: bytes) -> None:
         if not self._open:

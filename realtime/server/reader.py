@@ -17,6 +17,8 @@ except ImportError:  # where its C extension could not be built
 PROTOCOL_ERROR, NOT_UTF8, TOO_LARGE = 1002, 1007, 1009
 NO_CODE = 1005
 """§7.1.5: what a close frame without a code stands for."""
+MOST_FRAGMENTS = 1_000
+"""Of one message; empty ones add nothing to its length, and each has to be read."""
 _RESERVED, _MASKED = 0x70, 0x80
 _KNOWN = frozenset({CONT, TEXT, BINARY, CLOSE, PING, PONG})
 
@@ -37,7 +39,7 @@ class Reader:
         most_bytes: the largest message, all of its fragments together; no more of it is kept.
     """
 
-    __slots__ = ("_kind", "_most_bytes", "_parts", "_rest")
+    __slots__ = ("_fragments", "_kind", "_most_bytes", "_parts", "_rest")
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -45,6 +47,7 @@ class Reader:
         """The beginning of a frame that is not whole yet."""
         self._parts: bytearray | None = None
         """The fragments of a message that is not whole yet."""
+        self._fragments = 0
         self._kind = TEXT
 
     def read(self, data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -102,8 +105,11 @@ class Reader:
     def _gather(self, first: int, payload: bytes) -> bytes | None:
         """Keeps a fragment; the whole message, if that was the last."""
         if self._parts is None:
-            self._kind, self._parts = first & 0x0F, bytearray(payload)
+            self._kind, self._parts, self._fragments = first & 0x0F, bytearray(payload), 1
             return None
+        self._fragments += 1
+        if self._fragments > MOST_FRAGMENTS:
+            raise Broken(TOO_LARGE, f"Send a message in at most {MOST_FRAGMENTS} fragments.")
         self._parts += payload
         if not first & FIN:
             return None

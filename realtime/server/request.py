@@ -46,6 +46,8 @@ class RequestProtocol(HttpToolsProtocol):
         self.head_seconds = head_seconds
         self.head_bytes = 0
         self.in_head = True
+        self.begun = False
+        """A request began in what came last."""
         self.due = due
         self.timer: asyncio.TimerHandle | None = None
 
@@ -70,11 +72,19 @@ class RequestProtocol(HttpToolsProtocol):
         if self.in_head and len(data) > MOST_HEAD_BYTES and data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) < 0:
             self.refuse_large()
             return
+        self.begun = False
         super().data_received(data)
-        if self.in_head and not self.transport.is_closing():
+        if self.in_head and not self.begun and not self.transport.is_closing():
             self.head_bytes += len(data)
             if self.head_bytes > MOST_HEAD_BYTES:
                 self.refuse_large()
+
+    def on_message_begin(self) -> None:
+        # Not every head begins with what comes from the network: requests may follow each other without waiting for answers.
+        self.in_head, self.head_bytes, self.begun = True, 0, True
+        if self.due is None and not self.busy:
+            self.due_in(self.head_seconds)
+        super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:  # what comes after the body as a trailer is read by nobody, and would be kept without a bound

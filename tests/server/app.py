@@ -129,8 +129,9 @@ class LiveApp:
             for _ in range(1 + (scope["query_string"] == b"twice")):
                 await send(answer)
             return
+        numbers = [pair for pair in scope["headers"] if pair[0] == b"x-number"]
         body = b"%d bytes, %s" % (size, b"ready" if self.ready else b"not ready")
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body)), *numbers]})
         await send({"type": "http.response.body", "body": body})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -33,3 +34,10 @@ def test_what_uvicorn_says_about_sockets_is_not_written_and_errors_are(caplog: p
     faults.debug("< TEXT secret")
     faults.error("our own fault")
     assert [record.getMessage() for record in caplog.records] == ["our own fault"]
+
+
+def test_a_request_that_was_cut_off_leaves_no_traceback_and_another_fault_does(caplog: pytest.LogCaptureFixture) -> None:
+    faults = FaultLog()
+    faults.error("Exception in ASGI application\n", exc_info=asyncio.CancelledError())
+    faults.error("Exception in ASGI application\n", exc_info=LookupError())
+    assert [type(record.exc_info[1]) for record in caplog.records if record.exc_info] == [LookupError]

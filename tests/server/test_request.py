@@ -54,6 +54,33 @@ async def test_requests_one_after_another_are_answered_on_one_connection() -> No
         writer.transport.abort()
 
 
+@pytest.mark.parametrize("cut", [0, 1, 40, 10_000], ids=["together", "cut early", "cut late", "in one"])
+async def test_requests_that_do_not_wait_for_answers_keep_their_headers(cut: int) -> None:
+    async with running(request_head_seconds=5) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        posts = [b"POST / HTTP/1.1\r\nHost: test\r\nX-Number: %d\r\nContent-Length: %d\r\n\r\n%b" % (at, at, b"x" * at) for at in range(4)]
+        sent = b"".join(posts)
+        writer.write(sent[:cut])
+        await writer.drain()
+        writer.write(sent[cut:])
+        for at in range(4):
+            answer = await reader.readuntil(b"ready")
+            assert answer.endswith(b"%d bytes, ready" % at)
+            assert b"\r\nx-number: %d\r\n" % at in answer, "what it was asked with"
+        writer.transport.abort()
+
+
+async def test_a_second_head_without_end_is_refused_too() -> None:
+    async with running() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET + b"GET / HTTP/1.1\r\n")
+        assert (await reader.readuntil(b"ready")).startswith(b"HTTP/1.1 200 ")
+        for _ in range(40):
+            writer.write(b"X-Pad: " + b"x" * 1000 + b"\r\n")
+        assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+        writer.transport.abort()
+
+
 async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_module, "BODY_SECONDS", 0.1)
     async with running() as server:

@@ -12,6 +12,7 @@ from websockets.frames import Opcode
 
 from realtime.frames import text_frame
 from realtime.server import live
+from realtime.server.reader import MOST_FRAGMENTS
 from tests.server.running import Raw, Running, raw, running, until
 
 
@@ -143,6 +144,37 @@ async def test_a_protocol_ping_is_answered_with_its_payload(server: Running) -> 
         assert bytes((await client.frame()).data) == b"echo hello"
 
 
+@pytest.mark.parametrize("opcode", [0x9, 0xA], ids=["pings", "pongs"])
+async def test_a_client_that_sends_nothing_but_control_frames_is_closed(server: Running, opcode: int) -> None:
+    async with raw(server.port) as client, connect(server.url) as other:
+        for _ in range(live.CONTROLS_PER_MINUTE):
+            client.send(opcode, b"!")
+        client.send(0x1, b"still here")
+        while (frame := await client.frame()).opcode is not Opcode.TEXT:
+            assert frame.opcode is Opcode.PONG
+        for _ in range(5_000):
+            client.send(opcode, b"!")
+
+        assert await client.close_code() == 4400
+        await client.ended()
+        await other.send("hello")
+        assert await other.recv() == "echo hello"
+
+
+async def test_control_frames_are_counted_by_the_minute(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "CONTROLS_PER_MINUTE", 1)
+    async with raw(server.port) as client:
+        client.send(0x9, b"1")
+        assert (await client.frame()).opcode is Opcode.PONG
+        (socket,) = server.server.server_state.connections
+        assert isinstance(socket, live.LiveSocket)
+        socket._controls_since -= 60
+        client.send(0x9, b"2")
+        assert (await client.frame()).opcode is Opcode.PONG
+        client.send(0x9, b"3")
+        assert await client.close_code() == 4400
+
+
 async def test_a_goodbye_of_the_client_is_echoed_and_the_server_ends_the_connection(server: Running) -> None:
     async with raw(server.port) as client:
         await until(lambda: server.app.handlers)
@@ -198,13 +230,17 @@ async def test_what_breaks_the_protocol_is_closed_with_its_code_and_no_traceback
     assert [record for record in caplog.records if record.levelno > logging.WARNING or record.exc_info] == []
 
 
-async def test_an_endless_row_of_empty_fragments_takes_no_memory(server: Running) -> None:
+@pytest.mark.parametrize(("more", "answer"), [(MOST_FRAGMENTS - 2, "echo end"), (MOST_FRAGMENTS - 1, 1009)], ids=["most", "one more"])
+async def test_an_endless_row_of_empty_fragments_is_not_read_for_ever(server: Running, more: int, answer: str | int) -> None:
     async with raw(server.port) as client:
         client.send(0x1, b"", fin=False)
-        for _ in range(2000):
+        for _ in range(more):
             client.send(0x0, b"", fin=False)
         client.send(0x0, b"end")
-        assert bytes((await client.frame()).data) == b"echo end"
+        if isinstance(answer, int):
+            assert await client.close_code() == answer
+        else:
+            assert bytes((await client.frame()).data) == answer.encode()
 
 
 async def test_bad_utf8_before_the_hand_over_is_refused_without_a_traceback(server: Running, caplog: pytest.LogCaptureFixture) -> None:
