@@ -13,6 +13,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from realtime.server.faults import FaultLog
+from realtime.server.listener import allow_files
 from realtime.server.request import MOST_HEAD_BYTES, RequestProtocol
 from realtime.server.wire import BadHandshake, Upgrade, key_of
 
@@ -29,19 +30,31 @@ _BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Silent:
-    """The connections that have said nothing yet, the longest silent first. One timer serves them all."""
+    """The connections that have said nothing yet, the longest silent first. One timer serves them all.
 
-    __slots__ = ("_doors", "_timer")
+    When there are more than `most`, the longest silent makes room: each holds a file of the process.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_count", "_doors", "_most", "_timer")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._doors: deque[Door] = deque()
         """Some have left meanwhile, and hold nothing any more."""
+        self._count = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
         self._doors.append(door)
+        self._count += 1
+        while self._count > self._most:
+            self._doors.popleft().abort()
         if self._timer is None:
             self._timer = loop.call_at(door.due, self._look, loop)
+
+    def left(self) -> None:
+        """One of them has."""
+        self._count -= 1
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
@@ -112,12 +125,14 @@ class Door(asyncio.Protocol):
     """uvicorn's word for going away."""
 
     def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        if transport := self._leave():
+            transport.abort()
 
     def _leave(self) -> asyncio.Transport | None:
         cast("set[Any]", self._state.connections).discard(self)
         transport, self._transport = self._transport, None
+        if transport is not None:
+            self._silent.left()
         return transport
 
     def _let_in(self, transport: asyncio.Transport, data: bytes) -> bool:
@@ -181,4 +196,4 @@ def _wants_websocket(headers: list[tuple[bytes, bytes]]) -> bool:
 
 def opened(head_seconds: float, faults: FaultLog) -> Any:
     """What uvicorn makes for each connection."""
-    return partial(Door, head_seconds=head_seconds, faults=faults, silent=Silent())
+    return partial(Door, head_seconds=head_seconds, faults=faults, silent=Silent(allow_files() // 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections.abc import AsyncIterator
 
@@ -156,7 +157,7 @@ class Kept(asyncio.Transport):
 
 
 async def test_who_has_spoken_or_gone_is_kept_by_nobody_at_the_door() -> None:
-    silent = door.Silent()
+    silent = door.Silent(10)
     loop = asyncio.get_running_loop()
     make = door.Door(Config(lambda: None), ServerState(), {}, loop, head_seconds=60, faults=FaultLog(), silent=silent)
     transport = Kept()
@@ -167,3 +168,19 @@ async def test_who_has_spoken_or_gone_is_kept_by_nobody_at_the_door() -> None:
 
     assert make.left
     assert gone() is None
+
+
+async def test_when_too_many_say_nothing_the_longest_silent_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "allow_files", lambda: 8)
+    async with running(request_head_seconds=60) as server, connect(server.url) as client:
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(6)]
+        assert b"200 OK" in await http(server.port, b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        for reader, _ in silent[:3]:  # the seventh came meanwhile
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        await client.send("hello")
+        assert await client.recv() == "echo hello"
+        silent[3][1].write(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert (await silent[3][0].readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in silent:
+            writer.close()
