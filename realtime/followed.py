@@ -12,6 +12,8 @@ from realtime.ring import Ring
 from realtime.seen import Seen
 
 AUDIENCES = ("owner", "public", "board")
+_RING_BYTES = 262_144
+"""Of a store's last events that are kept in memory."""
 
 
 class Followed:
@@ -37,12 +39,12 @@ class Followed:
         "tailing",
     )  # fmt: skip
 
-    def __init__(self, store_id: str, ring: Ring) -> None:
+    def __init__(self, store_id: str, replay_events: int) -> None:
         self.store_id = store_id
         self.epoch = ""
         self.next = 0
         """The `seq` of the event that is published next; 0 until the store was read."""
-        self.ring = ring
+        self.ring = Ring(replay_events, _RING_BYTES)
         self.early: dict[int, Event] = {}
         """What was committed after an event that is not known here yet."""
         self.parties: set[str] = set()

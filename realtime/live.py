@@ -21,8 +21,8 @@ from realtime.hub import Hub, Sink
 from realtime.keys import Keys
 from realtime.model import Event, StoreState
 from realtime.operations import snapshots, stores
+from realtime.pasts import Pasts
 from realtime.positions import Found, Looks
-from realtime.ring import Ring
 from realtime.shown_codes import ShownCodes
 from realtime.states import States
 from realtime.storage.statement import Storage
@@ -35,8 +35,6 @@ _GAP_S = 0.05
 _FILL = 500
 _AGAIN_S = 1.0
 """How long a database that failed is left alone before missing events are asked for again."""
-_RING_BYTES = 262_144
-"""Of a store's last events that are kept in memory."""
 _MOST_EARLY = 1000
 """Events that wait for one that is missing; more than that are read again."""
 _TOLD_AT_ONCE = 50
@@ -62,6 +60,7 @@ class Live:
         self._codes = ShownCodes(storage, clock_ms)
         self._states = States(storage, keys, house, tasks, self._codes, self._began, self.counts)
         self._looks = Looks(tasks, self.check_positions)
+        self._pasts = Pasts(storage, tasks, self._restart, self._looks.ask)
 
     def attach(self, hub: Hub, renew: Callable[[str, int], Awaitable[None]]) -> None:
         """Give it the hub it publishes to, and the use case that shows the next code."""
@@ -93,7 +92,7 @@ class Live:
             self._house.reached(base)
         store_id = await self._admission.admit(granted, topic, self._is_known)
         if (followed := self._followed.get(store_id)) is None:
-            followed = self._followed[store_id] = Followed(store_id, Ring(self._replay_events, _RING_BYTES))
+            followed = self._followed[store_id] = Followed(store_id, self._replay_events)
         followed.alone = False
         subscription = self.hub.subscribe(topic, sink)
         if topic.startswith("ticket/"):
@@ -107,6 +106,8 @@ class Live:
             self.hub.unsubscribe(topic, sink)
             raise
         subscription.start(first, mark)
+        if since and granted.kind != "ticket":  # the others are not believed
+            self._pasts.heard(followed, *since, mark)
 
     def unsubscribe(self, topic: str, sink: Sink) -> None:
         self.hub.unsubscribe(topic, sink)
@@ -197,7 +198,9 @@ class Live:
             if event.seq == followed.next:
                 self._publish(followed, event)
                 self._publish_early(followed)
-            elif event.seq > followed.next:
+            elif event.seq < followed.next:
+                self._pasts.told_again(followed, event)
+            else:
                 # While a store is read for those who came first, nobody knows yet which event is the next.
                 if len(followed.early) < _MOST_EARLY:
                     followed.early[event.seq] = event
@@ -223,7 +226,7 @@ class Live:
             if found is Found.GONE:
                 self.end(followed.store_id)
             elif found is Found.BACK:
-                self._restart(followed)
+                self._pasts.went_back(followed)
             else:
                 self._start_filling(followed)
 
@@ -237,6 +240,7 @@ class Live:
 
     def _restart(self, followed: Followed) -> None:
         """The database went back, as after a restored backup: what was told did not happen. Who comes back gets what did."""
+        self._pasts.went_back(followed)
         _log.warning("Store %s is at an earlier state than was told; its screens begin anew", followed.store_id)
         followed.restart()
         self._codes.forget(followed.store_id)
@@ -253,9 +257,6 @@ class Live:
         """Whether the store is there, as far as a process knows that hears of every change."""
         followed = self._followed.get(store_id)
         return followed is not None and followed.next > 0
-
-    def _listened(self, followed: Followed) -> bool:
-        return any(map(self.hub.subscribers, followed.topics()))
 
     def _began(self, followed: Followed, epoch: str, seq: int, before: int) -> None:
         """A store was read as it was at `seq`; `before` is how far it was told when the read began. What follows the first read is published."""
@@ -281,7 +282,7 @@ class Live:
     def _start_filling(self, followed: Followed) -> None:
         if followed.filling or not followed.next:
             followed.behind = True
-        elif not self._listened(followed):
+        elif not any(map(self.hub.subscribers, followed.topics())):
             self._forget(followed)  # whoever comes next has it read anew
         else:
             followed.filling = True
@@ -386,7 +387,7 @@ class Live:
             await asyncio.sleep(every_s)
             for followed in list(self._followed.values()):
                 store_id = followed.store_id
-                if not self._listened(followed):
+                if not any(map(self.hub.subscribers, followed.topics())):
                     if followed.alone:
                         self._forget(followed)
                     followed.alone = True

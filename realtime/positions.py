@@ -7,6 +7,8 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
+from functools import partial
+from typing import TypeVar
 
 from realtime.clerk import Tasks
 from realtime.errors import NowServingError
@@ -15,6 +17,8 @@ from realtime.model import StoreState
 from realtime.operations import snapshots
 from realtime.operations.snapshots import Top
 from realtime.storage.statement import Storage
+
+T = TypeVar("T")
 
 AT_ONCE = 100
 """Stores that are looked up with one statement."""
@@ -69,11 +73,12 @@ async def keep_comparing(check: Callable[[], Awaitable[None]], every_s: float) -
 
 async def compare(storage: Storage, followed: Iterable[Followed]) -> list[tuple[Followed, Found]]:
     """The stores that are not where they were published up to. Waits for a database that fails until it does not."""
+    await _while_it_fails(storage.carry_on)
     known = [each for each in followed if each.next]
     found = []
     for at in range(0, len(known), AT_ONCE):
         before = [(each, each.epoch, each.reached) for each in known[at : at + AT_ONCE]]
-        tops = await _tops(storage, [each.store_id for each, _, _ in before])
+        tops = await _while_it_fails(partial(storage.read, snapshots.tops, [each.store_id for each, _, _ in before]))
         for each, epoch, reached in before:
             if each.epoch == epoch and (says := _compared(tops.get(each.store_id), epoch, reached, each.reached)):
                 found.append((each, says))
@@ -89,10 +94,10 @@ def _compared(top: Top | None, epoch: str, before: int, now: int) -> Found | Non
     return Found.AHEAD if top.seq > now else None
 
 
-async def _tops(storage: Storage, store_ids: list[str]) -> dict[str, Top]:
+async def _while_it_fails(ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
-            return await storage.read(snapshots.tops, store_ids)
+            return await ask()
         except NowServingError as error:
             _log.warning("How far stores are is looked up in a moment: %s", error.message)
             await asyncio.sleep(AGAIN_S)

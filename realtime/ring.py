@@ -45,6 +45,11 @@ class Ring:
         self._events.clear()
         self._bytes = 0
 
+    def at(self, seq: int) -> Event | None:
+        """The event of this `seq`, if it is still here."""
+        at = seq - self._events[0].seq if self._events else -1
+        return self._events[at] if 0 <= at < len(self._events) else None
+
     def since(self, seq: int) -> list[Event] | None:
         """All events after `seq`, none if it is the last one's; None where they are not all here."""
         if not self._events:

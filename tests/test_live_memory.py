@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from realtime import positions
@@ -182,6 +183,76 @@ async def test_screens_of_a_store_that_went_back_are_sent_away_and_begin_anew(
     assert (back.said[0]["recovered"], back.said[0]["seq"]) == (False, last["seq"] - 2)
     evening.live.tell((await elsewhere.edit("anew"),))
     assert [push["store"]["name"] for push in await back.hears(1)] == ["anew"]
+
+
+async def test_another_change_under_a_number_that_was_told_says_that_the_store_went_back(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere
+) -> None:
+    granted = await evening.granted(owned)
+    phone = await evening.listen(granted, topic(owned))
+    for name in "abc":
+        evening.live.tell((await elsewhere.edit(name),))
+    last = (await phone.hears(3))[-1]
+    await evening.storage.write(_go_back, owned.store_id, last["seq"] - 2)
+    for name in "xyz":  # past what was told before
+        evening.live.tell((await elsewhere.edit(name),))
+
+    await until_async(lambda: phone.closed, what="the end")
+    assert phone.closed == 4000
+    back = await evening.listen(granted, topic(owned), (phone.said[0]["epoch"], last["seq"]))
+    assert (back.said[0]["recovered"], back.said[0]["snapshot"]["store"]["name"]) == (False, "z")
+
+
+async def test_the_same_change_told_again_says_nothing(evening: Evening, owned: Owned, elsewhere: Elsewhere) -> None:
+    phone = await evening.listen(await evening.granted(owned), topic(owned))
+    told = [await elsewhere.edit(name) for name in "ab"]
+    for event in (*told, *told):
+        evening.live.tell((event,))
+    evening.live.tell((await elsewhere.edit("c"),))
+
+    assert [push["store"]["name"] for push in await phone.hears(3)] == ["a", "b", "c"]
+    assert (await evening.storage.read(stores.one, owned.store_id)).epoch == phone.said[0]["epoch"]
+
+
+@pytest.mark.parametrize("kind", ["owner", "board", "ticket"])
+async def test_who_was_told_more_than_there_is_is_believed_if_it_is_the_house(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere, kind: str
+) -> None:
+    owner = await evening.granted(owned)
+    last = await elsewhere.edit("last")
+    here = topic(owned) if kind == "owner" else f"store/{owned.store_id}/{'board' if kind == 'board' else 'public'}"
+    granted = msgspec.structs.replace(owner, kind=kind, topics=(here,))
+    epoch = (await evening.storage.read(stores.one, owned.store_id)).epoch
+
+    phone = await evening.listen(granted, here, (epoch, last.seq + 3))
+
+    if kind == "ticket":
+        evening.live.tell((await elsewhere.edit("next"),))
+        await phone.hears(1)
+    else:
+        await until_async(lambda: phone.closed, what="the end")
+    assert ((await evening.storage.read(stores.one, owned.store_id)).epoch == epoch) is (kind == "ticket")
+
+
+async def test_a_past_gets_another_name_though_the_database_fails_for_a_while(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.pasts.AGAIN_S", 0.001)
+    phone = await evening.listen(await evening.granted(owned), topic(owned))
+    event = await elsewhere.edit("a")
+    evening.live.tell((event,))
+    write, failures = evening.storage.write, [StorageFailed(), StorageFailed()]
+
+    async def failing(make: Callable[..., Any], /, *args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await write(make, *args)
+
+    monkeypatch.setattr(evening.storage, "write", failing)
+    evening.live.tell((msgspec.structs.replace(event, at_ms=event.at_ms + 1),))
+
+    await until_async(lambda: phone.closed, what="the end")
+    assert (await evening.storage.read(stores.one, owned.store_id)).epoch != phone.said[0]["epoch"]
 
 
 async def test_whoever_asks_for_the_state_of_a_store_that_went_back_is_answered(

@@ -61,6 +61,11 @@ class StoreChange(msgspec.Struct, frozen=True):
     add_queues: tuple[NewQueue, ...] = ()
 
 
+def rename_past(store_id: str, epoch: str, other: str) -> Operation[None]:
+    """What happened in a store so far is called `other` from now on, if it is called `epoch` still."""
+    yield Statement("update stores set epoch = $3 where id = $1 and epoch = $2", (store_id, epoch, other))
+
+
 def open_store(
     store_id: str, account_id: str, epoch: str, new: NewStore, hash_of: codes.CodeHash, now_ms: int, closes_ms: int, code_until_ms: int
 ) -> Operation[Change]:

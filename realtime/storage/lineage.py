@@ -6,16 +6,18 @@ another name there (`epoch`), and clients begin anew.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from realtime.storage.statement import Operation, Statement
 
 
-def carry_on(here: str, from_now: str, epoch: str) -> Operation[bool]:
-    """Whether this database was left with the mark `here`. If not, its stores begin a new epoch. Its mark is `from_now` after that."""
+def carry_on(here: Collection[str], from_now: str, epoch: str) -> Operation[bool]:
+    """Whether this database was left with one of the marks `here`. If not, its stores begin a new epoch. Its mark is `from_now` after that."""
     found = yield Statement("select value from installation where name = 'lineage'", ())
     yield Statement(
         "insert into installation (name, value) values ('lineage', $1) on conflict (name) do update set value = excluded.value", (from_now,)
     )
-    if not found or found[0][0] == here:
+    if not found or found[0][0] in here:
         return True
     yield Statement("update stores set epoch = $1 where state <> 'purged'", (epoch,))
     return False

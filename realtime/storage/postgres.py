@@ -97,6 +97,8 @@ class PostgresStorage:
         self._unfinished = 0
         self._running: set[asyncio.Task[Any]] = set()
         self._open = False
+        self._mark = ""
+        """The server's line of history when it was looked at last."""
         self._gathering = Gathering(
             self._in_line, lambda make, name: self._attempts(_WRITE, make, name, asyncio.Event()), write_queue, acquire_seconds
         )
@@ -110,7 +112,7 @@ class PostgresStorage:
             self._tables = schema.tables(sql)
             await self.write(schema.install, sql)
             await self.write(schema.touch)
-            await self._carry_on()
+            await self.carry_on()
         except (*_BROKEN, ValueError, StorageFailed) as error:
             await self.close()
             raise self._cannot_start(error.__cause__ or error) from error
@@ -118,13 +120,14 @@ class PostgresStorage:
             await self.close()
             raise
 
-    async def _carry_on(self) -> None:
+    async def carry_on(self) -> None:
         try:
             mark = await self.read(lineage.of_server)
         except StorageFailed:
             return  # this user may not ask; a store that went back is noticed while it is looked at
-        if not await self.write(lineage.carry_on, mark, mark, secrets.token_hex(4)):
+        if mark != self._mark and not await self.write(lineage.carry_on, (mark,), mark, secrets.token_hex(4)):
             log.warning("The database is on another line of history, as after a restored backup or a failover: every screen begins anew")
+        self._mark = mark
 
     async def close(self) -> None:
         self._open = False

@@ -16,10 +16,11 @@ from typing import Any
 
 from databases import Database, DatabaseURL
 
-from realtime.errors import AnotherProcess, CannotStart, NowServingError, StorageFailed, Unavailable
+from realtime.errors import AnotherProcess, CannotStart, StorageFailed, Unavailable
 from realtime.storage import lineage, schema
 from realtime.storage.dialect import BROKEN, cannot_start, reason
 from realtime.storage.readers import Readers
+from realtime.storage.seal import Seal
 from realtime.storage.statement import Operation, P, T
 from realtime.storage.turns import Turns
 from realtime.storage.writer import Writer
@@ -55,8 +56,6 @@ class SqliteStorage:
             raise CannotStart("DATABASE_URL must be sqlite:/// and the path of a file, with nothing after it.")
         self._path = address.database
         self._lock: int | None = None
-        self._whole = False
-        """It was opened to the end."""
         self._writer = Writer(self._connect, queue=write_queue, batch=write_batch)
         self._readers = Readers(Database(url, timeout=_BUSY_SECONDS, cached_statements=256), count=read_connections, queue=write_queue)
 
@@ -68,9 +67,7 @@ class SqliteStorage:
             await self.write(schema.install, schema.text())
             await self.write(schema.touch)
             await self._readers.start(turns)
-            if not await self._carry_on():
-                log.warning("%s is not as it was left, as after a restored backup: every screen begins anew", self._path)
-            self._whole = True
+            await self._take_over(self._lock)
         except BaseException as error:
             await self.close()
             if isinstance(error, (StorageFailed, *BROKEN)):
@@ -78,10 +75,6 @@ class SqliteStorage:
             raise
 
     async def close(self) -> None:
-        if self._whole:
-            self._whole = False
-            with contextlib.suppress(NowServingError):  # without a new mark, screens are told what they missed as after a crash
-                await self._carry_on()
         await self._readers.stop()
         await self._writer.stop()
         if self._lock is not None:
@@ -116,14 +109,16 @@ class SqliteStorage:
         except TimeoutError:
             raise Unavailable(f"The database did not answer within {_CHECK_SECONDS:.0f} seconds.") from None
 
-    async def _carry_on(self) -> bool:
-        """Whether the file is the one that was left. Its mark is in it, and in the file beside it, which no backup brings along."""
-        lock, file = self._lock, self._file()
-        assert lock is not None, "it is open"
-        before, mark = os.pread(lock, 64, 0).decode(errors="replace"), secrets.token_hex(8)
-        same = await self.write(lineage.carry_on, f"{file}:{before}", f"{file}:{mark}", secrets.token_hex(4))
-        os.pwrite(lock, mark.encode(), 0)
-        return same
+    async def carry_on(self) -> None:
+        """Nobody puts another past into a file that is open; `open` looks."""
+
+    async def _take_over(self, lock: int) -> None:
+        """See whether the file is the one that was left, and seal its commits from now on."""
+        seal = Seal(lock, self._file())
+        if not await self.write(lineage.carry_on, seal.left(), seal.mark, secrets.token_hex(4)):
+            log.warning("%s is not as it was left, as after a restored backup: every screen begins anew", self._path)
+        seal.take()
+        self._writer.seal = seal
 
     def _file(self) -> int:
         """Which file it is, whatever it holds."""

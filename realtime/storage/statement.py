@@ -132,6 +132,15 @@ class Storage(Protocol):
         """Run `make(*args)` on one consistent snapshot, in which nothing can be changed."""
         ...
 
+    async def carry_on(self) -> None:
+        """See whether the database is of another past than the one that was left: then what happened in each store so far has another name.
+
+        `open` does it too. A server may be replaced by a copy of an earlier state under a running program; a file cannot.
+
+        Raises:
+            StorageBusy, StorageFailed: it could not be seen now.
+        """
+
     async def scrub(self) -> None:
         """After deletions: leave nothing of what was deleted in the write-ahead log or in free pages, as far as the database can.
 

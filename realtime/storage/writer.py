@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from realtime.errors import StorageBusy, StorageFailed
 from realtime.storage.dialect import ROWS_AT_ONCE, Rows, Texts, as_told, failed, reason
+from realtime.storage.seal import Seal
 from realtime.storage.statement import Operation, Row, Together, name_of
 from realtime.storage.turns import Turns
 
@@ -75,6 +76,8 @@ class Writer:
         self._unfinished = 0
         self._accepting = False
         self._stopping = False
+        self.seal: Seal | None = None
+        """Is set with every commit that changes something."""
         self._careful = 0
         """Commits for which each operation gets a savepoint: some operation has just failed."""
 
@@ -239,6 +242,7 @@ class Writer:
             self._careful -= 1
         if connection.in_transaction:  # an earlier rollback failed
             execute("rollback")
+        changes = connection.total_changes
         execute("begin immediate")
         for tasks in _runs(batch, together=not careful and not errors):
             make, args, kwargs, future, tell = tasks[0]
@@ -268,9 +272,14 @@ class Writer:
             if careful:
                 execute("release operation")
         if connection.in_transaction:
+            seal = self.seal if connection.total_changes != changes else None
+            if seal is not None:
+                seal.before_commit(execute)
             self._turns.give_back()
             execute("commit")
             self._turns.take()
+            if seal is not None:
+                seal.committed()
         return outcomes
 
     def _drive(self, operation: Operation[Any]) -> Any:

@@ -41,6 +41,9 @@ class Dying:
     async def check(self) -> None:
         await self._storage.check()
 
+    async def carry_on(self) -> None:
+        await self._storage.carry_on()
+
     async def scrub(self) -> None:
         self._alive()
         await self._storage.scrub()

@@ -23,6 +23,7 @@ from realtime.model import Event
 from realtime.operations import accounts, stores
 from realtime.registry import Registry
 from realtime.settings import Settings
+from realtime.storage.statement import Statement
 from tests.flows.view import View
 from tests.support.operations import Direct
 
@@ -31,8 +32,12 @@ FAR_MS = 10**13
 KEYS = Keys("k" * 40)
 
 
+def _rename(epoch: str) -> Any:
+    yield Statement("update stores set epoch = $1", (epoch,))
+
+
 class Storage:
-    """What Live reads from: the database itself, some time later, and now and then not at all."""
+    """What Live reads from and writes to: the database itself, some time later, and now and then not at all."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -46,6 +51,19 @@ class Storage:
         await world.pause(0.02)
         return found
 
+    async def carry_on(self) -> None:
+        """The first who looks after the database went back gives every store's past another name."""
+        await self._world.pause(0.02)
+        if self._world.chance(self._world.fails):
+            raise StorageFailed
+        if self._world.named != self._world.pasts:
+            self._world.named = self._world.pasts
+            self._world.database.run(_rename(f"epoch {self._world.pasts}"))
+
+    async def write(self, make: Callable[..., Any], /, *args: Any) -> Any:
+        """As reading: nothing that runs here is undone half-way."""
+        return await self.read(make, *args)
+
 
 class Process:
     """One of the processes that serve, with nothing in it but what tells sockets."""
@@ -56,7 +74,7 @@ class Process:
         registry = Registry(settings)
         house = House(registry, KEYS, "http://shop.example", "")
         self.tasks = Tasks(group)
-        self.live = Live(Storage(world), KEYS, house, self.tasks, lambda: 1, settings.replay_events)  # type: ignore[arg-type]  # reads only
+        self.live = Live(Storage(world), KEYS, house, self.tasks, lambda: 1, settings.replay_events)  # type: ignore[arg-type]  # what Live needs of it
         self.hub = Hub(
             soft_bytes=2_000,
             hard_bytes=8_000,
@@ -205,6 +223,8 @@ class World:
         self.over = False
         self.pasts = 0
         """How often the database went back. What is under way at that moment is lost with it."""
+        self.named = 0
+        """The last of these times that somebody noticed."""
         self.settings = Settings.defaults(replay_events=self.random.choice([3, 20, 1000]))
         self.database = Direct(Path(":memory:"))
         self.now_ms = 1_000

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +30,10 @@ def fill() -> Operation[None]:
     yield Statement(STORE, ("gone", "purged"))
 
 
+def change() -> Operation[None]:
+    yield Statement("update stores set seq = seq + 1 where id = 'open'", ())
+
+
 def epochs() -> Operation[dict[str, str]]:
     found = yield Statement("select id, epoch from stores", ())
     return dict(found)  # type: ignore[arg-type]  # two texts each
@@ -36,26 +44,53 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "shop.db"
 
 
+def backed_up(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(path.with_suffix(".backup"))) as backup:
+        source.backup(backup)
+
+
 @pytest.fixture
 async def left(path: Path) -> Path:
     """A file that was in use and was backed up meanwhile."""
     storage = SqliteStorage(f"sqlite:///{path}")
     await storage.open()
     await storage.write(fill)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(path.with_suffix(".backup"))) as backup:
-        source.backup(backup)
+    backed_up(path)
+    await storage.write(change)
     await storage.close()
     return path
 
 
-async def opened(path: Path, *, in_order: bool = True) -> dict[str, str]:
+async def opened(path: Path) -> dict[str, str]:
     """The epochs that somebody finds who opens the file."""
     storage = SqliteStorage(f"sqlite:///{path}")
     await storage.open()
     found = await storage.read(epochs)
-    storage._whole = in_order
     await storage.close()
     return found
+
+
+def killed(path: Path, work: str) -> None:
+    """A program opens the file, does something, and is killed."""
+    program = f"""
+import asyncio, os, signal
+from pathlib import Path
+from tests.storage.test_lineage import backed_up, change
+from realtime.storage.sqlite import SqliteStorage
+
+async def main():
+    path = Path({str(path)!r})
+    storage = SqliteStorage(f"sqlite:///{{path}}")
+    await storage.open()
+    {work}
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
 async def test_a_file_that_was_left_goes_on(left: Path) -> None:
@@ -64,8 +99,41 @@ async def test_a_file_that_was_left_goes_on(left: Path) -> None:
 
 
 async def test_so_does_one_whose_program_was_killed(left: Path) -> None:
-    assert (await opened(left, in_order=False))["open"] == "first"
+    killed(left, "for _ in range(5): await storage.write(change)")
     assert (await opened(left))["open"] == "first"
+
+
+async def test_so_does_one_whose_program_was_killed_before_a_commit_and_after_it(left: Path) -> None:
+    killed(left, "storage._writer.seal.before_commit(lambda *_: None)")
+    assert (await opened(left))["open"] == "first"
+    killed(left, "storage._writer.seal.committed = lambda: None; await storage.write(change)")
+    assert (await opened(left))["open"] == "first"
+
+
+@pytest.mark.parametrize("through_sqlite", [False, True])
+async def test_a_backup_that_was_put_back_after_a_kill_has_another_past(left: Path, through_sqlite: bool) -> None:
+    killed(left, "backed_up(path); await storage.write(change)")
+    if through_sqlite:
+        with closing(sqlite3.connect(left.with_suffix(".backup"))) as source, closing(sqlite3.connect(left)) as file:
+            source.backup(file)
+    else:
+        over_it(left)
+        left.with_name(left.name + "-wal").unlink()
+
+    assert (await opened(left))["open"] != "first"
+
+
+async def test_what_changes_nothing_leaves_the_seal_as_it_is(path: Path) -> None:
+    storage = SqliteStorage(f"sqlite:///{path}")
+    await storage.open()
+    seal = storage._writer.seal
+    assert seal is not None
+    before = seal.mark
+    await storage.write(change)  # there is no such store
+    assert seal.mark == before
+    await storage.write(fill)
+    assert seal.mark != before
+    await storage.close()
 
 
 def over_it(path: Path) -> None:
@@ -122,3 +190,28 @@ async def test_another_line_of_history_of_a_server_is_another_past(new_database:
     changed = await opened()
     assert changed != "first"
     assert await opened() == changed
+
+
+async def test_another_line_of_history_is_noticed_under_a_running_program(new_database: Callable[[], str]) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        address = new_database()
+        one, other = (PostgresStorage(address, pool=2) for _ in range(2))
+        for storage in (one, other):
+            await storage.open()
+            stack.push_async_callback(storage.close)
+        await one.write(fill)
+        await one.carry_on()
+        assert (await one.read(epochs))["open"] == "first"
+
+        def on_another_timeline() -> Operation[None]:
+            yield Statement("update installation set value = '1:00000001' where name = 'lineage'", ())
+
+        await one.write(on_another_timeline)
+        for storage in (one, other):
+            storage._mark = "1:00000001"
+        await one.carry_on()
+        changed = (await one.read(epochs))["open"]
+        await other.carry_on()
+
+        assert changed != "first"
+        assert (await one.read(epochs))["open"] == changed, "once for all processes"
