@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import queue_load, queue_peers, shop
+from bench import queue_bare, queue_load, queue_peers, shop
 from bench.queue_load import opened
 from bench.result import Result, line
 from realtime.messaging import Messaging
@@ -28,9 +28,12 @@ def run(quick: bool) -> list[Result]:
         os.sched_setaffinity(0, everywhere[-1:])
     found: list[tuple[float, ...]] = []
     theirs: list[float] = []
+    bare: list[float] = []
     for turn in range(runs):
         with shop.disk_folder() as folder:
             found.append(shop.on_loop(measure(folder, count)))
+            _fresh(folder)
+            bare.append(shop.on_loop(queue_bare.consume(folder, count, BATCH)))
             # Threads of huey wait for each other; one alone may be faster.
             theirs.append(max(queue_peers.huey_enqueue(folder / f"{turn}-{many}.huey", slow_count, many) for many in (1, PUBLISHERS)))
     published, messages, hundreds, batches, single = zip(*found, strict=True)
@@ -41,14 +44,15 @@ def run(quick: bool) -> list[Result]:
         Result(f"publish, {PUBLISHERS} publishers, `queue.enqueue`", mine, "/s", None, "", ">= 20,000", mine >= 20_000),
         Result(f"publish, {PUBLISHERS} publishers, `Messaging.publish`", statistics.median(messages), "/s"),
         Result("the same, 100 messages to a request", statistics.median(hundreds), "/s"),
-        _judged(f"claim and acknowledge, batches of {BATCH}", batches, 20_000),
+        Result(f"claim and acknowledge, bare sqlite3, batches of {BATCH}", statistics.median(bare), "/s"),
+        _judged(f"claim and acknowledge, batches of {BATCH}", batches, 20_000, shop.ratio(batches, bare)),
         _judged(f"claim and acknowledge singly, {CONSUMERS} consumers", single, 3_000),
     ]
 
 
-def _judged(name: str, values: Sequence[float], least: int) -> Result:
+def _judged(name: str, values: Sequence[float], least: int, to_bare: float | None = None) -> Result:
     value = statistics.median(values)
-    return Result(name, value, "/s", None, "", f">= {least:,}", value >= least)
+    return Result(name, value, "/s", to_bare, "bare sqlite3" if to_bare else "", f">= {least:,}", value >= least)
 
 
 async def measure(folder: Path, count: int) -> tuple[float, float, float, float, float]:
