@@ -54,6 +54,28 @@ def test_any_text(text: str, signed_in: bool) -> None:
     heard(text, signed_in=signed_in)
 
 
+LINES = st.text(max_size=12) | st.text(max_size=6).map("{{{}}}".format) | st.sampled_from(["", "{}", "{", "}", "\r", "{}\r"])
+
+
+@given(st.lists(LINES, max_size=20).map("\n".join) | st.text())
+@example("\n")
+@example("\n\n{}\n{}\n\n")
+@example("{}\n\n{}")
+@example("{}\n" * 17)
+@example('{\n"id": 1\n}')
+def test_the_messages_of_any_text_are_that_text(text: str) -> None:
+    try:
+        messages = protocol.together(text)
+    except BadMessage as error:
+        assert error.close_code == 4400
+        assert text.strip("\n").count("\n") >= protocol.MOST_TOGETHER
+        return
+
+    assert 1 <= len(messages) <= protocol.MOST_TOGETHER
+    assert "\n".join(messages).strip("\n") == text.strip("\n")
+    assert all("\n" not in message for message in messages) or messages == [text]
+
+
 @given(st.binary())
 def test_any_bytes_that_are_text(data: bytes) -> None:
     heard(data.decode("utf-8", "replace"), signed_in=True)

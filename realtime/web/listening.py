@@ -65,13 +65,16 @@ def refuse_other_pages(call: Call[None]) -> None:
 
 
 def topics_of(asked: str, granted: Granted) -> tuple[str, ...]:
-    """The topics that were asked for. Raises: InvalidInput: too many, none, or not of one store."""
+    """The topics that were asked for. Raises: InvalidInput: too many, none, one that names no store, or not of one store."""
     topics = tuple(dict.fromkeys(asked.split(","))) if asked else granted.topics
     if not topics:
         raise InvalidInput("There is no store to hear of. Open one, or name a topic.", field="topic")
     if len(topics) > MOST_TOPICS:
         raise InvalidInput(f"Ask for at most {MOST_TOPICS} topics.", field="topic")
-    if len({topic.split("/")[1:2] and topic.split("/")[1] for topic in topics}) > 1:
+    store_ids = {topic.partition("/")[2].partition("/")[0] for topic in topics}
+    if "" in store_ids:
+        raise InvalidInput("There is no such topic. GET /v1/live/topics says which there are for this token.", field="topic")
+    if len(store_ids) > 1:
         raise InvalidInput("Ask for the topics of one store at a time.", field="topic")
     return topics
 
