@@ -48,6 +48,7 @@ SUMMARIES: Mapping[str, str] = {
 OTHER_CLOSE_CODES: Mapping[int, tuple[str, bool]] = {
     1000: ("The client went.", False),
     1001: ("The client went.", False),
+    1002: ("What came is no WebSocket frame of a client's (RFC 6455).", True),
     1003: ("A binary message came.", False),
     1007: ("A text came that is not UTF-8.", False),
     1011: (NowServingError.sentence, True),

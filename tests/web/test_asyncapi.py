@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 import pytest
+from websockets.frames import EXTERNAL_CLOSE_CODES
 
 from realtime.protocol import VERBS
+from realtime.server import reader
 from realtime.web import asyncapi
 from tests.web.conftest import House
 
@@ -113,6 +116,26 @@ def test_every_error_and_every_close_code_of_the_protocol_is_in_it(document: dic
         (row,) = [row for row in table.splitlines()[2:] if code in row.split("|")[1]]
         assert (f"`{said['error']}`" if said["error"] else "") in row
         assert said["come_back"] is ("comes back" in row)
+
+
+def test_what_the_code_can_close_a_socket_with_is_what_is_documented(document: dict[str, Any]) -> None:
+    sent = {code for file in (DOCS.parent / "realtime").rglob("*.py") for code in closing(ast.parse(file.read_bytes()))}
+    sent |= {kind.close_code for kind in asyncapi.errors_on_the_wire() if kind.close_code is not None}
+    sent |= {code for name, code in vars(reader).items() if name.isupper() and code in EXTERNAL_CLOSE_CODES}
+    # A client's own goodbye is sent back to it.
+    sent |= {1000, 1001}
+
+    assert {1002, 1003, 1007, 1009, 1011, 1012, 1013, 4008} <= sent
+    assert document["x-close-codes"].keys() == {str(code) for code in sent}
+
+
+def closing(tree: ast.AST) -> Iterator[int]:
+    """Close codes that are written out where something is closed or refused."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and call.args and ast.unparse(call.func).rpartition(".")[2] in {"close", "close_frame", "Broken"}:
+            for part in ast.walk(call.args[0]):
+                if isinstance(part, ast.Constant) and isinstance(part.value, int) and part.value >= 1000:
+                    yield part.value
 
 
 async def test_it_is_handed_out_and_linked(house: House, document: dict[str, Any]) -> None:
