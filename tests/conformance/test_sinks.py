@@ -1,4 +1,4 @@
-"""One suite for both sinks: the fan-out extension and plain ASGI `send`, each under a real server, with a real client."""
+"""One suite for both sinks: the fan-out extension, and plain ASGI `send` on two servers that do not have it, with a real client."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from realtime.server import live, sinks
 from realtime.server.sinks import hand_over
 from realtime.sink import close_for
 from tests.server.app import Echo, LiveApp
-from tests.server.running import DEFAULTS, Running, raw, running, until
+from tests.server.running import DEFAULTS, Place, Running, on_hypercorn, raw, running, until
 
 
-@pytest.fixture(params=["extension", "send"])
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
-    async with running(extension=request.param == "extension") as served:
+@pytest.fixture(params=["extension", "uvicorn", "hypercorn"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    """With the fan-out extension, and two servers without it."""
+    async with on_hypercorn() if request.param == "hypercorn" else running(extension=request.param == "extension") as served:
         yield served
 
 
-async def test_what_is_written_arrives_in_order_whether_alone_or_joined(server: Running) -> None:
+async def test_what_is_written_arrives_in_order_whether_alone_or_joined(server: Place) -> None:
     async with connect(server.url) as client:
         await until(lambda: server.app.handlers)
         sink = server.app.handlers[0].sink
@@ -35,7 +36,7 @@ async def test_what_is_written_arrives_in_order_whether_alone_or_joined(server: 
         assert [await client.recv() for _ in texts] == texts
 
 
-async def test_texts_reach_the_handler_in_order_and_whole(server: Running) -> None:
+async def test_texts_reach_the_handler_in_order_and_whole(server: Place) -> None:
     async with connect(server.url) as client:
         await client.send("one")
         await client.send(["t", "w", "", "o ü"])
@@ -43,7 +44,7 @@ async def test_texts_reach_the_handler_in_order_and_whole(server: Running) -> No
         assert [await client.recv() for _ in range(3)] == ["echo one", "echo two ü", "echo three"]
 
 
-async def test_texts_sent_before_the_hand_over_are_not_lost(server: Running) -> None:
+async def test_texts_sent_before_the_hand_over_are_not_lost(server: Place) -> None:
     server.app.before_hand_over = asyncio.Event()
     async with connect(server.url) as client:
         for text in ("one", "two", "three"):
@@ -53,7 +54,7 @@ async def test_texts_sent_before_the_hand_over_are_not_lost(server: Running) -> 
         assert [await client.recv() for _ in range(3)] == ["echo one", "echo two", "echo three"]
 
 
-async def test_a_close_comes_after_everything_written_and_ends_the_handler_once(server: Running) -> None:
+async def test_a_close_comes_after_everything_written_and_ends_the_handler_once(server: Place) -> None:
     async with connect(server.url) as client:
         await until(lambda: server.app.handlers)
         handler = server.app.handlers[0]
@@ -72,7 +73,7 @@ async def test_a_close_comes_after_everything_written_and_ends_the_handler_once(
     assert handler.closed == 1
 
 
-async def test_a_client_that_says_goodbye_is_answered_and_ends_the_handler_once(server: Running) -> None:
+async def test_a_client_that_says_goodbye_is_answered_and_ends_the_handler_once(server: Place) -> None:
     async with connect(server.url) as client:
         await client.send("hello")
         await client.recv()
@@ -82,7 +83,7 @@ async def test_a_client_that_says_goodbye_is_answered_and_ends_the_handler_once(
     assert server.app.handlers[0].closed == 1
 
 
-async def test_a_client_that_vanishes_ends_the_handler_once(server: Running) -> None:
+async def test_a_client_that_vanishes_ends_the_handler_once(server: Place) -> None:
     async with raw(server.port) as client:
         client.send(0x1, b"hello")
         await client.frame()
@@ -91,7 +92,7 @@ async def test_a_client_that_vanishes_ends_the_handler_once(server: Running) -> 
     assert server.app.handlers[0].closed == 1
 
 
-async def test_an_aborted_socket_ends_at_once(server: Running) -> None:
+async def test_an_aborted_socket_ends_at_once(server: Place) -> None:
     async with raw(server.port) as client:
         await until(lambda: server.app.handlers)
         server.app.handlers[0].sink.abort()
@@ -100,7 +101,7 @@ async def test_an_aborted_socket_ends_at_once(server: Running) -> None:
     assert server.app.handlers[0].closed == 1
 
 
-async def test_a_message_over_the_limit_is_closed_with_1009(server: Running) -> None:
+async def test_a_message_over_the_limit_is_closed_with_1009(server: Place) -> None:
     limit = server.app.settings.max_frame_bytes
     async with raw(server.port) as client:
         client.send(0x1, b"x" * limit)
@@ -111,14 +112,14 @@ async def test_a_message_over_the_limit_is_closed_with_1009(server: Running) -> 
     assert len(server.app.handlers[0].texts) == 1
 
 
-async def test_a_message_over_the_limit_in_small_pieces_is_closed_with_1009(server: Running) -> None:
+async def test_a_message_over_the_limit_in_small_pieces_is_closed_with_1009(server: Place) -> None:
     async with raw(server.port) as client:
         for number in range(50):
             client.send(0x0 if number else 0x1, b"x" * 100, fin=number == 49)
         assert await client.close_code() == 1009
 
 
-async def test_a_binary_message_is_refused_with_1003(server: Running) -> None:
+async def test_a_binary_message_is_refused_with_1003(server: Place) -> None:
     async with raw(server.port) as client:
         client.send(0x2, b"\0")
         client.send(0x1, b"after it")
@@ -127,13 +128,15 @@ async def test_a_binary_message_is_refused_with_1003(server: Running) -> None:
     assert server.app.handlers[0].texts == []
 
 
-async def test_a_text_that_is_not_utf8_is_refused_with_1007(server: Running) -> None:
+# Not on hypercorn: it ends such a connection without a close code, before anybody is asked.
+@pytest.mark.parametrize("server", ["extension", "uvicorn"], indirect=True)
+async def test_a_text_that_is_not_utf8_is_refused_with_1007(server: Place) -> None:
     async with raw(server.port) as client:
         client.send(0x1, b"\xff\xfe")
         assert await client.close_code() == 1007
 
 
-async def test_a_handler_that_fails_closes_its_own_socket_only(server: Running) -> None:
+async def test_a_handler_that_fails_closes_its_own_socket_only(server: Place) -> None:
     async with connect(server.url) as one, connect(server.url) as other:
         await one.send("fail")
         with pytest.raises(ConnectionClosed) as closed:
@@ -144,7 +147,7 @@ async def test_a_handler_that_fails_closes_its_own_socket_only(server: Running) 
     assert closed.value.rcvd.code == 1011
 
 
-async def test_what_a_client_does_not_read_is_counted_and_stops_its_commands(server: Running) -> None:
+async def test_what_a_client_does_not_read_is_counted_and_stops_its_commands(server: Place) -> None:
     async with raw(server.port, receive_buffer=4096) as client:
         await until(lambda: server.app.handlers)
         handler = server.app.handlers[0]
@@ -167,7 +170,7 @@ async def client_was_ignored(handler: Echo, before: int) -> None:
         assert len(handler.texts) <= before + 1
 
 
-async def test_a_client_that_does_not_answer_a_close_is_dropped(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_answer_a_close_is_dropped(server: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "CLOSE_SECONDS", 0.05)
     monkeypatch.setattr(sinks, "CLOSE_SECONDS", 0.05)
     async with raw(server.port) as client:
@@ -177,7 +180,7 @@ async def test_a_client_that_does_not_answer_a_close_is_dropped(server: Running,
         await until(lambda: server.app.handlers[0].closed)
 
 
-async def test_what_is_published_reaches_subscribers_of_either_kind(server: Running) -> None:
+async def test_what_is_published_reaches_subscribers_of_either_kind(server: Place) -> None:
     async with connect(server.url) as one, connect(server.url) as other:
         for client in (one, other):
             await client.send("subscribe")
@@ -213,5 +216,5 @@ async def test_on_plain_asgi_a_send_that_waits_is_waited_for_by_nobody_else() ->
     assert app.handlers[0].closed == 1
 
 
-def _extension(server: Running) -> bool:
-    return server.server.config.ws != "websockets-sansio"
+def _extension(server: Place) -> bool:
+    return isinstance(server, Running) and server.server.config.ws != "websockets-sansio"

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -16,9 +17,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import hypercorn
 import msgspec
+from hypercorn.asyncio import serve as hypercorn_serve
 from websockets.frames import Frame, Opcode
 
 from realtime.server.listener import listen
@@ -34,17 +37,24 @@ HEAD = (
 )
 
 
-class Running:
-    """A server that runs in this loop."""
+class Place:
+    """Where an application is served in this loop, by whichever server."""
 
-    def __init__(self, app: LiveApp, server: Server, port: int) -> None:
+    def __init__(self, app: LiveApp, port: int) -> None:
         self.app = app
-        self.server = server
         self.port = port
 
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/live"
+
+
+class Running(Place):
+    """Our own server."""
+
+    def __init__(self, app: LiveApp, server: Server, port: int) -> None:
+        super().__init__(app, port)
+        self.server = server
 
 
 @asynccontextmanager
@@ -64,6 +74,27 @@ async def running(*, extension: bool = True, **changes: Any) -> AsyncIterator[Ru
     finally:
         app.release.set()
         server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def on_hypercorn(**changes: Any) -> AsyncIterator[Place]:
+    """Serves a LiveApp on a free port with a server that knows nothing of ours."""
+    settings = msgspec.structs.replace(DEFAULTS, **changes)
+    app, over = LiveApp(settings), asyncio.Event()
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    config = hypercorn.Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.websocket_max_message_size = settings.max_frame_bytes
+    config.graceful_timeout = config.shutdown_timeout = 1
+    config.errorlog = logging.getLogger("hypercorn.error")
+    task = asyncio.create_task(hypercorn_serve(cast(Any, app), config, shutdown_trigger=over.wait))
+    try:
+        yield Place(app, port)  # it listens already; who comes before it is ready is kept waiting
+    finally:
+        app.release.set()
+        over.set()
         await task
 
 
