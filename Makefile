@@ -1,10 +1,11 @@
-# make run | test | check | bench. Each sets up what it needs in .venv, and again only when pyproject.toml changes.
+# make run | test | check | bench | soak. Each sets up what it needs in .venv, and again only when pyproject.toml changes.
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check --editable
 TESTS ?=
+SCHEDULES ?= 5000
 
-.PHONY: run test check bench format clean
+.PHONY: run test check bench soak format clean
 
 run: .venv/installed
 	@$(PY) -m realtime run
@@ -21,6 +22,9 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(PY) -m bench
+
+soak: .venv/installed-dev
+	SCHEDULES=$(SCHEDULES) $(PY) -m pytest -q -n auto --dist worksteal tests/simulation
 
 format: .venv/installed-dev
 	$(PY) -m ruff check --fix .

@@ -96,7 +96,7 @@ def test_the_four_verbs_are_there() -> None:
     phony = re.findall(r"^\.PHONY: (.*)$", document("Makefile"), re.MULTILINE)[0].split()
 
     assert {"run", "test", "check", "bench"} <= set(phony)
-    assert all(f"make {verb}" in document("README.md") + document("CONTRIBUTING.md") for verb in ("run", "test", "check", "bench"))
+    assert all(f"make {verb}" in document("README.md") + document("CONTRIBUTING.md") for verb in ("run", "test", "check", "bench", "soak"))
 
 
 def test_the_wheel_carries_the_schema_and_the_settings() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,6 +29,7 @@ from tests.support.operations import Direct
 OWNER, QUEUES = "owner", ("A", "B")
 FAR_MS = 10**13
 KEYS = Keys("k" * 40)
+SETTINGS = tuple(Settings.defaults(replay_events=events) for events in (3, 20, 1000))
 
 
 def _rename(epoch: str) -> Any:
@@ -211,9 +211,11 @@ class Phone:
 
 
 class World:
-    """Everything, and how bad things are."""
+    """Everything, and how bad things are. The database is emptied first."""
 
-    def __init__(self, seed: int, group: asyncio.TaskGroup, *, stores: int = 2, phones: int = 6, processes: int = 2) -> None:
+    def __init__(
+        self, seed: int, group: asyncio.TaskGroup, database: Direct, *, stores: int = 2, phones: int = 6, processes: int = 2
+    ) -> None:
         self.random = random.Random(seed)
         random.seed(seed)  # jitter in the program itself
         self.group = group
@@ -225,8 +227,9 @@ class World:
         """How often the database went back. What is under way at that moment is lost with it."""
         self.named = 0
         """The last of these times that somebody noticed."""
-        self.settings = Settings.defaults(replay_events=self.random.choice([3, 20, 1000]))
-        self.database = Direct(Path(":memory:"))
+        self.settings = self.random.choice(SETTINGS)
+        self.database = database
+        database.empty()
         self.now_ms = 1_000
         self.stores = [self._open(number) for number in range(stores)]
         self.processes = [Process(self, group) for _ in range(processes)]

