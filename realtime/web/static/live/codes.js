@@ -5,6 +5,8 @@
 
 /** @type {Readonly<Record<number, Verdict>>} */
 export const CLOSE_CODES = Object.freeze({
+  1003: { again: false, sentence: "This server reads no binary messages." },
+  1007: { again: false, sentence: "That message was not in UTF-8." },
   1009: { again: false, sentence: "That is more than this server reads at once." },
   1012: { again: true, sentence: "The server is restarting. You will be connected again in a moment." },
   1013: { again: true, sentence: "The server is full at the moment. Please try again." },
