@@ -57,6 +57,15 @@ async def test_what_is_missing_is_said_beside_its_field(url: str, page: Page) ->
     await expect(page.locator("#password-error")).to_have_text("Use at least 8 characters.")
 
 
+async def test_signing_in_with_nothing_says_what_is_missing_and_asks_nobody(url: str, page: Page) -> None:
+    await page.goto(f"{url}/signin")
+
+    await page.get_by_role("button", name="Sign in").click()
+
+    await expect(page.locator("#email-error")).to_have_text("Type your e-mail address.")
+    await expect(page.locator("#password-error")).to_have_text("Type your password.")
+
+
 async def test_what_the_server_refuses_is_said_beside_its_field(url: str, pages: Pages) -> None:
     pages.expect(REFUSED)
     await opened(await pages.open(), url)

@@ -116,6 +116,7 @@ function refuse(fault) {
 wakeForm();
 // A code that this phone scanned without JavaScript is joined with in the same way.
 if (!data.scanned) {
+  form.noValidate = true;
   form.onsubmit = (event) => void join(event);
   void scan();
 } else {

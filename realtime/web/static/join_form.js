@@ -85,7 +85,7 @@ export function readParties() {
   return parties().map((party, at) => {
     const value = (/** @type {string} */ name) => /** @type {HTMLInputElement | null} */ (party.querySelector(`[name="${name}"]`))?.value.trim() ?? "";
     const queue = at ? value("queue") : chosenQueue();
-    return { name: value("name"), queue, phone: value("phone"), email: value("email"), party: Number(value("party")) || 1 };
+    return { name: value("name"), queue, phone: value("phone"), email: value("email"), party: Number(value("party") || 1) };
   });
 }
 

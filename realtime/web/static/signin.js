@@ -1,7 +1,7 @@
 // @ts-check
 /** Sign in, then on to where the owner wanted to go. */
 
-import { onSend } from "./counter/forms.js";
+import { faults, onSend } from "./counter/forms.js";
 import { byId } from "./page.js";
 import { call, createSession, nextPath, wasSignedIn } from "./session.js";
 
@@ -10,7 +10,12 @@ const session = createSession({ onLost: () => {} });
 
 onSend(form, async () => {
   const given = new FormData(form);
-  session.adopt(await call("POST", "/v1/login", { email: String(given.get("email")).trim(), password: String(given.get("password")) }));
+  const [email, password] = [String(given.get("email")).trim(), String(given.get("password"))];
+  const missing = [];
+  if (!email) missing.push({ field: "email", detail: "Type your e-mail address." });
+  if (!password) missing.push({ field: "password", detail: "Type your password." });
+  if (missing.length) throw faults(missing);
+  session.adopt(await call("POST", "/v1/login", { email, password }));
   location.replace(nextPath("/counter"));
 });
 
