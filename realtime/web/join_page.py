@@ -51,7 +51,8 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     tickets = context.cookies(scope).read_tickets(scope)
     if tickets and await held.in_line(context.reception, tickets, found.store.id, context.public_base(scope)):
         return RedirectResponse("/ticket", 303)
-    if found.state in {"expired", "used"}:
+    # While nobody can join, a fresh code would lead no further than this one.
+    if found.state in {"expired", "used"} and not all(queue.paused for queue in found.queues):
         return _dead_end(context, CodeExpired() if found.state == "expired" else CodeUsed(), found.store)
     return render(context, "join.html", _data(code, found, scanned=False), tells=context.tells)
 

@@ -99,6 +99,9 @@ class Owner:
     def change(self, label: str, action: str) -> None:
         self._ask("PATCH", f"{self.store}/tickets/{self.ticket(label)['id']}", {"action": action})
 
+    def pause(self, *queues: str, paused: bool = True) -> None:
+        self._ask("PUT", self.store, {"queues": [{"id": queue, "paused": paused} for queue in queues]})
+
     def scan(self) -> None:
         """A phone scans the code that is on show."""
         code = self.look()["code"]["link"].rpartition("/")[2]

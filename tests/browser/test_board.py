@@ -123,6 +123,25 @@ async def test_the_code_comes_and_goes_with_the_owners_wish(page: Page, address:
     await expect(page.locator("#join")).to_be_hidden()
 
 
+async def test_while_every_queue_is_paused_the_board_shows_no_code_and_says_why(page: Page, address: str, stub: Stub) -> None:
+    stub.topics = ["store/s1/board"]
+    stub.show_code()
+    await page.goto(f"{address}/board#token")
+    await expect(page.locator("#join")).to_have_text("Scan to join")
+    for queue in ("A", "B"):
+        stub.queues[queue]["paused"] = True
+        await stub.push("queue_changed", queue=dict(stub.queues[queue]))
+
+    await expect(page.locator("#join")).to_contain_text("Joining is paused just now.")
+    await expect(page.locator("#qr")).to_be_hidden()
+
+    stub.queues["B"]["paused"] = False
+    await stub.push("queue_changed", queue=dict(stub.queues["B"]))
+
+    await expect(page.locator("#join")).to_have_text("Scan to join")
+    await expect(page.locator("#qr")).to_be_visible()
+
+
 async def test_a_board_without_its_link_says_where_to_find_it(page: Page, address: str, stub: Stub) -> None:
     await page.goto(f"{address}/board")
 

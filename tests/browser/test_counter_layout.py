@@ -12,9 +12,7 @@ from tests.support.pages import Pages
 
 async def overflow(page: Page) -> list[int]:
     """How far the page as a whole can be scrolled, sideways and down, in pixels."""
-    return list(
-        await page.evaluate("(({scrollWidth: w, scrollHeight: h}) => [w - innerWidth, h - innerHeight])(document.documentElement)")
-    )
+    return list(await page.evaluate("(({scrollWidth: w, scrollHeight: h}) => [w - innerWidth, h - innerHeight])(document.documentElement)"))
 
 
 async def test_a_long_line_scrolls_in_its_queue_and_the_counter_stays(url: str, page: Page) -> None:

@@ -44,3 +44,48 @@ async def test_a_party_of_nobody_is_refused_and_not_made_one(owner: Owner, phone
     await phone.get_by_role("button", name="Get my number").click()
 
     await expect(phone.locator("#error-party")).to_have_text("This must be at least 1.")
+
+
+async def test_while_every_line_is_paused_the_page_says_so_and_goes_on_by_itself(owner: Owner, phone: Page) -> None:
+    owner.pause("A", "B")
+    await phone.goto(code(owner))
+    await expect(phone.get_by_role("heading", name="Nobody can join just now")).to_be_visible()
+    await expect(phone.get_by_text("it goes on by itself")).to_be_visible()
+    await expect(phone.locator("#join-form")).to_be_hidden()
+    await expect(phone.get_by_role("link", name="Look again")).to_be_hidden()
+
+    owner.pause("B", paused=False)
+    await phone.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    await expect(phone.get_by_role("heading", name="Join the line")).to_be_visible()
+    await expect(phone.get_by_role("radio", name="Tables")).to_be_disabled()
+    await phone.get_by_role("radio", name="Bar").check()
+    await phone.get_by_label("Name").fill("Ann")
+    await phone.get_by_role("button", name="Get my number").click()
+    await phone.wait_for_url("**/ticket")
+
+
+async def test_a_line_that_is_paused_meanwhile_takes_the_form_away(owner: Owner, phone: Page, pages: Pages) -> None:
+    pages.expect("409")
+    await phone.goto(code(owner))
+    await phone.get_by_role("radio", name="Bar").check()
+    await phone.get_by_label("Name").fill("Ann")
+    owner.pause("A", "B")
+
+    await phone.get_by_role("button", name="Get my number").click()
+
+    await expect(phone.get_by_role("heading", name="Nobody can join just now")).to_be_visible()
+    await expect(phone.locator("#join-form")).to_be_hidden()
+
+
+async def test_without_javascript_a_paused_store_has_a_link_to_look_again(owner: Owner, pages: Pages) -> None:
+    owner.pause("A", "B")
+    plain = await pages.open(360, 740, java_script_enabled=False)
+    await plain.goto(code(owner))
+    await expect(plain.get_by_role("heading", name="Nobody can join just now")).to_be_visible()
+    await expect(plain.get_by_role("button")).to_have_count(0)
+
+    owner.pause("A", paused=False)
+    await plain.get_by_role("link", name="Look again").click()
+
+    await expect(plain.get_by_role("button", name="Join the line")).to_be_visible()

@@ -86,6 +86,19 @@ async def test_whoever_scans_second_is_sent_to_the_new_code(house: House, owner:
     assert "Scan the new one on the screen" in answer.text
 
 
+async def test_a_used_code_says_that_joining_is_paused_while_it_is(house: House, owner: Owner) -> None:
+    code = await owner.code()
+    await join(house, owner)
+    await owner.client.put(owner.url, json={"queues": [{"id": queue, "paused": True} for queue in "AB"]})
+
+    paused = await (await browser(house)).get(f"/j/{code}")
+    await owner.client.put(owner.url, json={"queues": [{"id": "A", "paused": False}]})
+    again = await (await browser(house)).get(f"/j/{code}")
+
+    assert "Nobody can join just now" in paused.text
+    assert (paused.status_code, again.status_code) == (200, 409)
+
+
 async def test_a_phone_with_a_ticket_is_shown_its_ticket(house: House, owner: Owner) -> None:
     phone = await join(house, owner)
     code = await owner.code()

@@ -118,7 +118,11 @@ export class BoardView {
   /** The QR is shown as a picture, so that nothing in it can run. @param {State} state */
   drawCode(state) {
     const svg = state.code?.svg ?? "";
+    const paused = state.queues.size > 0 && [...state.queues.values()].every((queue) => queue.paused);
     byId("join").hidden = !svg;
+    byId("join").toggleAttribute("data-paused", paused);
+    byId("qr-frame").hidden = paused;
+    say(byId("join-words"), paused ? "Joining is paused just now. The code comes back here." : "Scan to join");
     if (!svg) return;
     const whole = svg.includes("xmlns=") ? svg : svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"');
     const source = `data:image/svg+xml,${encodeURIComponent(whole)}`;

@@ -2,15 +2,18 @@
 // The join page: keeps the scanned code for this phone, then asks for a name and gets a number.
 
 import { clearErrors, missing, readParties, showErrors, wakeForm } from "./join_form.js";
+import { allPaused, createPaused, lookAgain } from "./join_paused.js";
 import { byId, pageData, say, setAccent } from "./page.js";
 import { Problem, call } from "./session.js";
 
 const KEYS = "nowserving:keys";
 const KEPT_MS = 24 * 3600_000;
+const DEAD_CODES = new Set(["code_used", "code_expired"]);
 
 const data = pageData();
 const form = byId("join-form", HTMLFormElement);
 const key = keyOf(data.code);
+const paused = createPaused(draw);
 let lastBody = "";
 let lastKey = "";
 
@@ -33,21 +36,28 @@ function random() {
 }
 
 async function scan() {
-  byId("checking").hidden = false;
+  byId("checking").hidden = allPaused(data);
   try {
     show(await call("POST", `/v1/codes/${encodeURIComponent(data.code)}/scan`, { key }));
   } catch (fault) {
-    stop(fault);
+    // Nobody could join with a fresh code either; once somebody can, the page is loaded anew and says what to do.
+    if (allPaused(data) && fault instanceof Problem && DEAD_CODES.has(fault.code)) draw(data);
+    else stop(fault);
   }
 }
 
-/** @param {{ticket: string, store: any, queues: {id: string, paused: boolean}[], waiting: Record<string, number>}} scanned */
+/** @param {import("./join_paused.js").Lines & {ticket: string, store: any}} scanned */
 function show(scanned) {
   if (scanned.ticket) return location.replace("/ticket");
   setAccent(scanned.store.accent);
-  for (const { id, paused } of scanned.queues) drawQueue(id, paused, scanned.waiting[id] ?? 0);
+  draw(scanned);
+}
+
+/** The form with the lines as they are now, or why there is none. @param {import("./join_paused.js").Lines} lines */
+function draw(lines) {
+  for (const { id, paused } of lines.queues) drawQueue(id, paused, lines.waiting[id] ?? 0);
   byId("checking").hidden = true;
-  form.hidden = false;
+  paused.show(allPaused(lines));
 }
 
 /** @param {string} id @param {boolean} paused @param {number} waiting */
@@ -72,7 +82,7 @@ function stop(fault) {
   const again = /** @type {HTMLElement} */ (main.querySelector("[data-again]"));
   say(sentence, problem.message);
   document.title = problem.message;
-  again.hidden = problem.code !== "code_used" && problem.code !== "code_expired";
+  again.hidden = !DEAD_CODES.has(problem.code);
   if (problem.retry) {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "button primary", textContent: "Try again" });
     button.onclick = () => location.reload();
@@ -111,6 +121,17 @@ function refuse(fault) {
   if (!(fault instanceof Problem)) return showErrors([{ field: "", detail: "That did not work. Please try again." }]);
   if (["code_used", "code_expired", "store_closed", "store_not_found"].includes(fault.code)) return stop(fault);
   showErrors(fault.fields.length ? fault.fields : [{ field: fault.field ?? "", detail: fault.message }]);
+  if (fault.code === "queue_paused") void redraw();
+}
+
+/** A line was paused after this page was drawn. */
+async function redraw() {
+  try {
+    const lines = await lookAgain();
+    if (lines) draw(lines);
+  } catch {
+    // The sentence in the form says enough.
+  }
 }
 
 wakeForm();

@@ -2,6 +2,7 @@
 /** The QR code that customers scan: it renews itself, can be held up, and says when it cannot be trusted. */
 
 import { h, icon } from "./dom.js";
+import { say } from "../page.js";
 import { copyButton } from "./copy.js";
 
 /**
@@ -33,10 +34,13 @@ export function drawing(text, words) {
   return document.importNode(svg, true);
 }
 
+/** @param {import("../live/reducer.js").State} live */
+const allPaused = ({ queues }) => queues.size > 0 && [...queues.values()].every(({ paused }) => paused);
+
 /** A QR that follows the state. @returns {{node: HTMLElement, render: (state: Counter) => void}} */
 export function createCode() {
   const picture = h("div", { class: "qr" });
-  const warning = h("p", { class: "code-warning", hidden: true }, "Not connected. This code may have been used.");
+  const warning = h("p", { class: "code-warning", hidden: true });
   const node = h("div", { class: "code" }, picture, warning);
   let number = -1;
   return {
@@ -47,8 +51,10 @@ export function createCode() {
         number = code.number;
         picture.replaceChildren(drawing(code.svg, "QR code to join the line"));
       }
-      node.classList.toggle("stale", connection === "stale");
-      warning.hidden = connection !== "stale";
+      const why = connection === "stale" ? "Not connected. This code may have been used." : allPaused(live) ? "All queues are paused. Nobody can join." : "";
+      node.classList.toggle("stale", why !== "");
+      warning.hidden = !why;
+      if (why) say(warning, why);
     },
   };
 }
