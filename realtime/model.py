@@ -198,7 +198,8 @@ class Ticket(Struct, frozen=True):
     unreached_ms: int = 0
     """When the staff were told that the present call was seen nowhere; 0: they were not."""
     was: str = ""
-    """Desk and calls before each of its moves since it waited, as a JSON list of pairs: what an undo goes back to."""
+    """Desk and calls before each of its moves since it waited, as a JSON list of pairs; while it waits, what it was before it came back to the
+    line, as a JSON object: what an undo goes back to."""
 
     @property
     def label(self) -> str:

@@ -43,11 +43,11 @@ _SET = {
     Action.DONE: "state = 'done', was = $5, desk = case when $6 = '' then desk else $6 end, ended_ms = $4,"
     " served_ms = case when served_ms = 0 then $4 else served_ms end",
     Action.NO_SHOW: "state = 'no_show', was = $5, desk = case when $6 = '' then desk else $6 end, ended_ms = $4",
-    Action.RETURN: "state = 'waiting', was = '', desk = '', called_ms = 0, served_ms = 0, ended_ms = 0, seen_ms = 0",
+    Action.RETURN: "state = 'waiting', was = $4, desk = '', called_ms = 0, served_ms = 0, ended_ms = 0, seen_ms = 0",
     Action.REMOVE: "state = 'removed', was = $5, ended_ms = $4",
     Action.LEAVE: "state = 'left', was = $5, ended_ms = $4",
 }
-"""What a move writes: $4 is the time, $5 what an undo goes back to, $6 the desk."""
+"""What a move writes: $4 is the time, $5 what an undo goes back to, $6 the desk. A return has no time, so there $4 is what an undo goes back to."""
 
 _AT_DESK = frozenset({Action.CALL, Action.RECALL, Action.SERVE, Action.DONE, Action.NO_SHOW})
 _UNTIMED = frozenset({Action.RETURN})
@@ -71,7 +71,8 @@ def change(store_id: str, ticket_id: int, action: Action, desk: str, rules: Rule
             store_id,
             ticket_id,
             before.state.value,
-            *(() if action in _UNTIMED else (now_ms, _remembered(before, action))),
+            *(() if action in _UNTIMED else (now_ms,)),
+            _remembered(before, action),
             *((desk,) if action in _AT_DESK else ()),
         ),
     )
@@ -91,20 +92,29 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
     """
     taken = yield from take(store_id, 1)
     now = yield from one(store_id, ticket_id)
-    back = came_from(now)
-    if back is None:
+    before = _before(now)
+    if before is None:
         raise WrongState(f"{now.label} is {_SAID[now.state]}; there is nothing to undo.")
-    *earlier, (desk, calls) = _moves(now) or [("" if back is TicketState.WAITING else now.desk, now.calls)]
     found = yield Statement(
-        "update tickets set state = $3, ended_ms = 0, served_ms = case when $3 = 'serving' then served_ms else 0 end,"
-        " called_ms = case when $3 = 'waiting' then 0 else called_ms end, desk = $5, calls = $6, was = $7,"
-        " seen_ms = case when $3 = 'waiting' then 0 else seen_ms end, unreached_ms = 0"
-        f" where store_id = $1 and id = $2 and state = $4 returning {rows.TICKET}",
-        (store_id, ticket_id, back.value, now.state.value, desk, calls, _written(earlier)),
+        "update tickets set state = $3, was = $5, desk = $6, calls = $7, called_ms = $8, served_ms = $9, ended_ms = $10, seen_ms = $11,"
+        f" unreached_ms = 0 where store_id = $1 and id = $2 and state = $4 returning {rows.TICKET}",
+        (
+            store_id,
+            ticket_id,
+            before.state.value,
+            now.state.value,
+            before.was,
+            before.desk,
+            before.calls,
+            before.called_ms,
+            before.served_ms,
+            before.ended_ms,
+            before.seen_ms,
+        ),
     )
     if not found:
         raise WrongState
-    waiting = int(back is TicketState.WAITING)
+    waiting = int(before.state is TicketState.WAITING) - int(now.state is TicketState.WAITING)
     yield Statement(_COUNT, (store_id, now.queue, waiting))
     event = ticket_event(store_id, taken.first_seq, now_ms, "undone", rows.ticket(found[0]))
     yield from append(event)
@@ -115,8 +125,36 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
 _Moves = list[tuple[str, int]]
 
 
+class _Before(msgspec.Struct, frozen=True):
+    """A ticket as it was before its last move, in what a move changes."""
+
+    state: TicketState
+    desk: str
+    calls: int
+    called_ms: int
+    served_ms: int
+    ended_ms: int
+    seen_ms: int
+    was: str
+
+
+def _before(now: Ticket) -> _Before | None:
+    """What an undo goes back to; None when the ticket has not moved."""
+    if now.state is TicketState.WAITING:
+        return msgspec.json.decode(now.was, type=_Before) if now.was else None
+    back = came_from(now)
+    if back is None:
+        return None
+    waits = back is TicketState.WAITING
+    *earlier, (desk, calls) = _moves(now) or [("" if waits else now.desk, now.calls)]
+    served_ms = now.served_ms if back is TicketState.SERVING else 0
+    called_ms, seen_ms = (0, 0) if waits else (now.called_ms, now.seen_ms)
+    return _Before(back, desk, calls, called_ms, served_ms, 0, seen_ms, _written(earlier))
+
+
 def _moves(ticket: Ticket) -> _Moves:
-    return msgspec.json.decode(ticket.was, type=_Moves) if ticket.was else []
+    """Its moves since it waited. What a waiting ticket was before it came back is none of them."""
+    return msgspec.json.decode(ticket.was, type=_Moves) if ticket.was and ticket.state is not TicketState.WAITING else []
 
 
 def _written(moves: _Moves) -> str:
@@ -125,7 +163,14 @@ def _written(moves: _Moves) -> str:
 
 def _remembered(before: Ticket, action: Action) -> str:
     """What the ticket keeps of its moves. A call that is made again is no step of its own."""
-    return before.was if action is Action.RECALL else _written([*_moves(before), (before.desk, before.calls)])
+    if action is Action.RECALL:
+        return before.was
+    if action is Action.RETURN:
+        was = _Before(
+            before.state, before.desk, before.calls, before.called_ms, before.served_ms, before.ended_ms, before.seen_ms, before.was
+        )
+        return msgspec.json.encode(was).decode()
+    return _written([*_moves(before), (before.desk, before.calls)])
 
 
 _SAID = {

@@ -83,7 +83,7 @@ async def test_undo_goes_one_step_back_and_not_to_the_line(url: str, page: Page)
     await page.get_by_role("button", name="No-show A01 Di").click()
     await toast(page, "A01 · Di did not show up.")
     await page.get_by_role("button", name="Undo").click()
-    await toast(page, "A01 · Di is “Called” again.")
+    await toast(page, "A01 · Di has been called, as before.")
     await expect(ticket(page, "A01")).to_have_attribute("data-state", "called")
 
     await page.get_by_role("button", name="Serve A01 Di").click()
@@ -134,8 +134,12 @@ async def test_a_ticket_is_served_ended_and_brought_back_in_place(url: str, page
 
     await page.get_by_text("Ended, 1 ticket").click()
     await page.get_by_role("button", name="Back to waiting A01 Di").click()
-
     await expect(ticket(page, "A01")).to_have_attribute("data-state", "waiting")
+
+    await toast(page, "A01 · Di is back in line.")
+    await page.get_by_role("button", name="Undo").click()
+    await toast(page, "A01 · Di is done, as before.")
+    await expect(ticket(page, "A01")).to_have_attribute("data-state", "done")
 
 
 async def test_the_sheet_offers_exactly_what_the_state_allows(url: str, page: Page) -> None:

@@ -66,6 +66,21 @@ async def test_a_ticket_goes_back_to_the_desk_and_the_number_of_calls_it_had(sho
     assert await back(7_300) == (TicketState.WAITING, "", 1)
 
 
+@pytest.mark.parametrize("moves", [(CALL,), (CALL, SERVE), (CALL, SERVE, DONE), (CALL, NO_SHOW), (LEAVE,), (CALL, REMOVE)])
+async def test_a_ticket_that_came_back_to_the_line_is_undone_to_all_that_it_was(shop: Shop, moves: tuple[Action, ...]) -> None:
+    party = await shop.add()
+    for at, action in enumerate(moves):
+        await shop.storage.write(tickets.change, shop.store_id, party.id, action, "Desk 2", None, 5_000 + at)
+    before = await shop.storage.read(tickets.one, shop.store_id, party.id)
+    await shop.storage.write(tickets.change, shop.store_id, party.id, Action.RETURN, "", None, 6_000)
+
+    change = await shop.storage.write(tickets.undo, shop.store_id, party.id, 7_000)
+
+    assert change.value == before
+    assert (await shop.storage.read(snapshots.waiting, shop.store_id))["A"] == 0
+    assert (await shop.storage.write(tickets.undo, shop.store_id, party.id, 8_000)).value.ended_ms == 0
+
+
 async def test_undo_notifies_nobody(shop: Shop) -> None:
     party = await shop.add(phone="+1")
     for action in (CALL, NO_SHOW):

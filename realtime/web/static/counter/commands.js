@@ -2,7 +2,7 @@
 /** What the staff tell the server to do: one request each, its button held while it runs, and a way to take it back. */
 
 import { Problem } from "../session.js";
-import { STATE_WORDS, WORDS, undoOf } from "./moves.js";
+import { canUndo, saidOf } from "./moves.js";
 import { column } from "./state.js";
 
 /**
@@ -22,13 +22,6 @@ const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byt
 
 /** "A18 · Di" @param {Ticket} ticket */
 export const who = (ticket) => (ticket.name ? `${ticket.label} · ${ticket.name}` : ticket.label);
-
-/** What happened, to follow the number. @param {Change} action @param {Ticket} ticket as it is now */
-function saidOf(action, ticket) {
-  if (action !== "undo") return WORDS[action].said;
-  if (ticket.state === "waiting") return WORDS.return.said;
-  return `is “${STATE_WORDS[/** @type {import("./moves.js").State} */ (ticket.state)]}” again`;
-}
 
 /**
  * @param {import("../session.js").Session} session
@@ -110,8 +103,7 @@ export function createCommands(session, store, toast, storeId) {
     );
     if (!ticket) return;
     store.dispatch({ type: "answered", ticket, seen: before });
-    const back = before ? undoOf(action, before.state) : null;
-    toast.show({ who: who(ticket), say: ` ${saidOf(action, ticket)}.`, undo: back ? undo(ticket, back) : null });
+    toast.show({ who: who(ticket), say: ` ${saidOf(action, ticket.state)}.`, undo: canUndo(action) ? undo(ticket, "undo") : null });
   }
 
   /** Throws a Problem, for the form to show beside its fields. @param {Guest} guest @param {string} key @returns {Promise<WalkedIn>} */

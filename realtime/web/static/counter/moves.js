@@ -51,15 +51,21 @@ export function legal(state) {
   return /** @type {Action[]} */ (Object.keys(MOVES)).filter((action) => MOVES[action].from.includes(/** @type {State} */ (state)));
 }
 
-/**
- * What takes `action` back, done to a ticket that was in state `before`; null where there is nothing to take back.
- * "return" forgets the step before it, so there the step is done again.
- * @param {Change} action @param {string} before @returns {Change|null}
- */
-export function undoOf(action, before) {
-  if (action === "recall" || action === "undo") return null;
-  if (action !== "return") return "undo";
-  if (before === "called") return "call";
-  if (before === "serving") return "serve";
-  return before === "done" || before === "no_show" ? null : "remove";
+/** @type {Record<State, string>} What a ticket is once more when a step was taken back, to follow the number. */
+const AGAIN = {
+  waiting: "is back in line",
+  called: "has been called, as before",
+  serving: "is being served, as before",
+  done: "is done, as before",
+  no_show: "did not show up, as before",
+  left: "has left, as before",
+  removed: "is out of the line, as before",
+};
+
+/** What happened, to follow the number. @param {Change} action @param {string} state of the ticket as it is now */
+export function saidOf(action, state) {
+  return action === "undo" ? AGAIN[/** @type {State} */ (state)] : WORDS[action].said;
 }
+
+/** Whether a step can be taken back: all but a second call, which was heard, and a step back. @param {Change} action */
+export const canUndo = (action) => action !== "recall" && action !== "undo";
