@@ -227,7 +227,15 @@ async def test_the_address_is_corrected_and_confirmed(url_with_mail: str, smtp_s
     mail = smtp_sink.wait_for(1, to="maria@luigis.example")[0]
     link = re.search(r"http\S+/confirm#\S+", mail.text)
     assert link
+    counter = await page.context.new_page()
+    await counter.goto(f"{url_with_mail}/counter")
+    await live(counter)
+    await expect(counter.locator(".counter-banner")).to_contain_text("maria@luigis.example")
     await page.goto(link[0])
+    await expect(counter.locator(".counter-banner")).to_be_hidden()
+
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Your address is confirmed")).to_be_visible()
     await page.get_by_role("link", name="Go to your counter").click()
 
     await live(page)

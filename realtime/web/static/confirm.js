@@ -3,8 +3,9 @@
 
 import { fill, h } from "./counter/dom.js";
 import { byId, say } from "./page.js";
-import { Problem, call } from "./session.js";
+import { Problem, call, tellAccount } from "./session.js";
 
+const CONFIRMED = "nowserving_confirmed";
 const token = decodeURIComponent(location.hash.slice(1));
 history.replaceState(null, "", location.pathname);
 
@@ -15,10 +16,18 @@ function show(title, words, ...next) {
   fill(byId("confirm-next"), next);
 }
 
+function confirmed() {
+  show("Your address is confirmed", "The report of your store goes there when you close.", toCounter());
+}
+
+const toCounter = () => h("a", { class: "button primary big", href: "/counter" }, "Go to your counter");
+
 async function confirm() {
   try {
     await call("POST", "/v1/email/confirm", { token });
-    show("Your address is confirmed", "The report of your store goes there when you close.", h("a", { class: "button primary big", href: "/counter" }, "Go to your counter"));
+    sessionStorage.setItem(CONFIRMED, "1");
+    tellAccount();
+    confirmed();
   } catch (fault) {
     const problem = /** @type {Problem} */ (fault);
     if (problem.retry) show("That did not work yet", problem.message, h("button", { type: "button", class: "button primary big", onclick: confirm }, "Try again"));
@@ -27,4 +36,5 @@ async function confirm() {
 }
 
 if (token) void confirm();
-else show("This link does not work", "It is not whole. Open it from the mail again.", h("a", { class: "button primary big", href: "/account" }, "Send a new link"));
+else if (sessionStorage.getItem(CONFIRMED)) confirmed();
+else show("Open the link in the mail", "This page needs the whole link. If you opened it before, your address is confirmed, and your counter asks for nothing more.", toCounter());

@@ -14,6 +14,7 @@
 
 const CHANNEL = "nowserving_session";
 const SIGNED_IN = "nowserving_signed_in";
+const ACCOUNT = "nowserving_account";
 const EARLY_MS = 60_000;
 const RETRY_AFTER_MS = [400, 1500];
 
@@ -95,6 +96,19 @@ export function wasSignedIn() {
 export function nextPath(fallback) {
   const next = new URLSearchParams(location.search).get("next") || "";
   return /^\/(?![/\\])[\w/-]*$/.test(next) ? next : fallback;
+}
+
+/** Tells the other tabs of this browser that the account has changed. */
+export function tellAccount() {
+  if (!("BroadcastChannel" in window)) return;
+  const channel = new BroadcastChannel(ACCOUNT);
+  channel.postMessage("changed");
+  channel.close();
+}
+
+/** Calls `changed` when another tab has changed the account. @param {() => void} changed */
+export function onAccount(changed) {
+  if ("BroadcastChannel" in window) new BroadcastChannel(ACCOUNT).addEventListener("message", changed);
 }
 
 function toSignIn() {

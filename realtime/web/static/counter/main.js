@@ -4,7 +4,7 @@
 import { ticking } from "../live/clock.js";
 import { connect } from "../live/socket.js";
 import { byId, setAccent } from "../page.js";
-import { createSession } from "../session.js";
+import { createSession, onAccount } from "../session.js";
 import { createBanner } from "./banner.js";
 import { openClose } from "./close.js";
 import { createClosing } from "./closing.js";
@@ -147,11 +147,13 @@ function run(account, storeId) {
     onSignedIn: () => live?.via === "polling" && store.dispatch({ type: "presence", presence: null }),
     onFinal: (final) => void (SIGN_IN.has(final.code) ? toast.show({ say: final.message, fault: true }) : lookAgain()),
   });
-  ticking(ACCOUNT_MS, () => void askAccount());
+  ticking(ACCOUNT_MS, () => document.hidden || void askAccount());
+  onAccount(() => void askAccount());
+  addEventListener("focus", () => void askAccount());
 
   /** The address may be confirmed on another device at any time. */
   async function askAccount() {
-    if (document.hidden || store.get().account.confirmed) return;
+    if (store.get().account.confirmed) return;
     try {
       store.dispatch({ type: "account", account: await session.api("GET", "/v1/account") });
     } catch {
