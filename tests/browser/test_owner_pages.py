@@ -111,6 +111,7 @@ async def test_a_wrong_password_is_refused_and_the_right_one_leads_on(url: str, 
     page = await pages.open(360, 740)
     await page.goto(f"{url}/account")
     await page.wait_for_url("**/signin?next=%2Faccount")
+    await expect(page.get_by_text("You were signed out.")).to_be_hidden()
     await page.get_by_label("E-mail").fill(EMAIL)
     await page.get_by_label("Password").fill("not the password")
     await page.get_by_role("button", name="Sign in").click()
@@ -161,6 +162,7 @@ async def test_signing_out_in_one_tab_signs_the_other_out(url: str, page: Page, 
     await other.get_by_role("button", name="Sign out").click()
 
     await page.wait_for_url("**/signin?next=%2Fcounter")
+    await expect(page.get_by_role("status")).to_have_text("You were signed out. Sign in again.")
 
 
 async def test_many_tabs_renew_one_after_the_other_and_all_stay_signed_in(url: str, page: Page) -> None:

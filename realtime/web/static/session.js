@@ -14,6 +14,7 @@
 
 const CHANNEL = "nowserving_session";
 const SIGNED_IN = "nowserving_signed_in";
+const SIGNED_OUT = "nowserving_signed_out";
 const ACCOUNT = "nowserving_account";
 const EARLY_MS = 60_000;
 const RETRY_AFTER_MS = [400, 1500];
@@ -98,6 +99,13 @@ export function nextPath(fallback) {
   return /^\/(?![/\\])[\w/-]*$/.test(next) ? next : fallback;
 }
 
+/** @returns {boolean} Whether this tab came here because its sign-in was over. Says so once. */
+export function wasSignedOut() {
+  const was = sessionStorage.getItem(SIGNED_OUT) === "1";
+  sessionStorage.removeItem(SIGNED_OUT);
+  return was;
+}
+
 /** Tells the other tabs of this browser that the account has changed. */
 export function tellAccount() {
   if (!("BroadcastChannel" in window)) return;
@@ -111,12 +119,14 @@ export function onAccount(changed) {
   if ("BroadcastChannel" in window) new BroadcastChannel(ACCOUNT).addEventListener("message", changed);
 }
 
-function toSignIn() {
+/** @param {boolean} was whether this browser was signed in until now */
+function toSignIn(was) {
   localStorage.removeItem(SIGNED_IN);
+  if (was) sessionStorage.setItem(SIGNED_OUT, "1");
   location.replace(`/signin?next=${encodeURIComponent(location.pathname)}`);
 }
 
-/** @param {{onLost?: () => void}} [options] `onLost` is called when the sign-in is over; the default goes to the sign-in page. */
+/** @param {{onLost?: (was: boolean) => void}} [options] `onLost` is called when the sign-in is over; the default goes to the sign-in page. */
 export function createSession({ onLost = toSignIn } = {}) {
   let token = "";
   let expiresMs = 0;
@@ -146,10 +156,11 @@ export function createSession({ onLost = toSignIn } = {}) {
 
   /** The sign-in is over. Said once, though the server and another tab may both tell of it. */
   function lose() {
+    const was = token !== "" || wasSignedIn();
     keep("", 0);
     if (lost) return;
     lost = true;
-    onLost();
+    onLost(was);
   }
 
   const fresh = () => token !== "" && Date.now() < expiresMs - 5_000;

@@ -3,10 +3,12 @@
 
 import { faults, onSend } from "./counter/forms.js";
 import { byId } from "./page.js";
-import { call, createSession, nextPath, wasSignedIn } from "./session.js";
+import { call, createSession, nextPath, wasSignedIn, wasSignedOut } from "./session.js";
 
 const form = byId("signin-form", HTMLFormElement);
 const session = createSession({ onLost: () => {} });
+
+byId("signed-out").hidden = !wasSignedOut();
 
 onSend(form, async () => {
   const given = new FormData(form);
