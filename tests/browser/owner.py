@@ -102,6 +102,9 @@ class Owner:
     def pause(self, *queues: str, paused: bool = True) -> None:
         self._ask("PUT", self.store, {"queues": [{"id": queue, "paused": paused} for queue in queues]})
 
+    def close(self) -> None:
+        self._ask("DELETE", self.store)
+
     def scan(self) -> None:
         """A phone scans the code that is on show."""
         code = self.look()["code"]["link"].rpartition("/")[2]

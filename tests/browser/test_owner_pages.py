@@ -97,9 +97,19 @@ async def test_the_timezone_is_the_browsers_until_it_is_changed(url: str, pages:
     assert Owner(url).look()["store"]["timezone"] in ("Asia/Kathmandu", "Asia/Katmandu")
 
     await page.goto(f"{url}/open")
-    await expect(page.get_by_role("heading", name="Your store is not finished yet")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Your store is open")).to_be_visible()
     await page.get_by_role("link", name="Go to your counter").click()
     await live(page)
+
+
+async def test_a_store_that_is_being_closed_is_not_called_open(url: str, page: Page) -> None:
+    (await at_counter(page, url)).close()
+
+    await page.goto(f"{url}/open")
+
+    await expect(page.get_by_role("heading", name="Your last store is not finished yet")).to_be_visible()
+    await page.get_by_role("link", name="See how far it is").click()
+    await expect(page.get_by_role("heading", name="Closed for today")).to_be_visible()
 
 
 # ---- signing in ---------------------------------------------------------------------------------------------------

@@ -109,17 +109,11 @@ function showCounter() {
 // ---- those who have been here before ----
 
 /** @param {Account} account */
-function welcomeBack(account) {
+async function welcomeBack(account) {
   byId("new-account").remove();
   byId("signin-link").remove();
+  if (account.store_id) return notYet(account.store_id);
   const again = byId("again");
-  if (account.store_id) {
-    again.hidden = false;
-    form.hidden = true;
-    say(byId("open-words"), "One store is open at a time. Close yours before you open the next one.");
-    fill(again, h("h2", {}, "Your store is not finished yet"), h("a", { class: "button primary big wide", href: "/counter" }, "Go to your counter"));
-    return;
-  }
   fill(byId("open-words"), "Signed in as ", h("bdi", {}, account.email), ".");
   if (!account.has_template) return;
   const button = h("button", { type: "button", class: "button primary big wide", onclick: () => void openAgain(button, problem) }, "Open it again");
@@ -128,6 +122,17 @@ function welcomeBack(account) {
   fill(again, h("h2", {}, "As last time"), h("p", { class: "muted" }, "The same name, queues, texts and settings. One press, and the QR code is on the screen."), button, problem);
   again.after(h("h2", { class: "open-other" }, "Or something else"));
   form.querySelector("[type=submit]")?.classList.remove("primary");
+}
+
+/** The next store waits for the one that there is, open or being closed. @param {string} storeId */
+async function notYet(storeId) {
+  form.hidden = true;
+  const { state } = await session.api("GET", `/v1/stores/${encodeURIComponent(storeId)}/closing`).catch(() => ({ state: "open" }));
+  const open = state === "open";
+  say(byId("open-words"), open ? "One store is open at a time. Close yours before you open the next one." : "You can open the next one as soon as your last store is closed and its data deleted.");
+  const counter = h("a", { class: "button primary big wide", href: "/counter" }, open ? "Go to your counter" : "See how far it is");
+  fill(byId("again"), h("h2", {}, open ? "Your store is open" : "Your last store is not finished yet"), counter);
+  byId("again").hidden = false;
 }
 
 /** @param {HTMLButtonElement} button @param {HTMLElement} line */
@@ -148,7 +153,7 @@ async function start() {
   byId("add-queue").addEventListener("click", () => addQueue("").focus());
   if (!wasSignedIn()) return;
   try {
-    if (await session.start()) welcomeBack(await session.api("GET", "/v1/account"));
+    if (await session.start()) await welcomeBack(await session.api("GET", "/v1/account"));
   } catch {
     // The server cannot be reached: the form stays and says so when it is sent.
   }
