@@ -25,6 +25,10 @@ export function createQueues(context) {
   const tabs = h("div", { class: "queue-tabs", role: "group", "aria-label": "Queue on show" });
   const columns = h("div", { class: "queue-columns" });
   const node = h("div", { class: "queues" }, tabs, columns);
+  columns.addEventListener("scroll", () => tellMore(node, columns), { passive: true });
+  new ResizeObserver(() => tellMore(node, columns)).observe(columns);
+
+  let known = 0;
 
   /** @param {Counter} state */
   function render(state) {
@@ -34,8 +38,16 @@ export function createQueues(context) {
     flip(columns, () => {
       keep(columns, queues, (queue) => queue.id, (queue) => makeColumn(queue, context), (section, queue) => updateColumn(section, queue, state, context));
     });
+    if (queues.length !== known) tellMore(node, columns);
+    known = queues.length;
   }
   return { node, render };
+}
+
+/** The edge behind which there are more queues fades. @param {HTMLElement} node @param {HTMLElement} columns */
+function tellMore(node, { scrollLeft, clientWidth, scrollWidth }) {
+  node.toggleAttribute("data-before", scrollLeft > 8);
+  node.toggleAttribute("data-after", scrollLeft + clientWidth < scrollWidth - 8);
 }
 
 /** @param {Queue} queue @param {QueuesContext} context */

@@ -51,8 +51,8 @@ export function openSheet(id, store, commands, now) {
     const possible = legal(ticket.state);
     const order = ORDER.filter((action) => possible.includes(action));
     return [
-      h("div", { class: "row" }, h("span", { class: "pill", "data-state": ticket.state }, STATE_WORDS[state]), reachedWords(ticket, (ms) => clockTime(ms, live.store?.timezone)), ["waiting", "called", "serving"].includes(state) ? runningSince(ticket, now) : null),
-      h("p", { class: "lead sheet-who" }, h("bdi", { class: "one-line" }, ticket.name || "No name"), h("span", { class: "muted" }, ` · ${people(ticket.party ?? 1)}`)),
+      h("div", { class: "row" }, h("span", { class: "pill", "data-state": ticket.state }, STATE_WORDS[state]), reachedWords(ticket, (ms) => clockTime(ms, live.store?.timezone)), ["waiting", "called", "serving"].includes(state) ? runningSince(ticket, now) : null, h("span", { class: "muted" }, people(ticket.party ?? 1))),
+      h("p", { class: "lead sheet-who one-line" }, h("bdi", {}, ticket.name || "No name")),
       open === null ? null : h("p", { class: "row sheet-page" }, icon("page"), open ? "Their page is open." : "Their page is not open."),
       contact(ticket),
       notices(ticket, live),
