@@ -37,4 +37,4 @@ async function confirm() {
 
 if (token) void confirm();
 else if (sessionStorage.getItem(CONFIRMED)) confirmed();
-else show("Open the link in the mail", "This page needs the whole link. If you opened it before, your address is confirmed, and your counter asks for nothing more.", toCounter());
+else show("Open the link in the mail", "This page needs the whole link. If you opened it before, your counter tells whether your address is still to be confirmed.", toCounter());
