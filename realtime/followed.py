@@ -22,6 +22,7 @@ class Followed:
     __slots__ = (
         "alone",
         "behind",
+        "believed_s",
         "early",
         "epoch",
         "filling",
@@ -55,6 +56,8 @@ class Followed:
         """What is missing is being read."""
         self.behind = False
         """The store reached further while what it reached before was being read."""
+        self.believed_s = float("-inf")
+        """When a screen was believed last that knew more than there is, by the loop's clock."""
         self.starts = 0
         """How often it turned out that the database went back to an earlier state."""
         self.alone = False

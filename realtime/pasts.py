@@ -21,6 +21,9 @@ from realtime.storage.statement import Storage
 AGAIN_S = 1.0
 """How long a database that failed is left alone."""
 
+BELIEVED_S = 60.0
+"""How often a store's screens may say that it went back: nobody sends the others away again and again."""
+
 _log = logging.getLogger("nowserving.live")
 
 
@@ -48,8 +51,10 @@ class Pasts:
             self.went_back(followed)
 
     def heard(self, followed: Followed, epoch: str, seq: int, reached: int) -> None:
-        """Somebody who is believed was told of a store up to `seq`, and it is at `reached`."""
-        if epoch == followed.epoch and seq > reached:
+        """Somebody who is believed, once a while, was told of a store up to `seq`, and it is at `reached`."""
+        now_s = asyncio.get_running_loop().time()
+        if epoch == followed.epoch and seq > reached and now_s - followed.believed_s >= BELIEVED_S:
+            followed.believed_s = now_s
             self.went_back(followed)
 
     def went_back(self, followed: Followed) -> None:

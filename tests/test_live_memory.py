@@ -234,6 +234,21 @@ async def test_who_was_told_more_than_there_is_is_believed_if_it_is_the_house(
     assert ((await evening.storage.read(stores.one, owned.store_id)).epoch == epoch) is (kind == "ticket")
 
 
+async def test_nobody_sends_the_others_away_again_and_again(evening: Evening, owned: Owned, elsewhere: Elsewhere) -> None:
+    granted = await evening.granted(owned)
+    last = await elsewhere.edit("last")
+    first = await evening.listen(granted, topic(owned))
+    await evening.listen(granted, topic(owned), (first.said[0]["epoch"], last.seq + 3))
+    await until_async(lambda: first.closed, what="the end")
+
+    second = await evening.listen(granted, topic(owned))
+    await evening.listen(granted, topic(owned), (second.said[0]["epoch"], last.seq + 3))
+    evening.live.tell((await elsewhere.edit("next"),))
+
+    assert [push["store"]["name"] for push in await second.hears(1)] == ["next"]
+    assert second.closed is None
+
+
 async def test_a_past_gets_another_name_though_the_database_fails_for_a_while(
     evening: Evening, owned: Owned, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
