@@ -37,7 +37,7 @@ async def send_steadily(port: int, requests: Sequence[bytes], per_s: float) -> l
 
 async def _send(port: int, request: bytes, idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> Sent:
     async with asyncio.timeout(LONGEST_ANSWER_S):
-        reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await _connection(port, idle)
         sent_ns = time.monotonic_ns()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -48,3 +48,15 @@ async def _send(port: int, request: bytes, idle: list[tuple[asyncio.StreamReader
     idle.append((reader, writer))
     found = _ID.search(body)
     return Sent(sent_ns, time.monotonic_ns(), int(found[1]) if found else 0)
+
+
+async def _connection(
+    port: int, idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """One that is kept alive, if the server has not ended it meanwhile; it does after some seconds without a request."""
+    while idle:
+        reader, writer = idle.pop()
+        if not reader.at_eof():
+            return reader, writer
+        writer.close()
+    return await asyncio.open_connection("127.0.0.1", port)
