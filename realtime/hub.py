@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from os import write
 
 from realtime.batch import Batch, repeats
@@ -131,6 +131,10 @@ class Hub:
     def subscribers(self, topic: str) -> int:
         known = self._topics.get(topic)
         return len(known.subscriptions) if known else 0
+
+    def any_subscribe(self, topics: Iterable[str]) -> bool:
+        """Whether anybody subscribes to one of them."""
+        return any(map(self.subscribers, topics))
 
     def listeners(self, topic: str) -> int:
         """Those among the subscribers that have been given their starting point."""

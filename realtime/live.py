@@ -282,7 +282,7 @@ class Live:
     def _start_filling(self, followed: Followed) -> None:
         if followed.filling or not followed.next:
             followed.behind = True
-        elif not any(map(self.hub.subscribers, followed.topics())):
+        elif not self.hub.any_subscribe(followed.topics()):
             self._forget(followed)  # whoever comes next has it read anew
         else:
             followed.filling = True
@@ -387,7 +387,7 @@ class Live:
             await asyncio.sleep(every_s)
             for followed in list(self._followed.values()):
                 store_id = followed.store_id
-                if not any(map(self.hub.subscribers, followed.topics())):
+                if not self.hub.any_subscribe(followed.topics()):
                     if followed.alone:
                         self._forget(followed)
                     followed.alone = True

@@ -11,6 +11,7 @@ import pytest
 
 from realtime import positions
 from realtime.errors import StorageFailed
+from realtime.live import Granted
 from realtime.operations import snapshots, stores
 from realtime.storage.statement import Operation, Statement
 from tests.support.evening import Elsewhere, Evening, Owned, Phone, an_evening, topic
@@ -164,15 +165,20 @@ def _go_back(store_id: str, seq: int, epoch: str | None = None) -> Operation[Non
         yield Statement("update stores set epoch = $2 where id = $1", (store_id, epoch))
 
 
-@pytest.mark.parametrize("epoch", [None, "restored"])
-async def test_screens_of_a_store_that_went_back_are_sent_away_and_begin_anew(
-    evening: Evening, owned: Owned, elsewhere: Elsewhere, epoch: str | None
-) -> None:
+async def _told_thrice(evening: Evening, owned: Owned, elsewhere: Elsewhere) -> tuple[Granted, Phone, dict[str, Any]]:
+    """What the owner may hear, a screen that was told of three changes, and the last of them."""
     granted = await evening.granted(owned)
     phone = await evening.listen(granted, topic(owned))
     for name in "abc":
         evening.live.tell((await elsewhere.edit(name),))
-    last = (await phone.hears(3))[-1]
+    return granted, phone, (await phone.hears(3))[-1]
+
+
+@pytest.mark.parametrize("epoch", [None, "restored"])
+async def test_screens_of_a_store_that_went_back_are_sent_away_and_begin_anew(
+    evening: Evening, owned: Owned, elsewhere: Elsewhere, epoch: str | None
+) -> None:
+    granted, phone, last = await _told_thrice(evening, owned, elsewhere)
     await evening.storage.write(_go_back, owned.store_id, last["seq"] - 2, epoch)
 
     await evening.live.check_positions()
@@ -188,11 +194,7 @@ async def test_screens_of_a_store_that_went_back_are_sent_away_and_begin_anew(
 async def test_another_change_under_a_number_that_was_told_says_that_the_store_went_back(
     evening: Evening, owned: Owned, elsewhere: Elsewhere
 ) -> None:
-    granted = await evening.granted(owned)
-    phone = await evening.listen(granted, topic(owned))
-    for name in "abc":
-        evening.live.tell((await elsewhere.edit(name),))
-    last = (await phone.hears(3))[-1]
+    granted, phone, last = await _told_thrice(evening, owned, elsewhere)
     await evening.storage.write(_go_back, owned.store_id, last["seq"] - 2)
     for name in "xyz":  # past what was told before
         evening.live.tell((await elsewhere.edit(name),))
@@ -274,11 +276,7 @@ async def test_whoever_asks_for_the_state_of_a_store_that_went_back_is_answered(
     evening: Evening, owned: Owned, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("realtime.states.FRESH_S", -1)
-    granted = await evening.granted(owned)
-    phone = await evening.listen(granted, topic(owned))
-    for name in "abc":
-        evening.live.tell((await elsewhere.edit(name),))
-    last = (await phone.hears(3))[-1]
+    granted, phone, last = await _told_thrice(evening, owned, elsewhere)
     await evening.storage.write(_go_back, owned.store_id, last["seq"] - 2)
 
     async with asyncio.timeout(10):

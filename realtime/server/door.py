@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Scope
@@ -23,9 +23,6 @@ _HEAD = re.compile(
 )
 """A whole request for the live socket, in the plainest form that RFC 9112 allows; any other form of it is read by uvicorn's parser."""
 
-
-_SHORT = 256
-"""Longer lines are one visitor's own."""
 _BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -141,7 +138,10 @@ class Door(asyncio.Protocol):
         if len(data) > MOST_HEAD_BYTES or config.ws_protocol_class is not cast(Any, Upgrade) or (head := _HEAD.fullmatch(data)) is None:
             return False
         path, query, lines = head.groups()
-        headers = [_known(line) if len(line) <= _SHORT else _header(line) for line in lines.split(b"\r\n")[:-1]]
+        headers = []
+        for line in lines.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b":")
+            headers.append((name.lower(), value.strip(b" \t")))
         if not _wants_websocket(headers):
             return False
         scope: Scope = {
@@ -165,15 +165,6 @@ class Door(asyncio.Protocol):
             return False
         Upgrade(transport, scope, key, self._state, self._faults, config.ws_max_size).begin(cast(ASGIApp, config.loaded_app))
         return True
-
-
-def _header(line: bytes) -> tuple[bytes, bytes]:
-    name, _, value = line.partition(b":")
-    return name.lower(), value.strip(b" \t")
-
-
-_known = lru_cache(maxsize=256)(_header)
-"""Most lines of a head are the same for everybody, or for everybody with the same browser."""
 
 
 def _address(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
