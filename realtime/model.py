@@ -90,26 +90,6 @@ CHANGES: dict[Action, str] = {
 """What an action is called once it has happened: the `change` of its event."""
 
 
-def came_from(ticket: Ticket) -> TicketState | None:
-    """The state a ticket was in before its last move, told from its times; None when it has not moved."""
-    match ticket.state:
-        case TicketState.WAITING:
-            return None
-        case TicketState.CALLED:
-            return TicketState.WAITING
-        case TicketState.SERVING:
-            return TicketState.CALLED if ticket.called_ms < ticket.served_ms else TicketState.WAITING
-        case TicketState.NO_SHOW:
-            return TicketState.CALLED
-        case TicketState.DONE if ticket.served_ms == ticket.ended_ms:
-            return TicketState.CALLED
-        case TicketState.DONE:
-            return TicketState.SERVING
-    if ticket.served_ms:
-        return TicketState.SERVING
-    return TicketState.CALLED if ticket.called_ms else TicketState.WAITING
-
-
 def label(queue: str, number: int) -> str:
     """The number a party sees: the queue's letter and at least two digits, "A07", "A117"."""
     return f"{queue}{number:02d}"
@@ -198,8 +178,7 @@ class Ticket(Struct, frozen=True):
     unreached_ms: int = 0
     """When the staff were told that the present call was seen nowhere; 0: they were not."""
     was: str = ""
-    """Desk and calls before each of its moves since it waited, as a JSON list of pairs; while it waits, what it was before it came back to the
-    line, as a JSON object: what an undo goes back to."""
+    """What it was before each of its moves since it stood in line, as a JSON list, the last move's last: what an undo goes back to."""
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from realtime.errors import NobodyWaiting, QueueNotFound, TicketNotFound, WrongState
 from realtime.events import ticket_event
-from realtime.model import CHANGES, MOVES, Action, Delivery, Ticket, TicketState, came_from
+from realtime.model import CHANGES, MOVES, Action, Delivery, Ticket, TicketState
 from realtime.operations import escalation, posts, rows, wordings
 from realtime.operations.changes import Change, Moment, Rules, Taken, append, owe, take
 from realtime.storage.statement import Operation, Statement
@@ -21,7 +21,7 @@ def call_next(store_id: str, queue_id: str, desk: str, rules: Rules | None, now_
     """
     taken = yield from take(store_id, 1)
     found = yield Statement(
-        "update tickets set state = 'called', was = '[[\"\",' || calls || ']]', desk = $3, called_ms = $4, calls = calls + 1, seen_ms = 0,"
+        "update tickets set state = 'called', was = '[[\"waiting\",\"\",' || calls || ',0,0,0,0]]', desk = $3, called_ms = $4, calls = calls + 1, seen_ms = 0,"
         " unreached_ms = 0"
         " where store_id = $1 and id = (select id from tickets where store_id = $1 and queue_id = $2 and state = 'waiting'"
         f" order by place limit 1) returning {rows.TICKET}",
@@ -92,9 +92,9 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
     """
     taken = yield from take(store_id, 1)
     now = yield from one(store_id, ticket_id)
-    before = _before(now)
-    if before is None:
+    if not (steps := _steps(now)):
         raise WrongState(f"{now.label} is {_SAID[now.state]}; there is nothing to undo.")
+    *earlier, before = steps
     found = yield Statement(
         "update tickets set state = $3, was = $5, desk = $6, calls = $7, called_ms = $8, served_ms = $9, ended_ms = $10, seen_ms = $11,"
         f" unreached_ms = 0 where store_id = $1 and id = $2 and state = $4 returning {rows.TICKET}",
@@ -103,7 +103,7 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
             ticket_id,
             before.state.value,
             now.state.value,
-            before.was,
+            _written(earlier),
             before.desk,
             before.calls,
             before.called_ms,
@@ -122,11 +122,8 @@ def undo(store_id: str, ticket_id: int, now_ms: int) -> Operation[Change]:
     return Change(rows.ticket(found[0]), (event,), 0, posted)
 
 
-_Moves = list[tuple[str, int]]
-
-
-class _Before(msgspec.Struct, frozen=True):
-    """A ticket as it was before its last move, in what a move changes."""
+class _Step(msgspec.Struct, frozen=True, array_like=True):
+    """A ticket as it was before one of its moves, in what a move changes."""
 
     state: TicketState
     desk: str
@@ -135,42 +132,23 @@ class _Before(msgspec.Struct, frozen=True):
     served_ms: int
     ended_ms: int
     seen_ms: int
-    was: str
 
 
-def _before(now: Ticket) -> _Before | None:
-    """What an undo goes back to; None when the ticket has not moved."""
-    if now.state is TicketState.WAITING:
-        return msgspec.json.decode(now.was, type=_Before) if now.was else None
-    back = came_from(now)
-    if back is None:
-        return None
-    waits = back is TicketState.WAITING
-    *earlier, (desk, calls) = _moves(now) or [("" if waits else now.desk, now.calls)]
-    served_ms = now.served_ms if back is TicketState.SERVING else 0
-    called_ms, seen_ms = (0, 0) if waits else (now.called_ms, now.seen_ms)
-    return _Before(back, desk, calls, called_ms, served_ms, 0, seen_ms, _written(earlier))
+def _steps(ticket: Ticket) -> list[_Step]:
+    return msgspec.json.decode(ticket.was, type=list[_Step]) if ticket.was else []
 
 
-def _moves(ticket: Ticket) -> _Moves:
-    """Its moves since it waited. What a waiting ticket was before it came back is none of them."""
-    return msgspec.json.decode(ticket.was, type=_Moves) if ticket.was and ticket.state is not TicketState.WAITING else []
-
-
-def _written(moves: _Moves) -> str:
-    return msgspec.json.encode(moves).decode() if moves else ""
+def _written(steps: list[_Step]) -> str:
+    return msgspec.json.encode(steps).decode() if steps else ""
 
 
 def _remembered(before: Ticket, action: Action) -> str:
-    """What the ticket keeps of its moves. A call that is made again is no step of its own."""
+    """What the ticket keeps of its moves, from the line on. A call that is made again is no step of its own."""
     if action is Action.RECALL:
         return before.was
-    if action is Action.RETURN:
-        was = _Before(
-            before.state, before.desk, before.calls, before.called_ms, before.served_ms, before.ended_ms, before.seen_ms, before.was
-        )
-        return msgspec.json.encode(was).decode()
-    return _written([*_moves(before), (before.desk, before.calls)])
+    earlier = [] if before.state is TicketState.WAITING else _steps(before)
+    step = _Step(before.state, before.desk, before.calls, before.called_ms, before.served_ms, before.ended_ms, before.seen_ms)
+    return _written([*earlier, step])
 
 
 _SAID = {
