@@ -21,12 +21,12 @@ async def test_a_connection_that_never_speaks_is_closed() -> None:
 async def test_a_head_that_dribbles_in_is_not_waited_for() -> None:
     async with running(request_head_seconds=0.2) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        answer = asyncio.create_task(reader.read())
+        answer = asyncio.create_task(reader.readexactly(12))  # not to the end: what is written after the answer resets the connection
         while not answer.done():
             writer.write(b"G" if not writer.transport.is_closing() else b"")
             await asyncio.sleep(0.02)
         writer.transport.abort()
-        assert answer.result()[:12] in (b"HTTP/1.1 408", b"HTTP/1.1 400")
+        assert answer.result() in (b"HTTP/1.1 408", b"HTTP/1.1 400")
 
 
 @pytest.mark.parametrize("dribble", [b"\r\n", b"X"])
