@@ -111,7 +111,7 @@ async def test_what_a_page_complains_of_is_kept(pages: Pages, fault: str) -> Non
 
 
 async def test_a_test_in_another_loop_goes_on_after_the_browser() -> None:
-    await asyncio.sleep(0)
+    assert await asyncio.sleep(0, "goes on") == "goes on"
 
 
 def test_the_developers_own_settings_do_not_reach_the_tests() -> None:

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from realtime.app import count_sockets
+from realtime.operations import snapshots
 from realtime.storage.statement import Operation, Statement
 from tests.support.evening import Phone
 from tests.support.waiting import until_async
@@ -129,17 +130,19 @@ async def test_sockets_are_counted_with_how_they_ended_and_how_they_came_back(op
             await talk.say(authenticate={"token": token})
             first = (await talk.say(subscribe={"topic": name}))["ok"]
             await join(house, owner)
-            epoch, last = first["epoch"], (await talk.say(subscribe={"topic": name}))["ok"]["seq"]
-            await talk.say(subscribe={"topic": name, "since": {"epoch": epoch, "seq": last - 1}})
-            await talk.say(subscribe={"topic": name, "since": {"epoch": epoch, "seq": last + 1}})
-            await talk.say(subscribe={"topic": name, "since": {"epoch": "another", "seq": last}})
+            last = (await house.parts.storage.read(snapshots.tail, owner.store_id, 1)).seq
+            await talk.say(subscribe={"topic": name, "since": {"epoch": first["epoch"], "seq": last - 1}})
+            for another in ("another", "and another"):
+                await talk.say(subscribe={"topic": name, "since": {"epoch": another, "seq": last}})
         async with place.connect() as socket:
             await socket.close(4999)
         async with place.connect() as socket:
             await socket.send("no json")
             await socket.wait_closed()
             assert socket.close_code == 4400
+        await until_async(lambda: not house.sockets.sessions)
         lost = await place.connect()
+        await until_async(lambda: house.sockets.sessions)  # the handshake is answered before the session begins
         lost.transport.abort()
         await until_async(lambda: not house.sockets.sessions)
 

@@ -167,7 +167,11 @@ def test_every_rule_is_shared() -> None:
 
 
 def test_a_note_of_another_version_is_passed_over() -> None:
-    Process(Clock()).spending.hear(b"\x00nothing")
+    process = Process(Clock())
+
+    process.spending.hear(b"\x00nothing")
+
+    assert taken(process.buckets, "a") == 6
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 8), st.booleans(), st.integers(0, 5)), max_size=60))
