@@ -32,7 +32,7 @@ PAGE = 500
 """Tickets that are read, and written to the report, at once."""
 DELETED_AT_ONCE = 1000
 MAIN_FILE = "report.csv"
-LONGEST_NAP_S = 30.0
+LONGEST_NAP_S = 10.0
 """However far the next closing is, clocks may jump; stores that began to close elsewhere are looked at as often."""
 RETRY_S = 2.0
 _DELETED = "The report was deleted together with the store's data."

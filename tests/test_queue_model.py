@@ -39,7 +39,7 @@ TestOnSqlite.settings = settings(max_examples=60, stateful_step_count=6, deadlin
 
 def test_on_postgres(new_database: Callable[[], str]) -> None:
     with asyncio.Runner() as runner:
-        storage = make_storage(Settings.defaults(database_url=new_database()))
+        storage = make_storage(Settings.defaults(database_url=new_database(), postgres_pool=2))
         runner.run(storage.open())
 
         def given(operation: Operation[Any]) -> Operation[Any]:

@@ -54,7 +54,7 @@ async def test_it_closes_when_its_time_is_over(server: Serve, database_url: str,
     started = server(database_url=database_url, environment=clock.environment, **settings(smtp_sink))
     async with open_store(started) as owner:
         await evening(owner, smtp_sink)
-        # Started again shortly before the end, the process looks at the clock then, and not up to 30 s later.
+        # Started again shortly before the end, the process looks at the clock then, and not up to 10 s later.
         await off_loop(started.stop)
         clock.jump(HOUR_S - 12)
         await off_loop(started.start)

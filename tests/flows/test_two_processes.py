@@ -282,7 +282,7 @@ async def test_when_one_of_two_is_killed_the_other_finishes_its_closing(two: Two
     async def purged() -> bool:
         return bool((await two.there.closing())["state"] == "purged")
 
-    # The other process looks for unfinished closings every 30 s.
+    # The other process looks for unfinished closings every 10 s.
     await until_async(purged, 45, "the other process to finish")
     (report,) = {mail.message["Message-ID"] for mail in reports(smtp_sink, two.owner.email)}
     assert report

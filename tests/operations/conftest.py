@@ -72,7 +72,7 @@ class Shop:
 
 @pytest.fixture
 def unopened(database_url: str) -> Storage:
-    return make_storage(msgspec.structs.replace(Settings.load({}, None), database_url=database_url))
+    return make_storage(msgspec.structs.replace(Settings.load({}, None), database_url=database_url, postgres_pool=2))
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def shop(storage: Storage) -> Shop:
 
 @pytest.fixture
 async def desk(database_url: str) -> AsyncIterator[Desk]:
-    settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=database_url))
+    settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=database_url, postgres_pool=2))
     storage = await asyncio.to_thread(make_storage, settings)
     await storage.open()
     yield Desk(storage)

@@ -23,7 +23,7 @@ from tests.simulation import clock
 from tests.simulation.world import KEYS, OWNER, Process, World
 from tests.support.operations import Direct
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "300"))
 AT_ONCE = 50
 QUIET_S = 60
 

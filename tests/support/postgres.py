@@ -18,6 +18,7 @@ from typing import Any, Self
 import psutil
 
 from realtime.storage import schema
+from tests.support.connections import KeptConnections
 from tests.support.process import free_port
 from tests.support.waiting import until
 
@@ -67,6 +68,7 @@ class PostgresServer:
         self.installed = Path(spec.submodule_search_locations[0])
         self._empty: list[str] = []
         self._lent: list[str] = []
+        self._kept = KeptConnections()
         self.port = free_port()
         self.password = secrets.token_hex(16)
 
@@ -99,6 +101,7 @@ class PostgresServer:
         )
         self.log = (self.folder / "log").open("w")
         self._start()
+        self._kept.__enter__()
         return self
 
     def _start(self) -> None:
@@ -128,6 +131,7 @@ class PostgresServer:
                 os.kill(part, how)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._kept.__exit__(kind, error, trace)
         self.process.send_signal(signal.SIGQUIT)  # immediate shutdown, as nothing is kept
         self.process.wait(20)
         self.log.close()
@@ -137,14 +141,14 @@ class PostgresServer:
         """Hands out an empty database, or one with our tables and nothing in them; returns its address."""
         if not self._empty:
             self._empty.append(f"test_{len(self._lent) + 1}")
-            self.sql(f"create database {self._empty[-1]}")
+            self._kept.run(self.url(), f"create database {self._empty[-1]}")
         self._lent.append(self._empty.pop())
         return self.url(self._lent[-1])
 
     def take_back(self) -> None:
         """Empties what was handed out, for the next test: making a database costs ten times as much, making the tables three times."""
         for name in self._lent:
-            self.sql(EMPTY, name)
+            self._kept.run(self.url(name), EMPTY)
         self._empty += self._lent
         self._lent.clear()
 
