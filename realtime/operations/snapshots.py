@@ -9,8 +9,10 @@ import msgspec
 from realtime.errors import StoreClosed
 from realtime.model import Code, Event, Queue, Store, StoreState, Ticket
 from realtime.operations import codes, rows, stores, tickets
-from realtime.storage.statement import Operation, Statement
+from realtime.storage.statement import Operation, Row, Statement
 
+PAGE = 500
+"""Parties that are read in one step: where thousands wait, the event loop goes on in between."""
 _ENDED_SHOWN = 30
 _CALLED_SHOWN = 5
 
@@ -69,12 +71,24 @@ def _live(store_id: str) -> Operation[Whole]:
         at_desk = yield Statement(
             f"select {rows.TICKET} from tickets where store_id = $1 and state in ('called', 'serving') order by called_ms", (store_id,)
         )
-        waiting = yield Statement(
-            f"select {rows.TICKET} from tickets where store_id = $1 and state = 'waiting' order by queue_id, place", (store_id,)
-        )
-        found = [rows.ticket(row) for row in (*at_desk, *waiting)]
+        found = [rows.ticket(row) for row in at_desk]
+        found += yield from _waiting(store_id)
     code = yield from codes.current(store_id)
     return Whole(store, lines, found, code)
+
+
+def _waiting(store_id: str) -> Operation[list[Ticket]]:
+    found: list[Ticket] = []
+    page: list[Row] = [()] * PAGE
+    while len(page) == PAGE:
+        last = (found[-1].queue, found[-1].place) if found else ("", 0)
+        page = yield Statement(
+            f"select {rows.TICKET} from tickets where store_id = $1 and state = 'waiting' and (queue_id, place) > ($2, $3)"
+            " order by queue_id, place limit $4",
+            (store_id, *last, PAGE),
+        )
+        found += [rows.ticket(row) for row in page]
+    return found
 
 
 def _ended(store_id: str) -> Operation[list[Ticket]]:

@@ -6,7 +6,7 @@ import pytest
 
 from realtime.errors import StoreNotFound, TicketNotFound
 from realtime.model import Action, TicketState
-from realtime.operations import codes, snapshots, stores, tickets
+from realtime.operations import codes, joining, snapshots, stores, tickets
 from realtime.operations.snapshots import Whole
 from tests.operations.conftest import FAR_MS, Shop
 
@@ -46,6 +46,18 @@ async def test_the_owner_sees_who_is_at_a_desk_who_waits_and_who_ended_last(shop
 
     assert _states(whole) == ["called", "serving", "waiting", "removed", "left", "no_show", "done"]
     assert whole.code is not None
+
+
+async def test_a_line_of_thousands_is_read_in_pages_and_seen_whole_and_in_order(shop: Shop) -> None:
+    letters = "AB" * snapshots.PAGE + "A"
+    guests = tuple(joining.Guest(letter, f"Guest {number}", "", "", 1) for number, letter in enumerate(letters))
+    await shop.storage.write(joining.join, shop.store_id, guests, None, shop.rules, 2_500)
+
+    whole = await shop.storage.read(snapshots.owner, shop.store_id)
+
+    assert [(ticket.queue, ticket.number) for ticket in whole.tickets] == [
+        (letter, number) for letter in "AB" for number in range(1, letters.count(letter) + 1)
+    ]
 
 
 async def test_the_public_sees_who_is_live_and_who_was_called_last(shop: Shop) -> None:
