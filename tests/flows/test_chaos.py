@@ -173,7 +173,6 @@ async def town(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("town", "fault"),
     [

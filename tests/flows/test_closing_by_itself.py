@@ -83,7 +83,6 @@ async def test_it_closes_at_the_start_when_its_time_was_over_meanwhile(
         await closed_for(owner, started)
 
 
-@pytest.mark.timeout(90)
 async def test_it_closes_when_the_clock_jumps_past_its_end_and_not_before(server: Serve, smtp_sink: MailServer, clock: WallClock) -> None:
     """A machine that slept, or whose clock was set. Clocks that jump are noticed within half a minute."""
     started = server(environment=clock.environment, **settings(smtp_sink))

@@ -15,7 +15,6 @@ from tests.flows.crowd import Crowd
 ROUNDS = 3
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("database_url", "seed"), [("sqlite", 1), ("postgres", 2)], indirect=["database_url"])
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed_under_load(server: Serve, database_url: str, seed: int) -> None:
     chance = random.Random(seed)

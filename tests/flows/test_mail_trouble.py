@@ -58,7 +58,6 @@ async def arrived(owner: Owner, mails: MailServer, database_url: str, to: str = 
     assert len((await owner.http.get("/v1/receipts")).json()) == 1
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("database_url", "half_days"), [("sqlite", 1), ("postgres", 2)], indirect=["database_url"])
 async def test_a_mail_server_that_is_down_for_a_day_loses_nothing(
     server: Serve, database_url: str, smtp_sink: MailServer, tmp_path: Path, half_days: int

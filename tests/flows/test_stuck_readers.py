@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 
 import psutil
-import pytest
 
 from tests.conftest import Serve
 from tests.flows.client import MANY, PATIENCE_S, Screen, deaf, open_store
@@ -24,7 +23,6 @@ def sockets(pid: int, port: int) -> int:
     return sum(one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in held if one.laddr)
 
 
-@pytest.mark.timeout(90)
 async def test_stuck_screens_are_dropped_and_cost_the_others_nothing(server: Serve) -> None:
     started = server(max_backlog_seconds=2, **MANY)
     async with contextlib.AsyncExitStack() as stack:

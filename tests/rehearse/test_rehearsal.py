@@ -83,7 +83,7 @@ def test_an_address_that_is_none_ends_it_with_2(wrong: str) -> None:
 
 
 def another_desk(view: View) -> str:
-    ticket = next(one for one in view.tickets.values() if one["desk"])
+    ticket = max(view.tickets.values(), key=lambda one: bool(one["desk"]))  # on a slow machine nobody may have been called yet
     view.tickets[ticket["id"]] = {**ticket, "desk": "Desk 99"}
     return f"{ticket['label']}, desk: shows 'Desk 99'"
 

@@ -102,7 +102,7 @@ def test_every_error_code_of_an_endpoint_is_in_the_documents() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 # The server under attack runs in this process and draws its jitter meanwhile, which is no strategy's doing.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
