@@ -10,7 +10,7 @@ import time
 from asyncio import TaskGroup
 from collections.abc import AsyncIterator, Callable, Collection, Sized
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
@@ -22,6 +22,7 @@ from realtime.callbacks import Callbacks
 from realtime.clerk import Clerk, Tasks
 from realtime.closing import Closing
 from realtime.courier import Courier
+from realtime.crew import ByCrew
 from realtime.house import House
 from realtime.hub import Hub
 from realtime.job_service import JobService
@@ -69,10 +70,8 @@ POSITIONS_CHECKED_S = 20.0
 SOCKETS_COUNTED_S = 5.0
 SLICE = 500
 """Sockets that are looked at before the loop's other work gets its turn."""
-COURIER_STOP_SHARE = 0.2
-"""How much of the drain the courier may take to finish what it carries."""
-WORKER_STOP_SHARE = 0.8
-"""And a worker that has nothing else to end."""
+WORK_SHARE = 0.7
+"""How much of the drain deliveries and jobs under way may take, from its first moment; a tenth, however long sockets and requests took."""
 
 
 def load_plugins(settings: Settings) -> Registry:
@@ -85,17 +84,16 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.ready = False
-        self.pings: PingWheel | None = None
-        self.messaging: Messaging | None = None
+        self.parts: Parts | None = None
 
     def begin_drain(self) -> None:
         self.ready = False
-        if self.messaging:
-            self.messaging.stop_waiting()
+        if self.parts:
+            self.parts.begin_to_end()
 
     async def disconnect_all(self, budget_s: float) -> None:
-        if self.pings:
-            await disconnect_all(self.pings.sinks, budget_s)
+        if self.parts:
+            await disconnect_all(self.parts.pings.sinks, budget_s)
 
 
 def now_ms() -> int:
@@ -197,6 +195,8 @@ class Parts:
         self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work, metrics, self.lease_ends.note)
         self.programs = Programs(storage, now_ms)
         self.worker = Worker(settings, storage, registry, now_ms, meter=metrics)
+        self.crews: tuple[ByCrew[Any], ...] = self.courier, self.postman, self.worker
+        self.ends_s = 0.0  # when the end began, by the monotonic clock
         self.jobs = JobService(settings, storage, registry, now_ms, self._added)
         self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
         self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers, settings.message_receives)
@@ -282,13 +282,21 @@ class Parts:
             self.beside.keep("spending", spending.run)
         return limits
 
+    def begin_to_end(self) -> None:
+        """While sockets and requests end, nothing new is begun; deliveries and jobs under way go on."""
+        self.ends_s = self.ends_s or time.monotonic()
+        self.messaging.stop_waiting()
+        for crew in self.crews:
+            crew.claim_no_more()
+
     async def end(self) -> None:
-        """Stop it; deliveries under way may finish, within their share of the drain."""
-        budget_s = self.settings.drain_seconds * COURIER_STOP_SHARE
+        """Stop it; deliveries and jobs under way may finish, within their share of the drain."""
+        self.begin_to_end()
+        drain_s = self.settings.drain_seconds
+        left_s = max(self.ends_s + drain_s * WORK_SHARE - time.monotonic(), drain_s / 10)
         async with TaskGroup() as ends:
-            ends.create_task(self.courier.stop(budget_s))
-            ends.create_task(self.postman.stop(budget_s))
-            ends.create_task(self.worker.stop(budget_s))
+            for crew in self.crews:
+                ends.create_task(crew.stop(left_s))
         self.beside.end()
 
 
@@ -336,7 +344,7 @@ async def working(settings: Settings) -> AsyncIterator[Worker]:
             try:
                 yield worker
             finally:
-                await worker.stop(settings.drain_seconds * WORKER_STOP_SHARE)
+                await worker.stop(settings.drain_seconds * WORK_SHARE)
                 beside.end()
     finally:
         await registry.close()
@@ -351,7 +359,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with running(settings, storage, registry) as parts:
-            lifecycle.pings, lifecycle.messaging = parts.pings, parts.messaging
+            lifecycle.parts = parts
             context = Context(
                 settings=settings,
                 accounts=parts.accounts,

@@ -17,6 +17,8 @@ J = TypeVar("J")
 AT_ONCE = 16
 """Jobs worked on at the same time, where nothing else is said."""
 LONGEST_NAP_S = 30.0
+SETTLE_S = 1.0
+"""How long it may take at the end to write down what was answered."""
 """Without a wake-up the jobs are looked at this often, with jitter."""
 
 
@@ -99,10 +101,15 @@ class Crew(Generic[J]):
         finally:
             self._idle.set()
 
-    async def stop(self, budget_s: float) -> None:
-        """Claim nothing any more; what is not done within `budget_s` is given back, as if it had not been tried."""
+    def claim_no_more(self) -> None:
+        """The end begins: what is being done goes on."""
         self._stopping = True
         self._awake.set()
+
+    async def stop(self, budget_s: float) -> None:
+        """Claim nothing any more; what is not done within `budget_s` is given back, as if it had not been tried."""
+        self.claim_no_more()
+        until = asyncio.get_running_loop().time() + budget_s
         carrying = dict(self._carrying)
         if carrying:
             await asyncio.wait(carrying, timeout=budget_s)
@@ -112,7 +119,7 @@ class Crew(Generic[J]):
                 await self._work.give_back(job)
         try:
             # What was answered is still settled, and what was being claimed is given back.
-            async with asyncio.timeout(max(budget_s, 1.0)):
+            async with asyncio.timeout_at(max(until, asyncio.get_running_loop().time() + SETTLE_S)):
                 await self._idle.wait()
         except TimeoutError:
             _log.warning("Not every %s could be finished in time; what is held is free when its lease ends.", self._work.name)
@@ -169,6 +176,10 @@ class ByCrew(Generic[J]):
     async def run(self) -> None:
         """Do jobs until `stop` is called."""
         await self._crew.run()
+
+    def claim_no_more(self) -> None:
+        """The end begins: what is being done goes on."""
+        self._crew.claim_no_more()
 
     async def stop(self, budget_s: float) -> None:
         """Claim nothing any more; what is not done within `budget_s` is given back, as if it had not been tried."""

@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -32,6 +33,8 @@ class Answer:
     status: int = 200
     body: bytes = b"{}"
     headers: tuple[tuple[str, str], ...] = ()
+    after_s: float = 0.0
+    """How long it takes."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -78,6 +81,7 @@ class HttpSink:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 sink.requests.append(Request(self.command, self.path, headers, body))
                 answer = sink.answers.pop(0) if sink.answers else Answer()
+                time.sleep(answer.after_s)
                 self.send_response(answer.status)
                 for name, value in answer.headers:
                     self.send_header(name, value)

@@ -164,7 +164,7 @@ async def test_who_waits_is_answered_when_the_server_ends(program: httpx.AsyncCl
     while not program_waits(program):
         await asyncio.sleep(0)
     lifecycle = Lifecycle()
-    lifecycle.messaging = house.parts.messaging
+    lifecycle.parts = house.parts
 
     lifecycle.begin_drain()
 
