@@ -20,7 +20,7 @@ from realtime.operations.queue import NewJob
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
-from realtime.targets import Forbidden, Leads, check, is_address, leads
+from realtime.targets import Forbidden, Leads, check, leads
 
 KEY_MS = 300_000
 SERVICE = "service"
@@ -71,7 +71,7 @@ class JobService:
             self._settings.job_retries + 1,
             notifier=request.handler,
         )
-        make: Callable[[], Operation[str]] = partial(_put, job, request.key, now)
+        make: Callable[[], Operation[str]] = partial(_put, job, checks.line(request.key, "key", 128), now)
         if idempotency_key:
             asked = digest(msgspec.json.encode(request).decode())
             make = partial(answers.same, job.store_id, idempotency_key, asked, now, make)
@@ -91,7 +91,7 @@ class JobService:
                 "This address leads into a private network, which this server does not call. Whoever runs it may allow it in outbound_networks.",
                 field="url",
             )
-        if request.handler == SERVICE and is_address(host) and named not in self._settings.job_service_hosts:
+        if request.handler == SERVICE and named not in self._settings.job_service_hosts:
             raise InvalidInput(
                 "This server does not call this address for jobs. Whoever runs it may allow it in job_service_hosts.", field="url"
             )

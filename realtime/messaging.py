@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -71,13 +71,15 @@ class Messaging:
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._ending = False
 
-    async def publish(self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "") -> list[Published]:
+    async def publish(
+        self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "", *, batch: bool = False
+    ) -> list[Published]:
         """Put messages in, all or none; once only, however often it is asked for with one key. Raises: InvalidInput."""
         now = self._now()
-        new = [(self._job(account_id, request, now), request.key) for request in requests]
+        new = [(self._job(account_id, request, now), checks.line(request.key, "key", 128)) for request in requests]
         make: Callable[[], Operation[list[Published]]] = partial(_publish_all, new, now)
         if idempotency_key:
-            asked = digest(msgspec.json.encode(requests).decode())
+            asked = digest(f"{'batch' if batch else ''}{msgspec.json.encode(requests).decode()}")
             make = partial(_publish_once, _owner(account_id), idempotency_key, asked, now, make)
         return await self._storage.write_and_tell(lambda _: self._wake(new), make)
 
@@ -99,8 +101,10 @@ class Messaging:
         self._last_id = max(self._last_id + 1, (now << 20) + secrets.randbelow(1 << 19))
         return str(self._last_id)
 
-    async def consume(self, account_id: str, request: Consume) -> list[Message]:
-        """Lease up to `limit` messages; where there is none, wait for one."""
+    async def consume(
+        self, account_id: str, request: Consume, still: Callable[[], Coroutine[Any, Any, object]] | None = None
+    ) -> list[Message]:
+        """Lease up to `limit` messages; where there is none, wait for one. `still` raises if who waited may consume no more."""
         name, owner = _queue(account_id, request.queue), _owner(account_id)
         loop = asyncio.get_running_loop()
         until = loop.time() + request.wait
@@ -121,6 +125,8 @@ class Messaging:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, await self._until_ready(name))):
                         await came.wait()
+                if still:
+                    await still()
             return []
         finally:
             self._waiting[name].discard(came)
@@ -191,7 +197,7 @@ class Messaging:
     async def redrive(self, account_id: str, request: Redrive) -> Redriven:
         """Put dead letters back into their places, the oldest first."""
         name = _queue(account_id, request.queue)
-        count = await self._storage.write(dead.redrive, name, request.limit, self._now(), reason=request.reason)
+        count = await self._storage.write(dead.redrive, name, request.limit, self._now(), reason=checks.line(request.reason, "reason", 500))
         self._wake_all(account_id)
         return Redriven(count)
 

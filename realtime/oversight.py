@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from realtime import checks
 from realtime.errors import Conflict, NotFound
 from realtime.operations import alarms, dead, oversight, pauses
 from realtime.operations.oversight import Answer, Backlog, Seen, Standing
@@ -135,7 +136,9 @@ class Oversight:
     async def redrive(self, request: RedriveQueue) -> Count:
         """Put dead letters back into their places. Raises: NotFound."""
         await self._check(request.queue)
-        count = await self._storage.write(dead.redrive, request.queue, request.limit, self._now(), reason=request.reason)
+        count = await self._storage.write(
+            dead.redrive, request.queue, request.limit, self._now(), reason=checks.line(request.reason, "reason", 500)
+        )
         self._wake(request.queue)
         return Count(count)
 

@@ -39,7 +39,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     listed.add_argument("--state", choices=STATES, help="list the jobs of this standing; blocking: the dead letters for which a lane waits")
     listed.add_argument("--queue", default="", metavar="QUEUE", help="only this queue's")
     listed.add_argument("--owner", default="", metavar="OWNER", help="only those of this store or account")
-    listed.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
+    listed.add_argument("--limit", type=_count, metavar="N", help="at most so many (50)")
     for name, sentence in (
         ("show", "One job with its attempts."),
         ("retry", "Let a job be tried now; a dead letter goes back to its place."),
@@ -113,8 +113,11 @@ def request(base: str, token: str, method: str, path: str, body: Any = None) -> 
 
 def _list(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     if not arguments.state:
+        if arguments.owner or arguments.limit:
+            raise Refusal({"detail": f"--owner and --limit list jobs: say which with --state, one of {', '.join(STATES)}."})
         found = ask("GET", "/v1/operator")
-        return found, _overview(found, arguments.queue)
+        found["queues"] = [each for each in found["queues"] if arguments.queue in ("", each["queue"])]
+        return found, _overview(found)
     wanted = {"state": arguments.state, "queue": arguments.queue, "owner": arguments.owner, "limit": arguments.limit}
     found = ask("GET", "/v1/operator/jobs?" + urlencode({name: value for name, value in wanted.items() if value}))
     rows = [("owner", "id", "queue", "lane", "tries", "by", "last outcome")]
@@ -125,13 +128,12 @@ def _list(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     return found, (table(rows) if found["jobs"] else f"No job is {arguments.state.replace('_', ' ')}.") + more
 
 
-def _overview(found: dict[str, Any], queue: str) -> str:
+def _overview(found: dict[str, Any]) -> str:
     columns = ("queue", "ready", "deferred", "behind", "held", "in_flight", "dead", "blocked_lanes")
     rows = [(*(name.replace("_", " ") for name in columns), "oldest ready", "")]
     for each in found["queues"]:
-        if queue in ("", each["queue"]):
-            age = f"{each['oldest_ready_seconds']:.0f} s" if each["ready"] else ""
-            rows.append((*(str(each[name]) for name in columns), age, "paused" if each["paused_ms"] else ""))
+        age = f"{each['oldest_ready_seconds']:.0f} s" if each["ready"] else ""
+        rows.append((*(str(each[name]) for name in columns), age, "paused" if each["paused_ms"] else ""))
     lines = [table(rows) if len(rows) > 1 else "Nothing waits, nothing is dead."]
     for each in found["providers"]:
         if each["state"] != "closed":

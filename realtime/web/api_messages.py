@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.responses import Response
 
 from realtime import queue_messages as messages
 from realtime.errors import Conflict, NotFound
-from realtime.web.endpoint import Auth, Call, Endpoint
+from realtime.web.endpoint import Auth, Call, Endpoint, bearer
 from realtime.web.waiting import while_connected
 
 
@@ -29,13 +31,15 @@ async def publish(call: Call[messages.Publish]) -> Response:
 
 
 async def publish_many(call: Call[messages.PublishMany]) -> Response:
-    return call.answer(await call.context.messaging.publish(call.account_id, call.body.messages, call.idempotency_key))
+    return call.answer(await call.context.messaging.publish(call.account_id, call.body.messages, call.idempotency_key, batch=True))
 
 
 async def consume(call: Call[None]) -> Response:
     if call.scope["method"] == "HEAD":  # nobody would see the messages
         return call.answer(messages.Messages([]))
-    consuming = call.context.messaging.consume(call.account_id, call.query)
+    # A token may be revoked while somebody waits with it.
+    still = partial(call.context.programs.who, bearer(call.scope) or "", "consume") if call.program else None
+    consuming = call.context.messaging.consume(call.account_id, call.query, still)
     # A consumer that went away would be given messages that nobody reads.
     held = await (while_connected(call.receive, consuming) if call.query.wait and call.receive else consuming)
     return call.answer(messages.Messages(held))

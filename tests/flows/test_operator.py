@@ -70,6 +70,9 @@ async def test_an_operator_looks_after_the_queues_from_a_shell(server: Serve) ->
         assert " ms:" not in shown
         assert "There is no queue nosuch here" in await said(process, "pause", "nosuch", code=1)
         assert "at least 1" in await said(process, "list", "--limit", "0", code=2)
+        assert [each["queue"] for each in (await told(process, "list", "--queue", name))["queues"]] == [name]
+        assert (await told(process, "list", "--queue", "nobodys"))["queues"] == []
+        assert "--state" in await said(process, "list", "--limit", "5", code=1)
         assert await said(process, "retry", first["owner"], first["id"]) == "It is tried now.\n"
         assert await said(process, "cancel", second["owner"], second["id"]) == "It is over.\n"
         assert "There is no such job" in await said(process, "cancel", second["owner"], second["id"], code=1)

@@ -219,6 +219,7 @@ async def test_an_empty_status_asks_for_all_and_an_unknown_one_is_told_what_ther
         ("http://[::1]/", "private network"),
         ("http://10.1.2.3/", "job_service_hosts"),
         ("http://8.8.8.8/", "job_service_hosts"),
+        ("https://other.example/hook", "job_service_hosts"),
     ],
 )
 async def test_an_address_that_can_never_be_called_is_refused_at_once(open_house: Open, url: str, said: str) -> None:
@@ -229,10 +230,8 @@ async def test_an_address_that_can_never_be_called_is_refused_at_once(open_house
 
     assert (refused.status_code, refused.json()["field"]) == (422, "url")
     assert said in refused.json()["detail"]
-    for right in ("http://10.1.2.4/hook", "https://shop.example/hook", "https://other.example/hook"):
-        assert (await program.post("/addJob", json={"url": right, "delay": 60})).status_code == 202, (
-            "names are checked when they are called"
-        )
+    for right in ("http://10.1.2.4/hook", "https://shop.example/hook"):
+        assert (await program.post("/addJob", json={"url": right, "delay": 60})).status_code == 202
 
 
 async def test_a_token_without_the_scope_is_told_which_one_it_needs(house: House, owner: Owner) -> None:
