@@ -25,6 +25,7 @@ _log = logging.getLogger("nowserving.postman")
 HOUR_S = 3600.0
 SCHEDULE_S = (5.0, 300.0, 1800.0, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, 14 * HOUR_S, 20 * HOUR_S, 24 * HOUR_S)
 """The waits between attempts that Standard Webhooks recommends: ten attempts in three days."""
+CAPTURED = "Kept, not posted: nothing leaves this server while capture_messages is on."
 FORGOTTEN_AT_ONCE = 1000
 FORGET_MS = 3_600_000
 """How often what ended long ago is looked for."""
@@ -70,6 +71,9 @@ class Postman(QueueWork):
         endpoint = await self._storage.read(posting.endpoint, job.recipient, job.moment == PING, now)
         if endpoint is None:
             await self._drop(job, JobState.CANCELLED, "The webhook was off, or deleted.")
+            return
+        if self._settings.capture_messages:
+            await self._drop(job, JobState.CANCELLED, CAPTURED)
             return
         delivery = Delivery(job.notifier, job.recipient, job.moment, msgspec.json.decode(job.body))
         outcome: Outcome = await self._registry.deliver(

@@ -130,6 +130,16 @@ def verified(request: Request, *secrets: str) -> dict[str, Any]:
     return said[0]
 
 
+async def test_nothing_is_posted_while_messages_are_captured_and_what_was_is_kept(begin: Any) -> None:
+    work = await begin(capture_messages=True)
+    await work.join("Ann")
+
+    (post,) = await work.until("cancelled")
+
+    assert "capture_messages" in post.outcome
+    assert work.sink.requests == []
+
+
 async def test_what_happens_arrives_signed_and_in_order(begin: Any) -> None:
     work = await begin()
     await work.join("Ann")
