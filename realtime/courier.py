@@ -228,7 +228,7 @@ class Courier(ByCrew[Job]):
             await self._settle(job, JobState.DEAD, attempts.given_up(job.attempts, reason), "failed")
             return
         most = min(self._settings.retry_first_seconds * 2 ** min(job.attempts - 1, 30), self._settings.retry_most_seconds)
-        wait_s = max(most * (0.5 + 0.5 * self._random()), outcome.after_s or 0.0)
+        wait_s = max(most * self._random(), outcome.after_s or 0.0)  # full jitter
         due_ms = self._now() + int(wait_s * 1000)
         now = self._now()
         if job.ticket_id and job.attempts == 1:
