@@ -222,12 +222,16 @@ async def test_the_page_says_that_it_is_stale_and_catches_up(url: str, page: Pag
     await expect(ticket(page, "A01")).to_be_visible()
 
     await page.context.set_offline(True)
-    await expect(page.locator(".counter-header .status")).to_contain_text("Stale since")
+    await expect(page.locator(".counter-header .status")).to_contain_text("No connection since")
     await expect(page.locator(".code-panel .code-warning")).to_be_visible()
+    await expect(call_button(page)).to_have_attribute("aria-disabled", "true")
+    await expect(ticket(page, "A01").locator(".ticket-step").first).to_have_attribute("aria-disabled", "true")
     owner.add("Gus")
     await page.context.set_offline(False)
 
     await live(page)
+    await expect(call_button(page)).to_be_enabled()
+    await expect(ticket(page, "A01").locator(".ticket-step").first).to_be_enabled()
     await expect(ticket(page, "A02")).to_be_visible()
 
 
@@ -239,7 +243,8 @@ async def test_a_call_without_a_connection_fails_at_once_and_never_runs_later(ur
     page.on("request", lambda request: calls.append(request.url) if "call-next" in request.url else None)
 
     await page.context.set_offline(True)
-    await call_button(page).click()
+    await expect(call_button(page)).to_have_attribute("aria-disabled", "true")
+    await call_button(page).click(force=True)
     await expect(page.locator(".counter-toast.fault")).to_contain_text("Not connected, so nothing was done.")
     await page.context.set_offline(False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -285,13 +286,33 @@ async def test_a_lost_network_is_shown_and_mended(pages: Pages, phone: Page, add
     await phone.goto(f"{address}/ticket")
     await expect(phone.locator("#status")).to_have_text("Live")
     await phone.context.set_offline(True)
-    await expect(phone.locator("#status")).to_contain_text("Stale since ")
+    await expect(phone.locator("#status")).to_contain_text("No connection since ")
+    await expect(phone.locator("#detail")).to_have_text(re.compile(r"^about \d+–\d+ min, as of \d\d:\d\d$"))
     await stub.move(stub.tickets[1], "called")
 
     await phone.context.set_offline(False)
 
     await expect(phone.locator("#sentence")).to_have_text("2 parties ahead of you.")
+    await expect(phone.locator("#detail")).not_to_contain_text("as of")
     await expect(phone.locator("#status")).to_have_text("Live")
+
+
+async def test_a_closed_store_is_not_said_to_be_live_and_has_no_way_through_its_line(phone: Page, address: str, stub: Stub) -> None:
+    stub.own = 4
+    await phone.goto(f"{address}/ticket")
+    await expect(phone.locator("#status")).to_have_text("Live")
+    await expect(phone.locator("#progress")).to_be_visible()
+
+    stub.store = {**stub.store, "state": "closing"}
+    await stub.push("closed", store=stub.store)
+
+    await expect(phone.locator("#sentence")).to_have_text("This store has closed. Thank you for coming.")
+    await expect(phone.locator("#progress")).to_be_hidden()
+    await expect(phone.locator("#status")).to_be_hidden()
+    await phone.reload()
+    await expect(phone.locator("#ticket")).to_have_attribute("data-state", "closed")
+    await expect(phone.locator("#progress")).to_be_hidden()
+    await expect(phone.locator("#status")).to_be_hidden()
 
 
 async def test_a_store_that_closes_says_goodbye(phone: Page, address: str, stub: Stub) -> None:

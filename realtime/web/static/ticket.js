@@ -1,6 +1,7 @@
 // @ts-check
 // The customer's own page: follows the line and the ticket, and says so.
 
+import { clockTime } from "./live/clock.js";
 import { ahead, applyPush, emptyState, fromSnapshot, minutes } from "./live/reducer.js";
 import { LiveError, connect } from "./live/socket.js";
 import { showStatus } from "./live/status.js";
@@ -25,8 +26,11 @@ let ownSeq = 0;
 let line = emptyState();
 let shownFace = "";
 let spokenAt = 0;
+/** The time of day that the line on show is of, while there is no connection. */
+let asOf = "";
 let firstToken = own.live_token;
 const shows = acknowledge(tellSeen);
+const showFresh = showStatus(byId("status"));
 
 /** The way through the line since this page first saw it. @param {number} now */
 function startedAt(now) {
@@ -36,10 +40,10 @@ function startedAt(now) {
   return most;
 }
 
-/** @param {number} now parties ahead */
-function drawProgress(now) {
+/** @param {number} now parties ahead @param {string} face */
+function drawProgress(now, face) {
   const bar = byId("progress");
-  bar.hidden = own.state !== "waiting";
+  bar.hidden = face !== "waiting";
   const total = startedAt(now);
   const steps = Math.min(total, MOST_STEPS - 1);
   const gone = total === 0 ? 0 : Math.round((steps * (total - now)) / total);
@@ -52,7 +56,7 @@ function draw() {
   const known = line.tickets.get(own.id)?.state === "waiting";
   const before = known ? ahead(line, own.id) : own.ahead;
   const pace = line.queues.get(own.queue.id)?.pace_ms ?? own.queue.pace_ms;
-  const said = words(own, before, known ? minutes(pace, before) : own.minutes);
+  const said = words(own, before, known ? minutes(pace, before) : own.minutes, asOf);
   page.dataset.state = said.face;
   page.toggleAttribute("data-next", said.face === "waiting" && before === 0);
   say(byId("label"), own.label);
@@ -68,7 +72,9 @@ function draw() {
   byId("ring").hidden = said.face !== "waiting";
   push?.want(said.face === "waiting");
   document.title = said.title;
-  drawProgress(before);
+  drawProgress(before, said.face);
+  // Nothing changes any more once the store is closed, so nothing is said of how fresh it is.
+  if (own.store.state !== "open") byId("status").hidden = true;
   if (said.face !== shownFace) changed(said.face);
   shows(said.face === "called" ? own.called_ms : 0);
   speak(`${own.label}. ${said.sentence} ${said.detail}`);
@@ -184,6 +190,15 @@ async function token(renew) {
   return fresh.live_token;
 }
 
+/** @param {import("./live/freshness.js").LiveState} state @param {number} sinceMs */
+function onState(state, sinceMs) {
+  showFresh(state, sinceMs);
+  const old = state === "stale" ? clockTime(sinceMs) : "";
+  if (old === asOf) return;
+  asOf = old;
+  draw();
+}
+
 /** @param {import("./live/socket.js").Final} final */
 function onFinal(final) {
   const status = byId("status");
@@ -268,4 +283,4 @@ byId("leave-yes").onclick = () => void leave();
 byId("ring").onclick = () => void toggleRing();
 drawOthers();
 draw();
-const live = connect({ token, topics: own.topics, onPush, onSnapshot, onState: showStatus(byId("status")), onFinal });
+const live = connect({ token, topics: own.topics, onPush, onSnapshot, onState, onFinal });

@@ -20,11 +20,12 @@ export function minutesText(range) {
  * @param {Own} own
  * @param {number} ahead
  * @param {number[]} range
+ * @param {string} [asOf] the time of day that the place and its minutes are of, where they may be old
  * @returns {Words}
  */
-export function words(own, ahead, range) {
+export function words(own, ahead, range, asOf = "") {
   const over = own.store.state !== "open" && own.state === "waiting";
-  const said = over ? closed() : (SENTENCES[own.state] ?? SENTENCES.removed)(own, ahead, range);
+  const said = over ? closed() : (SENTENCES[own.state] ?? SENTENCES.removed)(own, ahead, range, asOf);
   const short = own.state === "waiting" && !over ? (ahead === 0 ? "next" : `${ahead} ahead`) : said.sentence;
   return {
     face: over ? "closed" : own.state,
@@ -35,9 +36,9 @@ export function words(own, ahead, range) {
   };
 }
 
-/** @type {Record<string, (own: Own, ahead: number, range: number[]) => {sentence: string, detail: string, text?: string}>} */
+/** @type {Record<string, (own: Own, ahead: number, range: number[], asOf: string) => {sentence: string, detail: string, text?: string}>} */
 const SENTENCES = {
-  waiting: (own, ahead, range) => ({ sentence: aheadText(ahead), detail: minutesText(range), text: own.queue.waiting_text }),
+  waiting: (own, ahead, range, asOf) => ({ sentence: aheadText(ahead), detail: [minutesText(range), asOf && `as of ${asOf}`].filter(Boolean).join(", "), text: own.queue.waiting_text }),
   called: (own) => ({ sentence: "It’s your turn.", detail: own.desk ? `${own.desk}.` : "Please come to the staff." }),
   serving: (own) => ({ sentence: "You are being served.", detail: own.desk ? `${own.desk}.` : "" }),
   done: (own) => ({ sentence: "Thank you for coming.", detail: "", text: own.queue.end_text }),

@@ -107,7 +107,8 @@ function updateColumn(section, queue, state, context) {
   const count = part(".queue-count");
   say(count.children[0], String(waiting.length));
   const timeOfDay = (/** @type {number} */ ms) => clockTime(ms, state.live.store?.timezone);
-  const row = { change: context.commands.change, open: context.openTicket, now: context.now, timeOfDay };
+  const offline = state.connection === "stale";
+  const row = { change: context.commands.change, open: context.openTicket, now: context.now, timeOfDay, offline };
   const busy = (/** @type {import("./state.js").Ticket} */ ticket) => state.pending.has(`ticket/${ticket.id}`);
   const live = [...called, ...serving, ...waiting];
   const list = (/** @type {string} */ name, /** @type {import("./state.js").Ticket[]} */ tickets) =>
@@ -119,7 +120,7 @@ function updateColumn(section, queue, state, context) {
   say(empty, queue.paused ? "Nobody is waiting." : "Nobody is waiting. New guests appear here by themselves.");
   part(".queue-ended").hidden = ended.length === 0;
   say(part(".queue-ended > summary > span"), `Ended, ${ended.length === 1 ? "1 ticket" : `${ended.length} tickets`}`);
-  foot(part(".queue-foot"), queue, waiting[0], state.pending.has(`queue/${queue.id}`), context);
+  foot(part(".queue-foot"), queue, waiting[0], state.pending.has(`queue/${queue.id}`), offline, context);
 }
 
 /** @param {Queue} queue @param {QueuesContext} context */
@@ -142,8 +143,8 @@ function head(queue, { commands, editQueue }) {
   ];
 }
 
-/** @param {HTMLElement} node @param {Queue} queue @param {import("./state.js").Ticket|undefined} next @param {boolean} busy @param {QueuesContext} context */
-function foot(node, queue, next, busy, { commands, addGuest }) {
+/** @param {HTMLElement} node @param {Queue} queue @param {import("./state.js").Ticket|undefined} next @param {boolean} busy @param {boolean} offline @param {QueuesContext} context */
+function foot(node, queue, next, busy, offline, { commands, addGuest }) {
   if (!node.firstChild) {
     fill(node,
       h("button", { type: "button", class: "button big icon-only queue-add", "aria-label": `Add a guest to ${queue.name}`, onclick: () => addGuest(queue.id) }, icon("plus")),
@@ -157,7 +158,8 @@ function foot(node, queue, next, busy, { commands, addGuest }) {
   say(name, next?.name ?? "");
   /** @type {HTMLElement} */ (name).hidden = !next?.name;
   button.lastElementChild?.toggleAttribute("hidden", !next);
-  button.setAttribute("aria-disabled", String(!next || busy));
+  // Without a connection a press still says why nothing is done, so it is not taken away.
+  button.setAttribute("aria-disabled", String(!next || busy || offline));
   button.setAttribute("aria-busy", String(busy));
   button.disabled = !next;
 }

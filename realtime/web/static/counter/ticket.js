@@ -10,7 +10,7 @@ import { passed } from "./times.js";
  * @typedef {import("./state.js").Ticket} Ticket
  * @typedef {import("./moves.js").Action} Action
  * @typedef {{change: (id: number, action: Action) => void, open: (id: number) => void, now: () => number,
- *   timeOfDay: (ms: number) => string}} RowContext
+ *   timeOfDay: (ms: number) => string, offline: boolean}} RowContext
  */
 
 /** The steps that stand in the row itself; the first is the one to expect. @type {Record<string, Action[]>} */
@@ -35,15 +35,15 @@ export function runningSince(ticket, now) {
 /** @param {Ticket} ticket */
 export const makeRow = (ticket) => h("li", { class: "ticket", "data-flip": ticket.id });
 
-/** @type {WeakMap<HTMLElement, {ticket: Ticket, busy: boolean, open: boolean}>} */
+/** @type {WeakMap<HTMLElement, {ticket: Ticket, busy: boolean, open: boolean, offline: boolean}>} */
 const shown = new WeakMap();
 
 /** @param {HTMLElement} row @param {Ticket} ticket @param {boolean} busy @param {boolean} page whether its page is open @param {RowContext} context */
 export function updateRow(row, ticket, busy, page, context) {
   const open = page && isLive(ticket.state);
   const last = shown.get(row);
-  if (last?.ticket === ticket && last.busy === busy && last.open === open) return;
-  shown.set(row, { ticket, busy, open });
+  if (last?.ticket === ticket && last.busy === busy && last.open === open && last.offline === context.offline) return;
+  shown.set(row, { ticket, busy, open, offline: context.offline });
   row.dataset.state = ticket.state;
   row.setAttribute("aria-busy", String(busy));
   const focused = row.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.act || "open" : "";
@@ -98,6 +98,7 @@ function steps(ticket, busy, context) {
           class: `button ticket-step${at === 0 && ticket.state !== "waiting" ? " first" : ""}`,
           "data-act": action,
           disabled: busy,
+          "aria-disabled": context.offline ? "true" : null,
           "aria-label": `${WORDS[action].label} ${ticket.label} ${ticket.name ?? ""}`.trim(),
           onclick: () => context.change(ticket.id, action),
         },

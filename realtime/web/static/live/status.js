@@ -1,5 +1,5 @@
 // @ts-check
-// The status dot and its words: live, catching up, stale since 21:04.
+// The status dot and its words: live, catching up, no connection since 21:04.
 
 import { clockTime } from "./clock.js";
 
@@ -12,7 +12,7 @@ import { clockTime } from "./clock.js";
  */
 export function statusText(state, sinceMs) {
   if (state === "live") return "Live";
-  return state === "catching_up" ? "Catching up" : `Stale since ${clockTime(sinceMs)}`;
+  return state === "catching_up" ? "Catching up" : `No connection since ${clockTime(sinceMs)}`;
 }
 
 /**
