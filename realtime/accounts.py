@@ -114,7 +114,8 @@ class Accounts:
         template = await self._storage.read(stores.template, account_id)
         here, captures = store.id if store else None, self._settings.capture_messages
         can_text = bool(self._settings.sms_url) or captures
-        return AccountView(account.id, account.email, account.confirmed, here, template is not None, self.can_mail(), can_text, captures)
+        confirmed, can_mail, last = account.confirmed, self.can_mail(), template.name if template else ""
+        return AccountView(account.id, account.email, confirmed, here, template is not None, can_mail, can_text, captures, last)
 
     def _session(self, token: str, now_ms: int) -> accounts.Session:
         return accounts.Session(digest(token), secrets.token_hex(16), now_ms + int(self._settings.refresh_token_days * _DAY_MS))

@@ -194,6 +194,8 @@ class AccountView(Struct, frozen=True):
     """Whether this server can send e-mail, and text messages."""
     captures: bool = False
     """Whether it keeps them in the outbox instead."""
+    template_name: str = ""
+    """What the last store was called, empty where there was none."""
 
 
 class QueueView(Struct, frozen=True):

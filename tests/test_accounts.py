@@ -57,11 +57,12 @@ async def test_opening_a_store_makes_the_account_and_signs_in(evening: Evening, 
     assert evening.accounts.who(owned.token) == owned.account_id
     view = await evening.accounts.view(owned.account_id)
 
-    assert (view.email, view.confirmed, view.store_id, view.has_template, view.can_mail) == (
+    assert (view.email, view.confirmed, view.store_id, view.has_template, view.template_name, view.can_mail) == (
         owned.email,
         False,
         owned.store_id,
         True,
+        "Luigi's",
         True,
     )
     await evening.link(owned.email, "confirm_email")

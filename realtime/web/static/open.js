@@ -3,6 +3,7 @@
 
 import { fill, h, icon } from "./counter/dom.js";
 import { faults, onSend } from "./counter/forms.js";
+import { lastClosing } from "./last_closing.js";
 import { byId, say } from "./page.js";
 import { call, createSession, wasSignedIn } from "./session.js";
 
@@ -116,12 +117,21 @@ async function welcomeBack(account) {
   const again = byId("again");
   fill(byId("open-words"), "Signed in as ", h("bdi", {}, account.email), ".");
   if (!account.has_template) return;
+  await tellClosed(account);
   const button = h("button", { type: "button", class: "button primary big wide", onclick: () => void openAgain(button, problem) }, "Open it again");
   const problem = h("p", { class: "error", role: "alert" });
   again.hidden = false;
-  fill(again, h("h2", {}, "As last time"), h("p", { class: "muted" }, "The same name, queues, texts and settings. One press, and the QR code is on the screen."), button, problem);
+  fill(again, h("h2", {}, h("bdi", {}, account.template_name), ", as last time"), h("p", { class: "muted" }, "The same name, queues, texts and settings. One press, and the QR code is on the screen."), button, problem);
   again.after(h("h2", { class: "open-other" }, "Or something else"));
   form.querySelector("[type=submit]")?.classList.remove("primary");
+}
+
+/** Who comes from a closing that has just ended learns how it went. @param {Account} account */
+async function tellClosed(account) {
+  const last = await lastClosing(session);
+  if (!last) return;
+  const went = last.delivered ? " is closed. Its report was sent, and your guests’ data is deleted. " : " is closed, and your guests’ data is deleted. ";
+  byId("again").before(h("p", { class: "notice", role: "status" }, h("span", {}, h("bdi", {}, account.template_name), went, h("a", { href: "/account" }, "See the receipt"))));
 }
 
 /** The next store waits for the one that there is, open or being closed. @param {string} storeId */

@@ -9,7 +9,7 @@
 /**
  * @typedef {{access_token: string, expires_in: number}} Tokens
  * @typedef {{idempotencyKey?: string, signal?: AbortSignal, repeat?: boolean}} CallOptions `repeat: false` sends once, whatever happens
- * @typedef {{id: string, email: string, confirmed: boolean, store_id: string|null, has_template: boolean, can_mail: boolean, can_text: boolean, captures: boolean}} Account
+ * @typedef {{id: string, email: string, confirmed: boolean, store_id: string|null, has_template: boolean, can_mail: boolean, can_text: boolean, captures: boolean, template_name: string}} Account
  */
 
 const CHANNEL = "nowserving_session";
