@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope
 
-from realtime import messages
+from realtime import checks, messages
 from realtime.errors import (
     BadMessage,
     CodeExpired,
@@ -54,7 +54,7 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     # While nobody can join, a fresh code would lead no further than this one.
     if found.state in {"expired", "used"} and not all(queue.paused for queue in found.queues):
         return _dead_end(context, CodeExpired() if found.state == "expired" else CodeUsed(), found.store)
-    return render(context, "join.html", _data(code, found, scanned=False), tells=context.tells)
+    return _form(context, _data(code, found, scanned=False), found.store)
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:
@@ -79,7 +79,7 @@ async def _scan(context: Context, scope: Scope, code: str) -> Response:
     scanned = await context.reception.scan(code, messages.ScanCode(key), tickets, base=context.public_base(scope))
     if scanned.ticket:
         return RedirectResponse("/ticket", 303)
-    response = render(context, "join.html", _data(code, scanned, scanned=True), tells=context.tells)
+    response = _form(context, _data(code, scanned, scanned=True), scanned.store)
     response.headers.append("Set-Cookie", cookies.set_phone(key, context.ticket_seconds))
     return response
 
@@ -96,7 +96,7 @@ async def _join(context: Context, scope: Scope, code: str, form: dict[str, str])
         field = (error.field or "").rpartition(".")[2]
         errors = {field if field in FIELDS else "": error.message}
         data = _data(code, found, scanned=True)
-        return render(context, "join.html", data, status=error.status, values=values, errors=errors, tells=context.tells)
+        return _form(context, data, found.store, status=error.status, values=values, errors=errors)
     response = RedirectResponse("/ticket", 303)
     tokens = [ticket.token for ticket in joined.tickets]
     response.headers.append("Set-Cookie", cookies.set_tickets(tokens, cookies.read_tickets(scope), context.ticket_seconds))
@@ -128,6 +128,11 @@ async def read_form(scope: Scope, receive: Receive, most: int) -> dict[str, str]
     except ValueError as error:
         raise BadMessage("That form could not be read. Go back and try again.") from error
     return dict(reversed(pairs))
+
+
+def _form(context: Context, data: dict[str, Any], store: messages.StoreView, **more: Any) -> Response:
+    country = context.settings.phone_region or checks.region_of(store.timezone)
+    return render(context, "join.html", data, tells=context.tells, country=country, **more)
 
 
 def _data(code: str, found: messages.CodePage | messages.ScannedCode, *, scanned: bool) -> dict[str, Any]:

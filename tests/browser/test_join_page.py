@@ -34,8 +34,54 @@ async def test_what_is_left_out_is_said_beside_it_in_our_own_words(owner: Owner,
     await expect(phone.get_by_role("radio", name="Tables")).to_be_focused()
 
 
-async def test_a_party_of_nobody_is_refused_and_not_made_one(owner: Owner, phone: Page, pages: Pages) -> None:
-    pages.expect("422")
+async def test_all_that_is_wrong_is_said_at_one_press_each_beside_its_field(owner: Owner, phone: Page) -> None:
+    await phone.goto(code(owner))
+    await phone.get_by_role("radio", name="Tables").check()
+    await phone.get_by_label("Name").fill("Ann")
+    await phone.get_by_label("People", exact=True).fill("0")
+    await phone.get_by_label("Phone").fill("12ab")
+    await phone.get_by_label("E-mail").fill("ann@")
+
+    await phone.get_by_role("button", name="Get my number").click()
+
+    await expect(phone.locator("#error-party")).to_have_text("Enter a number from 1 to 99.")
+    await expect(phone.locator("#error-phone")).to_contain_text("Enter a whole phone number")
+    await expect(phone.locator("#error-email")).to_have_text("Enter an e-mail address such as ann@example.com.")
+    for field in ("#party", "#phone", "#email"):
+        await expect(phone.locator(field)).to_have_attribute("aria-invalid", "true")
+    await expect(phone.locator("#party")).to_be_focused()
+
+
+async def test_where_the_timezone_is_in_no_country_the_code_is_asked_for_before_and_after(url: str, pages: Pages) -> None:
+    owner = await opened(await pages.open(timezone_id="UTC"), url, "Tables")
+    phone = await pages.open(360, 740)
+    await phone.goto(code(owner))
+    await expect(phone.locator("#hint-phone")).to_have_text("With its country code, such as +49 30 901820")
+    await phone.get_by_label("Name").fill("Ann")
+    await phone.get_by_label("Phone").fill("030 901820")
+    await phone.get_by_role("button", name="Get my number").click()
+    await expect(phone.locator("#error-phone")).to_have_text("Enter a whole phone number with its country code, such as +49 30 901820.")
+
+    await phone.get_by_label("Phone").fill("+49 30 901820")
+    await phone.get_by_role("button", name="Get my number").click()
+
+    await phone.wait_for_url("**/ticket")
+
+
+async def test_where_the_timezone_is_in_a_country_a_number_of_there_needs_no_code(url: str, pages: Pages) -> None:
+    owner = await opened(await pages.open(timezone_id="Europe/Berlin"), url, "Tables")
+    phone = await pages.open(360, 740)
+    await phone.goto(code(owner))
+    await expect(phone.locator("#hint-phone")).to_have_text("With country code if it is from abroad")
+    await phone.get_by_label("Name").fill("Ann")
+    await phone.get_by_label("Phone").fill("030 901820")
+
+    await phone.get_by_role("button", name="Get my number").click()
+
+    await phone.wait_for_url("**/ticket")
+
+
+async def test_a_party_of_nobody_is_refused_and_not_made_one(owner: Owner, phone: Page) -> None:
     await phone.goto(code(owner))
     await phone.get_by_role("radio", name="Tables").check()
     await phone.get_by_label("Name").fill("Ann")
@@ -43,7 +89,7 @@ async def test_a_party_of_nobody_is_refused_and_not_made_one(owner: Owner, phone
 
     await phone.get_by_role("button", name="Get my number").click()
 
-    await expect(phone.locator("#error-party")).to_have_text("This must be at least 1.")
+    await expect(phone.locator("#error-party")).to_have_text("Enter a number from 1 to 99.")
 
 
 async def test_while_every_line_is_paused_the_page_says_so_and_goes_on_by_itself(owner: Owner, phone: Page) -> None:

@@ -4,6 +4,10 @@
 import { byId, say } from "./page.js";
 
 const MOST_PARTIES = 5;
+/** What the server would refuse at once; all else about these it knows better. */
+const EMAIL = /^[^\s@]+@[^\s@]+[.\u3002][^\s@]+$/;
+const PHONE = /^[+\uff0b]?[\p{Nd}\s().\-/\u2010-\u2015]+$/u;
+const LEAST_DIGITS = 4;
 
 /** @typedef {{name: string, queue: string, phone: string, email: string, party: number}} Party */
 
@@ -89,12 +93,26 @@ export function readParties() {
   });
 }
 
-/** What is still to be filled in, in the order of the page. */
+/** What is still to be filled in or put right, in the order of the page, so that all of it is said at one press. */
 export function missing() {
-  return readParties().flatMap(({ queue, name }, at) => [
-    ...(queue ? [] : [{ field: `parties[${at}].queue`, detail: "Choose a line." }]),
-    ...(name ? [] : [{ field: `parties[${at}].name`, detail: "Enter a name." }]),
-  ]);
+  const needsCode = byId("phone").hasAttribute("data-needs-code");
+  return readParties().flatMap(({ queue, name, party, phone, email }, at) => {
+    /** @type {[string, boolean, string][]} */
+    const wanted = [
+      ["queue", queue !== "", "Choose a line."],
+      ["name", name !== "", "Enter a name."],
+      ["party", Number.isInteger(party) && party >= 1 && party <= 99, "Enter a number from 1 to 99."],
+      ["phone", !phone || isPhone(phone, needsCode), `Enter a whole phone number${needsCode ? " with its country code, such as +49 30 901820" : ""}.`],
+      ["email", !email || EMAIL.test(email), "Enter an e-mail address such as ann@example.com."],
+    ];
+    return wanted.filter(([, right]) => !right).map(([field, , detail]) => ({ field: `parties[${at}].${field}`, detail }));
+  });
+}
+
+/** @param {string} text @param {boolean} needsCode */
+function isPhone(text, needsCode) {
+  const digits = text.match(/\p{Nd}/gu)?.length ?? 0;
+  return PHONE.test(text) && digits >= LEAST_DIGITS && (!needsCode || /^[+\uff0b]/.test(text));
 }
 
 export function clearErrors() {

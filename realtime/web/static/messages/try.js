@@ -13,7 +13,7 @@ const PHONE = "nowserving_test_phone";
  */
 export function createTry(account, send) {
   const phone = h("input", { name: "phone", type: "tel", autocomplete: "tel", maxLength: 32, value: localStorage.getItem(PHONE) ?? "" });
-  const phoneField = field("Your phone", phone, { hint: "With country code if it is from abroad." });
+  const phoneField = field("Your phone", phone, { hint: "Best with its country code, such as +49 30 901820." });
   const where = h("p", { class: "muted" });
   const done = h("p", { class: "hint", role: "status" });
   const form = h("form", { class: "stack try" }, h("h2", {}, "Send a test to me"), where, phoneField, faultLine(), h("button", { type: "submit", class: "button" }, "Send it"), done);
