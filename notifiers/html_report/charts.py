@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from notifiers.html_report.figures import Bin, Figures, Slot
-from notifiers.html_report.words import duration, number, parties, span
+from notifiers.html_report.words import at_most, number, parties, span
 
 TALL, SHORT = 176, 64
 """Heights of the plot itself in CSS pixels."""
@@ -89,7 +89,7 @@ def waits(slots: Sequence[Slot], label: str) -> Markup:
             continue
         hit = tag("rect", class_="slot", x=_share(at * width), y=ABOVE, width=_share(width), height=TALL)
         x = _share((at + 0.5) * width)
-        hint = f"Joined {span(slot)}: half waited {duration(slot.median_s)} or less, nine of ten {duration(slot.ninth_s)} or less"
+        hint = f"Joined {span(slot)}: half waited {at_most(slot.median_s)}, nine of ten {at_most(slot.ninth_s)}"
         upper, dot = (
             tag("circle", class_="ninth-dot", cx=x, cy=_px(y(slot.ninth_s)), r=2.5),
             tag("circle", class_="median-dot", cx=x, cy=_px(y(slot.median_s)), r=4),

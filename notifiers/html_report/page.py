@@ -118,5 +118,5 @@ def _sentence(figures: Figures) -> str:
         return "Nobody joined."
     if not figures.waits:
         return f"{_busiest(figures)} Nobody was called."
-    median = words.duration(figures.counts.median_wait_ms // 1000)
-    return f"{_busiest(figures)} Half of those called waited {median} or less, nine of ten {words.duration(figures.ninth_s)} or less."
+    median = words.at_most(figures.counts.median_wait_ms // 1000)
+    return f"{_busiest(figures)} Half of those called waited {median}, nine of ten {words.at_most(figures.ninth_s)}."

@@ -18,6 +18,12 @@ def duration(seconds: int) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d}"
 
 
+def at_most(seconds: int) -> str:
+    """The same as a bound: "12 min or less", and "under 1 min", which is one already."""
+    said = duration(seconds)
+    return said if said.startswith("under") else f"{said} or less"
+
+
 def number(count: int) -> str:
     return f"{count:,}"
 

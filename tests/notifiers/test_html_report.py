@@ -227,6 +227,16 @@ def test_the_mail_and_the_page_say_the_same_median() -> None:
     assert f"Half of those called waited {round(statistics.median(waits) / 60)} min or less" in read(store, tickets).text
 
 
+def test_waits_of_under_a_minute_are_not_called_that_or_less() -> None:
+    store = closed_store()
+    tickets = [ticket(number, store, TicketState.DONE, 0.1, waited) for number, waited in enumerate((5, 10, 12))]
+
+    text = read(store, tickets).text
+
+    assert "Half of those called waited under 1 min, nine of ten under 1 min." in text
+    assert "under 1 min or less" not in page(store, tickets)
+
+
 # ---- what is not in it --------------------------------------------------------------------------------------------
 
 HOSTILE = [
