@@ -42,7 +42,7 @@ async def test_a_colour_that_is_too_light_is_offered_darker(url: str, page: Page
     owner = await at_counter(page, url)
     await choose(page, "Edit store and queues")
     await page.get_by_label("Another colour").fill("#ffd54a")
-    await expect(page.get_by_text("Too light for white words")).to_be_visible()
+    await expect(page.get_by_text("Too light for white text")).to_be_visible()
 
     await page.get_by_role("button", name=re.compile("^Use #")).click()
     await page.get_by_role("button", name="Save").click()

@@ -45,7 +45,7 @@ async def test_what_is_written_is_seen_at_once_and_told_to_guests(pages: Pages, 
     await page.get_by_role("button", name="Their turn").click()
     await expect(page.locator(".outbox-open .bubble")).to_have_text("Ready, Bo")
     await page.goto(f"{url}/messages")
-    await page.get_by_role("button", name="Use our text").click()
+    await page.get_by_role("button", name="Use the standard text").click()
     await expect(bubble).to_contain_text("it's your turn, A07")
 
 
@@ -94,12 +94,12 @@ async def test_everybody_else_may_be_told_in_another_language(pages: Pages, url:
     page = await pages.open(768, 1024)
     await opened(page, url)
     await page.goto(f"{url}/messages")
-    await page.get_by_label("Everybody else").select_option("de")
+    await page.get_by_label("Language for everybody else").select_option("de")
     await page.get_by_label("Add a language").select_option("pl")
     await expect(page.get_by_role("radio", name="Polish")).to_be_checked()
 
     await expect(page.locator(".bubble")).to_contain_text("A07, Sie sind dran.")
 
     await page.reload()
-    await expect(page.get_by_label("Everybody else")).to_have_value("de")
+    await expect(page.get_by_label("Language for everybody else")).to_have_value("de")
     await expect(page.get_by_role("radio", name="German")).to_be_checked()

@@ -259,7 +259,7 @@ async def test_a_wrong_present_password_is_said_beside_its_field(url: str, pages
     page = await pages.open()
     await opened(page, url)
     await page.goto(f"{url}/account")
-    await page.locator("summary", has_text="Change the password").click()
+    await page.locator("summary", has_text="Change it").click()
     await page.get_by_label("Present password").fill("not the password")
     await page.get_by_label("New password").fill("five red lanterns")
     await page.get_by_role("button", name="Change the password").click()

@@ -62,7 +62,7 @@ function password() {
     await session.api("PUT", "/v1/password", { password: old.value, new_password: next.value }).catch(besideThePassword);
     await show("Your password is changed.");
   });
-  return h("section", { class: "card stack" }, h("h2", {}, "Password"), h("details", { class: "account-change" }, h("summary", {}, "Change the password", icon("down")), form));
+  return h("section", { class: "card stack" }, h("h2", {}, "Password"), h("details", { class: "account-change" }, h("summary", {}, "Change it", icon("down")), form));
 }
 
 /** Here the only thing that can be wrong about signing in is the password. @param {unknown} problem @returns {never} */

@@ -25,7 +25,7 @@ export function tokensView(api, tokens) {
   show(tokens);
   return h("section", { class: "card stack" },
     h("h2", {}, "Programs"),
-    h("p", { class: "muted" }, "A program publishes and consumes messages, or puts in jobs, with a token of its own. ", h("a", { href: "/docs" }, "How that works"), "."),
+    h("p", { class: "muted" }, "With a token of its own, a program of yours can send and receive messages here, or give this server jobs to do. ", h("a", { href: "/docs" }, "How that works"), "."),
     list,
     made,
     newToken(api, made, draw));
@@ -34,7 +34,7 @@ export function tokensView(api, tokens) {
 /** @param {Api} api @param {HTMLElement} made @param {() => Promise<void>} draw */
 function newToken(api, made, draw) {
   const name = h("input", { name: "name", autocomplete: "off", maxLength: 80 });
-  const scopes = [check("Publish messages", { name: "publish", checked: true }), check("Consume messages", { name: "consume", checked: true }), check("Put in jobs and see how they went", { name: "jobs" })];
+  const scopes = [check("Publish messages", { name: "publish", checked: true }), check("Consume messages", { name: "consume", checked: true }), check("Give this server jobs and see how they went", { name: "jobs" })];
   const form = h("form", { class: "stack" },
     field("What is it for?", name, { hint: "Such as “Kitchen printer”." }), ...scopes, faultLine(), h("button", { type: "submit", class: "button primary" }, "Make the token"));
   const details = h("details", { class: "account-change" }, h("summary", {}, "Make a token", icon("down")), form);

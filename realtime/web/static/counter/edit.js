@@ -33,7 +33,7 @@ export function openEdit(store, commands, toast, queueId) {
         field("Name", name),
         field("Description", description, { optional: true, hint: "Shown where guests join." }),
         accent.node,
-        field("Say “almost your turn” to the party at place", almost, { hint: "0 says it to nobody." }),
+        field("Say “almost your turn” to the party at place", almost, { hint: "3 tells the third party in line. 0 tells nobody." }),
         h("p", { class: "hint" }, h("a", { href: "/messages" }, "What guests are told"), " by text message and e-mail."),
         boardCode)),
     ladder.node,
@@ -108,11 +108,11 @@ function accentField(first) {
     for (const { shade, button } of swatches) button.setAttribute("aria-pressed", String(shade === chosen.toUpperCase()));
     note.replaceChildren();
     if (readable(chosen)) {
-      note.append("White words can be read on it. Dark screens use a lighter shade.");
+      note.append("White text on this colour is easy to read. Dark screens use a lighter shade.");
       return;
     }
     const shade = darkened(chosen).toUpperCase();
-    note.append("Too light for white words, so light screens darken it. ", h("button", { type: "button", class: "button", onclick: () => choose(shade) }, `Use ${shade}`));
+    note.append("Too light for white text, so light screens use a darker shade. ", h("button", { type: "button", class: "button", onclick: () => choose(shade) }, `Use ${shade}`));
   }
   return { node, value: () => chosen };
 }

@@ -87,5 +87,5 @@ function rung(step, account) {
 /** What this server cannot do is said where it is chosen. @param {string} channel @param {Account} account */
 function note(channel, account) {
   const cannot = (channel === "sms" && !account.can_text) || (channel === "email" && !account.can_mail);
-  return cannot ? h("span", { class: "hint rung-note" }, "This server is not set up for it, so the step falls away.") : null;
+  return cannot ? h("span", { class: "hint rung-note" }, `This server cannot send ${channel === "sms" ? "text messages" : "e-mail"}, so this step is skipped.`) : null;
 }

@@ -20,7 +20,7 @@ export function queueEditor(queue, open) {
     h("div", { class: "stack" },
       field("Queue name", name),
       field("Text for those waiting", waiting, { optional: true }),
-      field("Text for those at the end of the queue", end, { optional: true, hint: "Shown once a visit is over." }),
+      field("Text after the visit", end, { optional: true, hint: "Guests see it on their page once they are done." }),
       logo.node,
       paused),
   );

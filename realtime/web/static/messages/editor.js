@@ -24,7 +24,7 @@ export function createEditor({ fields, longest, changed, save, reset }) {
   const meter = h("span", { class: "length-meter", "aria-hidden": "true" });
   const notes = h("ul", { class: "notes", "aria-live": "polite" });
   const put = h("button", { type: "submit", class: "button primary" }, "Save");
-  const ours = h("button", { type: "button", class: "button quiet", onclick: () => void reset() }, icon("undo"), "Use our text");
+  const ours = h("button", { type: "button", class: "button quiet", onclick: () => void reset() }, icon("undo"), "Use the standard text");
   const status = h("p", { class: "small muted editor-status", role: "status" });
   const form = h("form", { class: "card stack editor" }, subjectField, textField, chips, h("div", { class: "length-row" }, meter, length), notes, faultLine(),
     h("div", { class: "row editor-actions" }, put, ours, status));

@@ -33,7 +33,7 @@ export function languagesView({ tags, own, chosen, choose, usual, setUsual }) {
 
   return {
     chips: h("div", { class: "language-row" }, chips, more),
-    usual: h("div", { class: "field usual" }, h("label", { htmlFor: "usual-language" }, "Everybody else"), other, h("p", { class: "hint" }, "What guests read whose phone is set to a language without a text, and whom you add by hand.")),
+    usual: h("div", { class: "field usual" }, h("label", { htmlFor: "usual-language" }, "Language for everybody else"), other, h("p", { class: "hint" }, "Read by guests whose phone speaks a language that has no text here, and by those you add by hand.")),
     render,
   };
 }

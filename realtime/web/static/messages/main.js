@@ -1,7 +1,7 @@
 // @ts-check
 /** The page of the texts for guests: one moment, one channel, one language at a time; what is written is seen at once as a guest would see it. */
 
-import { fill, h } from "../counter/dom.js";
+import { fill, h, icon } from "../counter/dom.js";
 import { byId, say } from "../page.js";
 import { createSession } from "../session.js";
 import { createEditor } from "./editor.js";
@@ -15,7 +15,8 @@ import { createTry } from "./try.js";
  * @typedef {{language: string, fields: import("./editor.js").Field[], ours: Wording[], own: Wording[], longest: Record<string, number>, store: string, email: string, confirmed: boolean, can_mail: boolean, can_text: boolean, captures: boolean}} Wordings
  */
 
-const MOMENTS = /** @type {const} */ ({ joined: ["They join", "The place in line is theirs.", "waiting"], almost: ["Almost their turn", "Time to come back.", "called"], called: ["Their turn", "Where to go, now.", "serving"] });
+/** Each with the sign of the state that it tells of; almost is none, and has a clock. */
+const MOMENTS = /** @type {const} */ ({ joined: ["They join", "The place in line is theirs.", "waiting"], almost: ["Almost their turn", "Time to come back.", ""], called: ["Their turn", "Where to go, now.", "called"] });
 const CHANNELS = { sms: "Text message", email: "E-mail" };
 const PREVIEW_MS = 150;
 const session = createSession();
@@ -32,7 +33,7 @@ async function start() {
 
 /** @param {Wordings} known */
 function run(known) {
-  say(words, "What they are told, and when. Leave a text empty and ours goes out, in their language.");
+  say(words, "What they are told, and when. Where you write nothing, they get the standard text, in their language.");
   const chosen = { moment: "called", channel: known.can_text || !known.can_mail ? "sms" : "email", language: known.language };
   /** What is written and not saved. @type {Map<string, {subject: string, text: string}>} */
   const drafts = new Map();
@@ -89,7 +90,7 @@ function run(known) {
   function draw() {
     fill(steps, ...Object.entries(MOMENTS).map(([moment, [name, hint, state]]) => h("label", { class: "choice moment" },
       h("input", { type: "radio", name: "moment", value: moment, checked: moment === chosen.moment, onchange: () => choose({ moment }) }),
-      h("span", { class: "choice-body" }, h("span", { class: "moment-words" }, h("span", { class: "strong moment-name" }, h("span", { class: "shape", "data-state": state, "aria-hidden": "true" }), name), h("span", { class: "small muted" }, hint))))));
+      h("span", { class: "choice-body" }, h("span", { class: "moment-words" }, h("span", { class: "strong moment-name" }, state ? h("span", { class: "shape", "data-state": state, "aria-hidden": "true" }) : icon("clock"), name), h("span", { class: "small muted" }, hint))))));
     fill(tabs, ...Object.entries(CHANNELS).map(([channel, name]) => h("label", { class: "segment" },
       h("input", { type: "radio", name: "channel", value: channel, checked: channel === chosen.channel, onchange: () => choose({ channel }) }), h("span", {}, name))));
     languages.render();
@@ -128,7 +129,7 @@ function run(known) {
 
   function mark(done = "") {
     const unsaved = drafts.has(key());
-    editor.mark(unsaved, done || (unsaved ? "Not saved yet." : find(known.own) ? "Your text goes out." : "Our text goes out."));
+    editor.mark(unsaved, done || (unsaved ? "Not saved yet." : find(known.own) ? "Guests get your text." : "Guests get the standard text."));
   }
 
   async function preview() {
@@ -182,7 +183,7 @@ function run(known) {
       known.own = known.own.filter((each) => each !== find(known.own));
       drafts.delete(key());
       draw();
-      mark("Our text is back.");
+      mark("Guests get the standard text again.");
     } catch (problem) {
       complain(problem);
     }
