@@ -64,7 +64,9 @@ async def test_the_report_waits_for_the_address_and_goes_once_it_is_confirmed(se
     await expect(other.get_by_role("heading", name="Your address is confirmed")).to_be_visible()
     assert other.url.endswith("/confirm"), "the secret leaves the address bar"
     # What the page finds depends on how fast the mail is: the report on its way, or gone.
-    await expect(other.get_by_role("status")).to_have_text(re.compile("^Your store has closed[,.] (and its report goes there now|Its report was sent there)"))
+    await expect(other.get_by_role("status")).to_have_text(
+        re.compile("^Your store has closed[,.] (and its report goes there now|Its report was sent there)")
+    )
 
     await expect(page.get_by_role("heading", name="All done")).to_be_visible(timeout=30_000)
     await expect(page.locator(".closing-steps")).to_contain_text(re.compile("The report was (delivered|sent to)"))
@@ -73,7 +75,9 @@ async def test_the_report_waits_for_the_address_and_goes_once_it_is_confirmed(se
 
     await other.get_by_role("link", name=re.compile("See how far it is|Open the next store")).click()
     await other.wait_for_url("**/open")
-    await expect(other.get_by_role("status")).to_have_text("Luigi's is closed. Its report was sent, and your guests’ data is deleted. See the receipt")
+    await expect(other.get_by_role("status")).to_have_text(
+        "Luigi's is closed. Its report was sent, and your guests’ data is deleted. See the receipt"
+    )
 
 
 async def receipt(page: Page, outcome: str) -> None:

@@ -37,13 +37,25 @@ async def test_a_scanned_code_is_replaced_at_once(url: str, page: Page) -> None:
 
 async def test_the_code_can_be_held_up_over_the_whole_screen(url: str, page: Page) -> None:
     await at_counter(page, url)
-    await page.get_by_role("button", name="Hold up").click()
+    await page.get_by_role("button", name="Show large").click()
 
     dialog = page.get_by_role("dialog", name="Join code, large")
     await expect(dialog.get_by_role("img", name="QR code to join the line")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(dialog).to_have_count(0)
-    await expect(page.get_by_role("button", name="Hold up")).to_be_focused()
+    await expect(page.get_by_role("button", name="Show large")).to_be_focused()
+
+
+async def test_the_button_for_the_code_is_there_where_it_does_something(url: str, page: Page) -> None:
+    owner = await at_counter(page, url)
+    button = page.get_by_role("button", name="QR code to join")
+    await expect(button).to_be_hidden()
+
+    owner.add("Di")
+
+    await expect(button).to_have_attribute("aria-pressed", "true")
+    await button.click()
+    await expect(page.locator(".code-panel")).to_be_hidden()
 
 
 # ---- tickets ------------------------------------------------------------------------------------------------------
@@ -154,6 +166,19 @@ async def test_the_sheet_offers_exactly_what_the_state_allows(url: str, page: Pa
     await expect(sheet.get_by_role("img", name="QR code of this ticket's own page")).to_be_visible()
     await sheet.get_by_role("button", name="Remove").click()
     await toast(page, "A01 · Di was removed.")
+
+
+async def test_the_step_to_expect_looks_the_same_in_the_row_and_in_the_sheet(url: str, page: Page) -> None:
+    owner = await at_counter(page, url)
+    owner.add("Di")
+    await call_button(page).click()
+    row, fill = page.get_by_role("button", name="Serve A01 Di"), "node => getComputedStyle(node).backgroundColor"
+    await expect(row).to_be_visible()
+    colour = await row.evaluate(fill)
+
+    await ticket(page, "A01").locator(".ticket-open").click()
+
+    assert await page.get_by_role("dialog", name="A01").get_by_role("button", name="Serve").evaluate(fill) == colour
 
 
 async def test_the_desk_of_this_device_is_remembered_and_goes_with_the_call(url: str, page: Page) -> None:

@@ -70,7 +70,7 @@ export function createCodePanel({ holdUp, hide }) {
     h("div", { class: "spread" }, h("h2", {}, "Scan to join"), h("button", { type: "button", class: "button plain icon-only", "aria-label": "Hide the code", onclick: hide }, icon("close"))),
     code.node,
     h("p", { class: "small muted" }, "Good for one scan, then a new one appears by itself."),
-    h("button", { type: "button", class: "button wide", onclick: holdUp }, icon("expand"), "Hold up"),
+    h("button", { type: "button", class: "button wide", onclick: holdUp }, icon("expand"), "Show large"),
     links,
   );
   return {

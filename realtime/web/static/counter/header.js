@@ -57,7 +57,7 @@ export function createHeader(context) {
     return [
       watching,
       h("div", { class: "phone-only" }, item("desk", `Desk: ${desk.textContent}`, context.chooseDesk)),
-      item("expand", "Hold up the QR", context.holdUp),
+      item("expand", "Show the QR large", context.holdUp),
       board ? h("a", { href: board, target: "_blank", rel: "noopener", onclick: choose(() => {}) }, icon("board"), "Board for a TV") : "",
       item("edit", "Edit store and queues", context.edit),
       h("a", { href: "/account" }, icon("person"), "Account and receipts"),
@@ -69,8 +69,8 @@ export function createHeader(context) {
 
   return {
     node,
-    /** @param {import("./state.js").Counter} state */
-    render({ live, connection, sinceMs, present, desk: where, codeShown }) {
+    /** @param {import("./state.js").Counter} state @param {boolean} codeMoves whether the code can be shown and hidden */
+    render({ live, connection, sinceMs, present, desk: where, codeShown }, codeMoves) {
       const { store } = live;
       if (!store) return;
       say(name, store.name);
@@ -79,6 +79,7 @@ export function createHeader(context) {
       showHours();
       say(desk, where || "No desk");
       if (status.dataset.live !== connection || connection === "stale") showLive(connection, sinceMs);
+      codeButton.hidden = !codeMoves;
       codeButton.setAttribute("aria-pressed", String(codeShown));
       board = store.board_link ?? "";
       watching.hidden = present === null;

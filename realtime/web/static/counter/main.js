@@ -112,7 +112,8 @@ function run(account, storeId) {
     banner.render(state);
     announcer.render(state.live);
     const codeShown = state.codeShown && beside.matches;
-    header.render({ ...state, codeShown });
+    // Beside the words of welcome the code always stands; where it is small, the button shows it large.
+    header.render({ ...state, codeShown }, !(fresh && beside.matches));
     welcome.node.hidden = !fresh;
     queues.node.hidden = fresh;
     panel.node.hidden = fresh || !codeShown;

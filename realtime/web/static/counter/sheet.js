@@ -30,6 +30,7 @@ export function openSheet(id, store, commands, now) {
   /** @type {Ticket|undefined} */
   let shown;
   let busy = false;
+  let offline = false;
   /** @type {boolean|null} */
   let open = null;
   const render = () => {
@@ -37,8 +38,9 @@ export function openSheet(id, store, commands, now) {
     const ticket = state.live.tickets.get(id);
     if (!ticket) return close();
     const [waits, page] = [state.pending.has(`ticket/${id}`), isLive(ticket.state) ? pageOpen(state.present, id) : null];
-    if (ticket === shown && busy === waits && open === page) return;
-    [shown, busy, open] = [ticket, waits, page];
+    const lost = state.connection === "stale";
+    if (ticket === shown && busy === waits && open === page && offline === lost) return;
+    [shown, busy, open, offline] = [ticket, waits, page, lost];
     fill(body, ...content(ticket));
   };
   const unwatch = store.watch(render);
@@ -56,15 +58,27 @@ export function openSheet(id, store, commands, now) {
       open === null ? null : h("p", { class: "row sheet-page" }, icon("page"), open ? "Their page is open." : "Their page is not open."),
       contact(ticket),
       notices(ticket, live),
-      h("div", { class: "sheet-actions" }, ...order.map((action, at) =>
-        h("button", {
-          type: "button",
-          class: `button${at === 0 && action !== "return" ? " primary" : ""}${action === "remove" ? " danger" : ""}`,
-          disabled: busy,
-          onclick: () => { close(); commands.change(id, action); },
-        }, WORDS[action].label))),
+      h("div", { class: "sheet-actions" }, ...order.map((action, at) => step(ticket, action, at === 0 && action !== "return"))),
       facts(ticket, live),
     ];
+  }
+
+  /** @param {Ticket} ticket @param {import("./moves.js").Action} action @param {boolean} first */
+  function step(ticket, action, first) {
+    const button = h("button", {
+      type: "button",
+      class: `button${first ? " primary" : ""}${action === "remove" ? " danger" : ""}`,
+      disabled: busy,
+      "aria-disabled": offline ? "true" : null,
+      onclick: () => { close(); commands.change(id, action); },
+    }, WORDS[action].label);
+    // The step to expect has the colour of its state, as it has in the row.
+    if (first && ticket.state !== "waiting") {
+      button.dataset.state = ticket.state;
+      button.style.setProperty("--accent", "var(--state)");
+      button.style.setProperty("--on-accent", "var(--paper)");
+    }
+    return button;
   }
 }
 

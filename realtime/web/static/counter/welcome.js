@@ -17,7 +17,7 @@ export function createWelcome({ holdUp, addGuest }) {
       h("h2", { class: "title" }, "Scan this with your phone to try it"),
       h("p", { class: "muted" }, "You get the first number, and it appears here at once. Each code is good for one scan; then a new one shows by itself."),
       h("div", { class: "row" },
-        h("button", { type: "button", class: "button primary big", onclick: holdUp }, icon("expand"), "Hold up"),
+        h("button", { type: "button", class: "button primary big", onclick: holdUp }, icon("expand"), "Show large"),
         h("button", { type: "button", class: "button big", onclick: addGuest }, icon("plus"), "Add a guest by hand")),
       board,
     ),
