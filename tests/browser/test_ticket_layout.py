@@ -65,7 +65,9 @@ async def test_the_words_of_the_ring_button_stay_inside_it(pages: Pages, address
 
 @pytest.mark.parametrize(("width", "height"), [(740, 360), (667, 375), (844, 390), (568, 320)])
 @pytest.mark.parametrize("state", ["waiting", "called"])
-async def test_on_a_phone_on_its_side_nothing_covers_the_number(pages: Pages, address: str, stub: Stub, width: int, height: int, state: str) -> None:
+async def test_on_a_phone_on_its_side_nothing_covers_the_number(
+    pages: Pages, address: str, stub: Stub, width: int, height: int, state: str
+) -> None:
     page = await pages.open(width, height, has_touch=True, is_mobile=True)
     await ringing(page, address)
     await stub.move(stub.tickets[19], state, desk="Desk 2")
@@ -79,7 +81,9 @@ async def test_on_a_phone_on_its_side_nothing_covers_the_number(pages: Pages, ad
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (740, 360), (1280, 800)])
-async def test_with_text_twice_as_large_the_number_is_whole_and_nothing_covers_the_sentence(pages: Pages, address: str, width: int, height: int) -> None:
+async def test_with_text_twice_as_large_the_number_is_whole_and_nothing_covers_the_sentence(
+    pages: Pages, address: str, width: int, height: int
+) -> None:
     page = await pages.open(width, height)
     await ringing(page, address)
 
