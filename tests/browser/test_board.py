@@ -73,6 +73,56 @@ async def test_a_long_desk_is_read_whole(pages: Pages, address: str, stub: Stub,
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize(("width", "height"), [(1080, 1920), (768, 1024), (1920, 1080)])
+@pytest.mark.parametrize("parties", [1, 6, 12])
+async def test_a_short_desk_stands_on_one_line(pages: Pages, address: str, stub: Stub, width: int, height: int, parties: int) -> None:
+    for _ in range(parties):
+        await stub.move(stub.add_ticket("A"), "called", desk="Desk 2")
+    page = await pages.open(width, height)
+
+    await page.goto(f"{address}/board#token")
+
+    await expect(page.locator("#now > li")).to_have_count(parties)
+    lines = "(all) => all.map((desk) => { const words = document.createRange(); words.selectNodeContents(desk); return words.getClientRects().length; })"
+    assert await page.locator("#now .row-desk").evaluate_all(lines) == [1] * parties
+    cut = "(all) => all.filter((desk) => desk.scrollWidth > desk.clientWidth || desk.scrollHeight > desk.clientHeight + 4).length"
+    assert await page.locator("#now .row-desk").evaluate_all(cut) == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(1080, 1920), (768, 1024), (1280, 720), (1920, 1080)])
+async def test_the_buttons_cover_nothing_while_they_show(pages: Pages, address: str, stub: Stub, width: int, height: int) -> None:
+    stub.topics = ["store/s1/board"]
+    stub.store["name"] = "Gemeinschaftspraxis Dr. Müller-Lüdenscheidt & Kollegen"
+    stub.show_code()
+    page = await pages.open(width, height)
+    await page.goto(f"{address}/board#token")
+    await expect(page.locator("#status")).to_have_text("Live")
+    await expect(page.locator("#controls")).to_have_css("opacity", "1")
+
+    buttons = await page.locator("#controls").bounding_box()
+
+    assert buttons
+    for other in ("#store", "#status", "#clock", "#now-title", "#lines", "#join"):
+        box = await page.locator(other).bounding_box()
+        assert box
+        beside = box["x"] + box["width"] <= buttons["x"] or buttons["x"] + buttons["width"] <= box["x"]
+        assert beside or box["y"] + box["height"] <= buttons["y"] + 1 or buttons["y"] + buttons["height"] <= box["y"] + 1, other
+
+
+async def test_a_number_without_a_desk_stands_in_the_middle(page: Page, address: str, stub: Stub) -> None:
+    await stub.move(stub.tickets[1], "called")
+    await page.goto(f"{address}/board#token")
+    row, number, shape = page.locator("#now > li"), page.locator("#now .row-number"), page.locator("#now .shape")
+    await expect(row).to_have_count(1)
+
+    around, text, mark = await row.bounding_box(), await number.bounding_box(), await shape.bounding_box()
+
+    assert around
+    assert text
+    assert mark
+    assert abs((mark["x"] + text["x"] + text["width"]) / 2 - (around["x"] + around["width"] / 2)) < 10
+
+
 async def test_the_last_five_calls_stay_on_the_board(page: Page, address: str, stub: Stub) -> None:
     for at in range(7):
         stub.add_ticket("B", "done", desk="Bar", called_ms=1000 + at)

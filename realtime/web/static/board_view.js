@@ -9,7 +9,8 @@ import { minutesText } from "./ticket_words.js";
 /** @typedef {import("./live/reducer.js").Ticket} Ticket */
 
 const MOST_SHOWN = 12;
-const ONE_COLUMN = 5;
+/** Numbers in one column; from the next on two stay, and no number grows because more are called. */
+const ONE_COLUMN = 3;
 const FLASH_MS = 6_000;
 /** Characters of a desk's name from which it is set smaller, on up to three lines. */
 const LONG = 14;
@@ -92,6 +93,7 @@ export class BoardView {
     const where = ticket.state === "no_show" ? "missed" : ticket.desk;
     say(desk, where);
     /** @type {HTMLElement} */ (desk).toggleAttribute("data-long", where.length > LONG);
+    /** @type {HTMLElement} */ (desk).style.setProperty("--letters", String(Math.max(4, ...where.split(/\s+/u).map((word) => word.length))));
     return row;
   }
 
