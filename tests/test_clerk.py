@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -226,3 +227,18 @@ async def test_a_change_that_outlives_those_it_tells_is_committed_and_answered(s
     made = await clerk.change(*_join(shop))
 
     assert made[0].id == await _seq(shop)
+
+
+async def test_work_that_is_cancelled_before_it_began_is_closed() -> None:
+    async def work() -> None:
+        """Does nothing."""
+
+    async with asyncio.TaskGroup() as group:
+        tasks = Tasks(group)
+        told, awaited = work(), work()
+        tasks.start("work", told)
+        tasks.run(awaited)
+        tasks.end()
+    await asyncio.sleep(0)
+
+    assert [inspect.getcoroutinestate(each) for each in (told, awaited)] == [inspect.CORO_CLOSED] * 2

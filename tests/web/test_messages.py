@@ -146,31 +146,6 @@ async def test_a_key_stands_for_the_first_message(program: httpx.AsyncClient) ->
     assert len(await _consume(program)) == 1
 
 
-async def test_who_waits_with_a_token_that_is_revoked_is_given_nothing(program: httpx.AsyncClient, house: House, owner: Owner) -> None:
-    other = await _program(house, owner, "consume")
-    waiting = asyncio.create_task(other.get("/v1/consumer", params={"cid": "other", "wait": 20}))
-    while not house.parts.messaging._waiting and not waiting.done():
-        await asyncio.sleep(0)
-    made = (await owner.client.get("/v1/tokens")).json()
-    for token in made:
-        if token["scopes"] == ["consume"]:
-            (await owner.client.delete(f"/v1/tokens/{token['id']}")).raise_for_status()
-    await _publish(program, "for those who may")
-
-    async with asyncio.timeout(10):
-        assert (await waiting).status_code == 401
-    assert len(await _consume(program)) == 1
-
-
-@pytest.mark.parametrize("field", ["key", "lane"])
-async def test_what_no_database_can_keep_is_refused(program: httpx.AsyncClient, field: str) -> None:
-    refused = await program.post("/v1/publish", json={"message": 1, field: "a\0b"})
-
-    assert (refused.status_code, refused.json()["field"]) == (422, field)
-    refused = await program.post("/v1/dead/redrive", json={"reason": "\0"})
-    assert (refused.status_code, refused.json()["field"]) == (422, "reason")
-
-
 @pytest.mark.parametrize("more", [{}, {"attempt_id": "a1"}])
 async def test_who_waits_gets_a_message_as_soon_as_there_is_one(program: httpx.AsyncClient, more: dict[str, str]) -> None:
     waiting = asyncio.create_task(_consume(program, wait=20, **more))
