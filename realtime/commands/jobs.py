@@ -154,7 +154,7 @@ def _show(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
 
 def _one(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     found = ask("POST", f"{_job(arguments)}/{arguments.action}")
-    return found, {"retry": "It is tried now.", "cancel": "It is over."}[arguments.action]
+    return found, {"retry": "It is due now. What stands before it in its lane goes first.", "cancel": "It is over."}[arguments.action]
 
 
 def _many(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:

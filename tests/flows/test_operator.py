@@ -73,7 +73,7 @@ async def test_an_operator_looks_after_the_queues_from_a_shell(server: Serve) ->
         assert [each["queue"] for each in (await told(process, "list", "--queue", name))["queues"]] == [name]
         assert (await told(process, "list", "--queue", "nobodys"))["queues"] == []
         assert "--state" in await said(process, "list", "--limit", "5", code=1)
-        assert await said(process, "retry", first["owner"], first["id"]) == "It is tried now.\n"
+        assert await said(process, "retry", first["owner"], first["id"]) == "It is due now. What stands before it in its lane goes first.\n"
         assert await said(process, "cancel", second["owner"], second["id"]) == "It is over.\n"
         assert "There is no such job" in await said(process, "cancel", second["owner"], second["id"], code=1)
         assert await said(process, "pause", name) == f"{name} is paused.\n"
