@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from realtime.errors import Restarting
@@ -36,7 +35,7 @@ class Tasks:
             work.close()
             future.set_exception(Restarting())
         else:
-            self._begin(_into(future, work), "work").add_done_callback(partial(_close, work))
+            self._begin(_into(future, work), "work", work)
         return future
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -44,7 +43,7 @@ class Tasks:
         if self._ended:
             work.close()
         else:
-            self._begin(_logged(name, work), name).add_done_callback(partial(_close, work))
+            self._begin(_logged(name, work), name, work)
 
     def keep(self, name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start work that has to go on as long as the process does: should it fail, it is logged and begun anew."""
@@ -56,16 +55,12 @@ class Tasks:
         for task in self._running:
             task.cancel()
 
-    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = self._group.create_task(work, name=name)
+    def _begin(self, watched: Coroutine[Any, Any, None], name: str, work: Coroutine[Any, Any, Any] | None = None) -> None:
+        task = self._group.create_task(watched, name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return task
-
-
-def _close(work: Coroutine[Any, Any, Any], ended: asyncio.Task[None]) -> None:
-    """Nothing, unless its task was cancelled before it began: then nobody else ends it."""
-    work.close()
+        if work:  # one whose task is cancelled before it began is ended by nobody else
+            task.add_done_callback(lambda _: work.close())
 
 
 async def _kept(name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -20,8 +20,7 @@ def duration(seconds: int) -> str:
 
 def at_most(seconds: int) -> str:
     """The same as a bound: "12 min or less", and "under 1 min", which is one already."""
-    said = duration(seconds)
-    return said if said.startswith("under") else f"{said} or less"
+    return f"{duration(seconds)} or less" if round(seconds / 60) else duration(seconds)
 
 
 def number(count: int) -> str:

@@ -1,11 +1,13 @@
-"""What the tests of pages on the real server share."""
+"""What the tests of pages share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
+from tests.browser.customer_stub import Stub, serving
 from tests.support.standing import StandingServers
 
 
@@ -21,3 +23,10 @@ def url(standing: StandingServers) -> Iterator[str]:
     """A server on which nobody has an account."""
     with standing.lent() as server:
         yield server.url
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def address(stub: Stub) -> AsyncIterator[str]:
+    """Where the stub of the module is served."""
+    async with serving(stub) as address:
+        yield address

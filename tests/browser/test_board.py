@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.customer_stub import Stub, serving
+from tests.browser.customer_stub import Stub
 from tests.support.pages import Pages
 from tests.support.waiting import until_async
+
+CUT = "(all) => all.filter((desk) => desk.scrollWidth > desk.clientWidth || desk.scrollHeight > desk.clientHeight + 4).length"
+"""How many of the desks are not to be read whole."""
 
 
 @pytest.fixture
@@ -22,12 +24,6 @@ def stub() -> Stub:
     for _ in range(4):
         stub.add_ticket("A")
     return stub
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def address(stub: Stub) -> AsyncIterator[str]:
-    async with serving(stub) as address:
-        yield address
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -68,8 +64,7 @@ async def test_a_long_desk_is_read_whole(pages: Pages, address: str, stub: Stub,
     await page.goto(f"{address}/board#token")
 
     await expect(page.locator("#now > li")).to_have_count(parties)
-    cut = "(all) => all.filter((desk) => desk.scrollWidth > desk.clientWidth || desk.scrollHeight > desk.clientHeight + 4).length"
-    assert await page.locator("#now .row-desk").evaluate_all(cut) == 0
+    assert await page.locator("#now .row-desk").evaluate_all(CUT) == 0
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -85,8 +80,7 @@ async def test_a_short_desk_stands_on_one_line(pages: Pages, address: str, stub:
     await expect(page.locator("#now > li")).to_have_count(parties)
     lines = "(all) => all.map((desk) => { const words = document.createRange(); words.selectNodeContents(desk); return words.getClientRects().length; })"
     assert await page.locator("#now .row-desk").evaluate_all(lines) == [1] * parties
-    cut = "(all) => all.filter((desk) => desk.scrollWidth > desk.clientWidth || desk.scrollHeight > desk.clientHeight + 4).length"
-    assert await page.locator("#now .row-desk").evaluate_all(cut) == 0
+    assert await page.locator("#now .row-desk").evaluate_all(CUT) == 0
 
 
 @pytest.mark.parametrize(("width", "height"), [(1080, 1920), (768, 1024), (1280, 720), (1920, 1080)])

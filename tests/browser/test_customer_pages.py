@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.browser.axe import faults, faults_in, look
-from tests.browser.customer_stub import Stub, serving
+from tests.browser.customer_stub import Stub
 from tests.browser.expressions import until_true
 from tests.support.pages import Pages
 
@@ -27,12 +26,6 @@ def stub() -> Stub:
     for _ in range(4):
         stub.add_ticket("A")
     return stub
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def address(stub: Stub) -> AsyncIterator[str]:
-    async with serving(stub) as address:
-        yield address
 
 
 @pytest_asyncio.fixture(loop_scope="session")

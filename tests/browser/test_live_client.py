@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from playwright.async_api import Page
 from realtime import errors
 from realtime.estimate import minutes
 from realtime.web.asyncapi import OTHER_CLOSE_CODES
-from tests.browser.customer_stub import Stub, serving
+from tests.browser.customer_stub import Stub
 from tests.browser.expressions import until_true
 from tests.support.pages import Pages
 from tests.support.waiting import until_async
@@ -49,12 +48,6 @@ def stub() -> Stub:
     for _ in range(3):
         stub.add_ticket("A")
     return stub
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def address(stub: Stub) -> AsyncIterator[str]:
-    async with serving(stub) as address:
-        yield address
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 from playwright.async_api import FloatRect, Locator, Page, expect
 
 from tests.browser.axe import faults
-from tests.browser.customer_stub import Stub, serving
+from tests.browser.customer_stub import Stub
 from tests.support.pages import Pages
 
 
@@ -21,12 +19,6 @@ def stub() -> Stub:
         stub.add_ticket("A")
     stub.own = 19
     return stub
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def address(stub: Stub) -> AsyncIterator[str]:
-    async with serving(stub) as address:
-        yield address
 
 
 @pytest_asyncio.fixture(loop_scope="session")

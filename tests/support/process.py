@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -92,14 +93,14 @@ class ServerProcess:
     def ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.output()}"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
+            with urllib.request.urlopen(self.url + "/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            error.close()  # it is the answer, and holds its connection
             return False
-        finally:
-            connection.close()  # urllib leaves it open where the server goes away before it is asked
+        except OSError:
+            return False
 
     def output(self) -> str:
         """What it has printed and logged so far."""

@@ -181,6 +181,12 @@ async def new_owner(house: House, email: str = "luigi@example.com", base: str = 
     return Owner(client, opened["store_id"], email)
 
 
+async def program_of(house: House, owner: Owner, *scopes: str) -> httpx.AsyncClient:
+    """A program with a token that its owner made for it."""
+    made = (await owner.client.post("/v1/tokens", json={"name": "Kitchen", "scopes": list(scopes)})).raise_for_status().json()
+    return await house.client(Authorization=f"Bearer {made['token']}")
+
+
 async def join(house: House, owner: Owner, name: str = "Ann", **party: Any) -> httpx.AsyncClient:
     """A customer's phone with a ticket in its cookie."""
     phone = await house.client(Origin=HOST)

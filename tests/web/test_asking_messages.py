@@ -5,13 +5,13 @@ from __future__ import annotations
 import httpx
 import pytest_asyncio
 
-from tests.web.conftest import House, Owner
-from tests.web.test_messages import _consume, _program, _publish
+from tests.web.conftest import House, Owner, program_of
+from tests.web.test_messages import _consume, _publish
 
 
 @pytest_asyncio.fixture
 async def program(house: House, owner: Owner) -> httpx.AsyncClient:
-    return await _program(house, owner, "publish", "consume")
+    return await program_of(house, owner, "publish", "consume")
 
 
 async def test_a_receive_that_got_nothing_is_asked_for_anew(program: httpx.AsyncClient) -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from realtime.hookspecs import Done, JobFacts, JobOutcome, Permanent, Retry
 from realtime.storage.statement import Operation, Statement
-from tests.web.conftest import House, Open, Owner, new_owner
+from tests.web.conftest import House, Open, Owner, new_owner, program_of
 
 
 class Scripted:
@@ -54,9 +54,7 @@ async def program(house: House, owner: Owner) -> httpx.AsyncClient:
 
 
 async def _program(house: House, owner: Owner, *scopes: str) -> httpx.AsyncClient:
-    body = {"name": "Kitchen", "scopes": list(scopes) or ["jobs"]}
-    made = (await owner.client.post("/v1/tokens", json=body)).raise_for_status().json()
-    return await house.client(Authorization=f"Bearer {made['token']}")
+    return await program_of(house, owner, *(scopes or ("jobs",)))
 
 
 async def _add(program: httpx.AsyncClient, payload: Any = None, **more: Any) -> str:

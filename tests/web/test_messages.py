@@ -10,18 +10,13 @@ import pytest
 import pytest_asyncio
 
 from realtime.app import Lifecycle
-from tests.web.conftest import House, Open, Owner, new_owner
+from tests.web.conftest import House, Open, Owner, new_owner, program_of
 
 
 @pytest_asyncio.fixture
 async def program(house: House, owner: Owner) -> httpx.AsyncClient:
     """A program with a token for everything."""
-    return await _program(house, owner, "publish", "consume")
-
-
-async def _program(house: House, owner: Owner, *scopes: str) -> httpx.AsyncClient:
-    made = (await owner.client.post("/v1/tokens", json={"name": "Kitchen", "scopes": list(scopes)})).raise_for_status().json()
-    return await house.client(Authorization=f"Bearer {made['token']}")
+    return await program_of(house, owner, "publish", "consume")
 
 
 async def _publish(program: httpx.AsyncClient, message: Any = "hello", **more: Any) -> str:
@@ -101,7 +96,7 @@ async def test_a_message_that_was_given_back_too_often_is_a_dead_letter_at_once(
 
 async def test_a_message_whose_last_consumer_crashed_is_a_dead_letter_though_nobody_consumes(open_house: Open) -> None:
     house = await open_house(message_receives=1)
-    program = await _program(house, await new_owner(house), "publish", "consume")
+    program = await program_of(house, await new_owner(house), "publish", "consume")
     await _publish(program)
     assert len(await _consume(program, vt=1)) == 1
 
@@ -214,12 +209,12 @@ async def test_an_account_sees_its_own_queues_only(house: House, program: httpx.
     await _publish(program)
     elsewhere = await new_owner(house, "maria@example.com")
 
-    assert await _consume(await _program(house, elsewhere, "consume")) == []
+    assert await _consume(await program_of(house, elsewhere, "consume")) == []
     assert await _consume(program, queue="other") == []
 
 
 async def test_a_token_does_what_it_may_until_it_is_revoked(house: House, owner: Owner) -> None:
-    program = await _program(house, owner, "publish")
+    program = await program_of(house, owner, "publish")
     (token,) = (await owner.client.get("/v1/tokens")).json()
 
     await _publish(program)
@@ -319,7 +314,7 @@ async def test_a_key_that_came_with_another_message_is_refused_and_nothing_is_pu
 
 
 async def test_a_key_of_one_account_says_nothing_to_another(program: httpx.AsyncClient, house: House) -> None:
-    other = await _program(house, await new_owner(house, "other@example.com"), "publish", "consume")
+    other = await program_of(house, await new_owner(house, "other@example.com"), "publish", "consume")
 
     answers = [
         await each.post("/v1/publish", json={"message": number}, headers={"Idempotency-Key": "k"})
@@ -332,7 +327,7 @@ async def test_a_key_of_one_account_says_nothing_to_another(program: httpx.Async
 
 async def test_where_the_server_asks_for_receipts_nothing_is_deleted_without_one(open_house: Open) -> None:
     house = await open_house(message_receipt_required=True)
-    program = await _program(house, await new_owner(house), "publish", "consume")
+    program = await program_of(house, await new_owner(house), "publish", "consume")
     id_ = await _publish(program)
     (message,) = await _consume(program)
 
@@ -389,7 +384,7 @@ async def test_a_lane_that_blocks_waits_until_its_dead_letter_is_let_go(program:
 
 async def test_dead_letters_of_another_account_are_not_seen_redriven_or_let_go(program: httpx.AsyncClient, house: House) -> None:
     dead = await _die(program, house, 1)
-    other = await _program(house, await new_owner(house, "other@example.com"), "publish", "consume")
+    other = await program_of(house, await new_owner(house, "other@example.com"), "publish", "consume")
 
     assert (await other.get("/v1/dead")).json()["letters"] == []
     assert (await other.post("/v1/dead/redrive", json={})).json() == {"redriven": 0}

@@ -8,21 +8,16 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.web.conftest import House, Owner
-
-
-async def _program(house: House, owner: Owner, *scopes: str) -> httpx.AsyncClient:
-    made = (await owner.client.post("/v1/tokens", json={"name": "Kitchen", "scopes": list(scopes)})).raise_for_status().json()
-    return await house.client(Authorization=f"Bearer {made['token']}")
+from tests.web.conftest import House, Owner, program_of
 
 
 @pytest_asyncio.fixture
 async def program(house: House, owner: Owner) -> httpx.AsyncClient:
-    return await _program(house, owner, "publish", "consume")
+    return await program_of(house, owner, "publish", "consume")
 
 
 async def test_who_waits_with_a_token_that_is_revoked_is_given_nothing(program: httpx.AsyncClient, house: House, owner: Owner) -> None:
-    other = await _program(house, owner, "consume")
+    other = await program_of(house, owner, "consume")
     waiting = asyncio.create_task(other.get("/v1/consumer", params={"cid": "other", "wait": 20}))
     while not house.parts.messaging._waiting and not waiting.done():
         await asyncio.sleep(0)

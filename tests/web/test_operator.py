@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from realtime.hookspecs import Retry, Sent
 from realtime.web.limits import Limits
-from tests.web.conftest import House, Open, Owner, new_owner
+from tests.web.conftest import House, Open, Owner, new_owner, program_of
 
 TOKEN = "an operator's token of at least 32 characters"
 
@@ -28,8 +28,7 @@ async def operator(installation: House) -> httpx.AsyncClient:
 
 
 async def _program(house: House, owner: Owner) -> httpx.AsyncClient:
-    made = (await owner.client.post("/v1/tokens", json={"name": "Till", "scopes": ["publish", "consume"]})).raise_for_status().json()
-    return await house.client(Authorization=f"Bearer {made['token']}")
+    return await program_of(house, owner, "publish", "consume")
 
 
 async def _queue(operator: httpx.AsyncClient, queue: str) -> dict[str, Any]:
