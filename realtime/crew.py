@@ -17,9 +17,9 @@ J = TypeVar("J")
 AT_ONCE = 16
 """Jobs worked on at the same time, where nothing else is said."""
 LONGEST_NAP_S = 30.0
+"""Without a wake-up the jobs are looked at this often, with jitter."""
 SETTLE_S = 1.0
 """How long it may take at the end to write down what was answered."""
-"""Without a wake-up the jobs are looked at this often, with jitter."""
 
 
 class Work(Protocol[J]):

@@ -36,7 +36,7 @@ async def test_who_lost_the_lease_does_not_settle(at_work: MakeWork) -> None:
     await work.storage.write(make_due, work.clock() - 1)
     (again,) = await work.storage.write(deliveries.claim, "another courier", 60_000, 1, work.clock())
     work.text.open.set()
-    await until_async(lambda: not work.courier._crew._carrying, what="the end of the first")
+    await until_async(lambda: not any(each.in_flight for each in work.courier.providers.standings()), what="the end of the first")
 
     rows = await work.rows()
     assert (rows[0][0], rows[0][1]) == ("leased", 2)

@@ -28,11 +28,15 @@ def state(work: Work, notifier: str = "text") -> BreakerState | None:
     return next((each.state for each in work.courier.providers.standings() if each.notifier == notifier), None)
 
 
+def at_rest(work: Work) -> bool:
+    """It is down, and what it was tried with is settled: a clock that jumps ends no lease."""
+    return state(work) is BreakerState.OPEN and not any(each.in_flight for each in work.courier.providers.standings())
+
+
 async def goes_down(work: Work) -> None:
     work.text.answers += [DOWN] * FAILURES
     await work.owe(*(f"+{number}" for number in range(FAILURES)))
-    await until_async(lambda: state(work) is BreakerState.OPEN, what="an open breaker")
-    await until_async(lambda: not work.courier._crew._carrying, what="the end of the last")
+    await until_async(lambda: at_rest(work), what="an open breaker, and all that was given to it settled")
 
 
 async def test_one_that_hangs_takes_nobody_elses_room(at_work: MakeWork) -> None:
@@ -73,7 +77,7 @@ async def test_a_day_of_outage_costs_what_the_probes_cost_and_all_arrives_at_its
         work.clock.ahead_ms += int(LONGEST_PAUSE_S * 1000)
         work.courier.wake()
         await until_async(partial(_given, work, FAILURES + probe), what=f"probe {probe}")
-        await until_async(lambda: state(work) is BreakerState.OPEN and not work.courier._crew._carrying, what="its end")
+        await until_async(lambda: at_rest(work), what="its end, written down")
     work.clock.ahead_ms += 3_600_000
     work.courier.wake()
 

@@ -9,6 +9,7 @@ from playwright.async_api import CDPSession, Page, Worker
 
 from tests.support.pages import Pages
 from tests.support.subscriber import Subscriber
+from tests.support.waiting import until_async
 
 _STUB = """
 (() => {
@@ -69,8 +70,14 @@ class PushPhone:
             self._cdp = await self.page.context.new_cdp_session(self.page)
             self._cdp.on("ServiceWorker.workerRegistrationUpdated", self._found)
             await self._cdp.send("ServiceWorker.enable")
-            await self.page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+        # A message for a worker that is not known yet, or not active yet, is dropped without a word.
+        await until_async(lambda: self._registration, what="the service worker's registration")
+        await self.page.wait_for_function("navigator.serviceWorker.ready.then((ready) => ready.active.state === 'activated')")
         await self._cdp.send("ServiceWorker.deliverPushMessage", {"origin": self.url, "registrationId": self._registration, "data": text})
+
+    async def _active(self) -> bool:
+        state = await self.page.evaluate("navigator.serviceWorker.ready.then((ready) => ready.active.state)")
+        return state == "activated"
 
     def _found(self, event: dict[str, Any]) -> None:
         for registration in event["registrations"]:
