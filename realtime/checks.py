@@ -9,8 +9,6 @@ import unicodedata
 from collections.abc import Iterable
 from importlib.resources import files
 
-import phonenumbers
-
 from realtime.errors import InvalidInput
 
 _UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -135,6 +133,8 @@ def phone(value: str, region: str, field: str = "phone", *, required: bool = Fal
     if not clean and not required:
         return ""
     if len(clean) <= 32 and _PHONE.fullmatch(clean):
+        import phonenumbers  # not before somebody gives a number
+
         try:
             number = phonenumbers.parse(clean, region or None)
         except phonenumbers.NumberParseException:

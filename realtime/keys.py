@@ -11,8 +11,6 @@ import hmac
 from binascii import b2a_base64
 from typing import Any
 
-import jwt
-
 from realtime.errors import CodeExpired, LinkExpired, NotFound, NotSignedIn, TicketNotFound
 
 _ALGORITHM = "HS256"
@@ -162,6 +160,8 @@ class Keys:
     # ---- JWTs
 
     def _jwt(self, kind: str, claims: dict[str, Any], now_ms: int, minutes: int) -> str:
+        import jwt  # with it comes cryptography
+
         issued = now_ms // 1000
         body = {**claims, "aud": f"nowserving/{kind}", "iat": issued, "exp": issued + minutes * 60}
         return jwt.encode(body, self._key(f"jwt/{kind}"), _ALGORITHM, {"typ": f"{kind}+jwt"})
@@ -176,6 +176,8 @@ class Keys:
     def _read_jwt(self, kind: str, token: str, now_ms: int) -> dict[str, Any]:
         if not token.startswith(self._head(kind)):
             raise NotSignedIn
+        import jwt
+
         try:
             # Expiry is checked below, against the clock that was passed in.
             options: Any = {"require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
-import segno
-
 
 def svg(text: str) -> str:
     """A QR code with its quiet zone; black on white whatever the page looks like, for scanners need the contrast."""
+    import segno  # not before a code is shown
+
     out = io.BytesIO()
     # Any mask is a valid code; trying all eight for the prettiest one costs five times as long as the rest.
     code = segno.make(text, error="m", micro=False, mask=3)

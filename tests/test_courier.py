@@ -161,7 +161,7 @@ async def test_a_wake_up_is_heeded_at_once(at_work: MakeWork) -> None:
 
     await work.owe("+1")
 
-    await until_async(lambda: work.text.given, 5, what="the delivery, long before the next look")
+    await until_async(lambda: work.text.given, what="the delivery, long before the next look")
 
 
 async def test_a_lane_that_waits_for_its_turn_is_not_asked_for_again_and_again(at_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:

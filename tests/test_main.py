@@ -128,3 +128,15 @@ def test_a_second_process_on_the_same_file_says_so_and_ends_with_3(server: Serve
     assert second.returncode == 3
     assert "Another process is using the database file" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_a_start_waits_for_no_library_that_it_does_not_need() -> None:
+    said = (
+        "import sys; from realtime.app import create_app; from realtime.server import run, warming; from realtime.settings import Settings;"
+        " create_app(Settings.defaults()); print([each for each in (*warming.LATER, 'sqlalchemy', 'cryptography', 'aiosmtplib')"
+        " if each in sys.modules]); warming.begin().join(); print([each for each in warming.LATER if each not in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, env=clean_environment(), timeout=50)
+
+    assert done.stdout.splitlines() == ["[]", "[]"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notifiers.email.letter import MOMENTS
-from notifiers.email.smtp import EmailNotifier
+from notifiers.email.moments import MOMENTS
 from realtime.hookspecs import AccountNotice, Idle, Notifier, StoreClosed, TicketNotice, hookimpl
 from realtime.model import Delivery
 
@@ -28,6 +27,8 @@ def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
         return Idle("smtp_url is not set")
     if not sender:
         return Idle("mail_from is not set")
+    from notifiers.email.smtp import EmailNotifier  # it takes a while, and many have no mail server
+
     return [EmailNotifier(url, sender, deadline_s=settings.smtp_deadline_seconds, allow_plain=settings.smtp_allow_plain)]
 
 

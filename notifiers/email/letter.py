@@ -14,12 +14,9 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError, select_autoescape
 
+from notifiers.email.moments import MOMENTS, TOLD
 from realtime.hookspecs import OutgoingDelivery
 
-MOMENTS = ("store_closed", "confirm_email", "reset_password", "email_changed", "webhook_disabled")
-"""There is a text and a page for each, and one for whatever else a plugin sends: its body has a `subject` and a `text`."""
-TOLD = ("joined", "almost", "called")
-"""What a party is told: the same, with a page that shows the number and leads to its place."""
 _OF_LINES = frozenset({"text", "files"})
 """What has lines in it; it stands in no header."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -7,8 +7,6 @@ import json
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -96,6 +94,9 @@ class Refusal(Exception):
 
 def request(base: str, token: str, method: str, path: str, body: Any = None) -> Any:
     """The server's answer. Raises: Refusal, CannotStart when nobody answers."""
+    import urllib.error  # as only this command needs it, and every command loads this file
+    import urllib.request
+
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     asked = urllib.request.Request(base + path, data, headers, method=method)  # noqa: S310 - http or https, as checked

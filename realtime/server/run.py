@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from realtime.errors import CannotStart
-from realtime.server import door
+from realtime.server import door, warming
 from realtime.server.access import AccessLog
 from realtime.server.faults import FaultLog
 from realtime.server.garbage import Garbage
@@ -62,6 +62,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._garbage.start()
+        warming.begin()
         for listener in sockets or []:
             more = ", and at every other address of this machine" if everywhere(listener) else ""
             log.info("nowserving is at %s%s", address(listener), more)

@@ -6,45 +6,47 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiosqlite
-from databases import Database
-from databases.core import Connection
 
 from realtime.errors import StorageBusy, StorageFailed
 from realtime.storage.dialect import BROKEN, Texts, as_told, reason
 from realtime.storage.statement import Operation, name_of
 from realtime.storage.turns import Turns
 
+if TYPE_CHECKING:
+    from databases import Database
+    from databases.core import Connection
+
 log = logging.getLogger(__name__)
 
 
 class Readers:
-    """A fixed number of read connections, each open for life. Who comes while all are in use waits in line, up to a bound."""
+    """A number of read connections, each opened when it is first needed. Who comes while all are in use waits in line, up to a bound.
 
-    def __init__(self, database: Database, *, count: int, queue: int) -> None:
-        self._database = database
+    Args:
+        make: called once, on a thread, when somebody reads for the first time: what `databases` loads would be a quarter of a start.
+        count: connections at most.
+        queue: operations that may wait.
+    """
+
+    def __init__(self, make: Callable[[], Database], *, count: int, queue: int) -> None:
+        self._make = make
         self._count = count
         self._queue = queue
         self._texts = Texts()
         self._waiting = 0
         self._free: list[Connection] = []
         self._pausing = asyncio.Lock()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[Any]] = set()
+        self._database: Database | None = None
+        self._making = asyncio.Lock()
         self._accepting = False
 
-    async def start(self, turns: Turns) -> None:
+    def start(self, turns: Turns) -> None:
         self._turns = turns
-        self._places = asyncio.Semaphore(0)
-        await self._database.connect()
-        try:
-            for _ in range(self._count):
-                self._free.append(await self._connect())
-                self._places.release()
-        except BaseException:
-            await self._disconnect()
-            raise
+        self._places = asyncio.Semaphore(self._count)
         self._accepting = True
 
     async def stop(self) -> None:
@@ -60,7 +62,7 @@ class Readers:
         Raises:
             StorageBusy, StorageFailed, and what the operation raises.
         """
-        if not self._accepting:
+        if not self._is_open():
             raise StorageFailed
         if self._waiting >= self._queue:
             log.warning("%s was refused: %d operations wait already", name_of(make), self._waiting)
@@ -70,10 +72,10 @@ class Readers:
             await self._places.acquire()
         finally:
             self._waiting -= 1
-        if not self._free:  # it was closed meanwhile
+        if not self._is_open():  # any more
             self._places.release()
             raise StorageFailed
-        connection = self._free.pop()
+        connection = self._free.pop() if self._free else await self._another(make)
         self._turns.begin()
         cancelled = False
         try:
@@ -88,6 +90,9 @@ class Readers:
             task = asyncio.create_task(self._end(connection, interrupt=cancelled))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
+
+    def _is_open(self) -> bool:
+        return self._accepting
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -131,18 +136,39 @@ class Readers:
 
     async def _replace(self, connection: Connection) -> Connection:
         try:
-            fresh = await self._connect()
+            fresh = await asyncio.create_task(self._connect())
             await connection.__aexit__()
         except Exception as error:  # noqa: BLE001 - the next read will fail and try again
             log.error("a read connection could not be replaced: %s", reason(error))
             return connection
         return fresh
 
-    async def _connect(self) -> Connection:
-        # `databases` ties a connection to the task that asked for it, so each has a short task of its own to ask.
-        return await asyncio.create_task(self._obtain())
+    async def _another(self, make: Callable[..., object]) -> Connection:
+        """A connection for a place that has none yet. A reader that is cancelled meanwhile leaves it to the next."""
+        connecting = asyncio.create_task(self._connect())
+        self._ending.add(connecting)
+        connecting.add_done_callback(self._ending.discard)
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(self._leave)
+            raise
+        except BROKEN as error:
+            self._places.release()
+            raise as_told(make, error) from error
 
-    async def _obtain(self) -> Connection:
+    def _leave(self, connecting: asyncio.Task[Connection]) -> None:
+        if not connecting.cancelled() and not connecting.exception():
+            self._free.append(connecting.result())
+        self._places.release()
+
+    async def _connect(self) -> Connection:
+        """Raises: what `BROKEN` says. Only called in a task of its own, as `databases` keeps one connection per task."""
+        async with self._making:
+            if self._database is None:
+                database = await asyncio.to_thread(self._make)
+                await database.connect()
+                self._database = database
         connection = await self._database.connection().__aenter__()
         await connection.raw_connection.execute_fetchall("pragma query_only = on")
         return connection
@@ -151,4 +177,5 @@ class Readers:
         for connection in self._free:
             await connection.__aexit__()
         self._free.clear()
-        await self._database.disconnect()
+        if self._database:
+            await self._database.disconnect()

@@ -11,10 +11,10 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-from databases import Database, DatabaseURL
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from realtime.errors import AnotherProcess, CannotStart, StorageFailed, Unavailable
 from realtime.storage import lineage, schema
@@ -24,6 +24,9 @@ from realtime.storage.seal import Seal
 from realtime.storage.statement import Operation, P, T
 from realtime.storage.turns import Turns
 from realtime.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from databases import Database
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +54,13 @@ class SqliteStorage:
     """
 
     def __init__(self, url: str, *, write_queue: int = 10_000, write_batch: int = 256, read_connections: int = 2) -> None:
-        address = DatabaseURL(url)
-        if not address.database or address.options:
+        address = urlsplit(url)
+        self._path = unquote(address.path[1:])
+        if not self._path or address.query:
             raise CannotStart("DATABASE_URL must be sqlite:/// and the path of a file, with nothing after it.")
-        self._path = address.database
         self._lock: int | None = None
         self._writer = Writer(self._connect, queue=write_queue, batch=write_batch)
-        self._readers = Readers(Database(url, timeout=_BUSY_SECONDS, cached_statements=256), count=read_connections, queue=write_queue)
+        self._readers = Readers(partial(_to_read, url), count=read_connections, queue=write_queue)
 
     async def open(self) -> None:
         self._lock = self._take_file()
@@ -66,7 +69,7 @@ class SqliteStorage:
             await self._writer.start(turns)
             await self.write(schema.install, schema.text())
             await self.write(schema.touch)
-            await self._readers.start(turns)
+            self._readers.start(turns)
             await self._take_over(self._lock)
         except BaseException as error:
             await self.close()
@@ -162,6 +165,12 @@ class SqliteStorage:
             connection.close()
             raise
         return connection
+
+
+def _to_read(url: str) -> Database:
+    from databases import Database  # it loads SQLAlchemy, a quarter of a start
+
+    return Database(url, timeout=_BUSY_SECONDS, cached_statements=256)
 
 
 def _look_for_damage(connection: sqlite3.Connection, path: str) -> None:

@@ -79,10 +79,10 @@ async def test_join_call_and_your_turn_without_a_socket(network: NarrowNetwork, 
     await ann.get_by_role("button", name="Get my number").click()
     await ann.wait_for_url("**/ticket")
     await expect(ann.get_by_role("heading", name="A01")).to_be_visible()
-    await expect(ann.locator("#status")).to_have_attribute("data-live", "live", timeout=10_000)
+    await expect(ann.locator("#status")).to_have_attribute("data-live", "live")
     board = await pages.open(width=1920, height=1080)
     await board.goto(f"{url}/board#{owner.look()['store']['board_link'].partition('#')[2]}")
-    await expect(board.locator("#status")).to_have_attribute("data-live", "live", timeout=10_000)
+    await expect(board.locator("#status")).to_have_attribute("data-live", "live")
 
     await counter.locator(".queue-call").first.click()
 

@@ -306,7 +306,7 @@ class Screen:
     async def _agrees(self, view: View, right: View) -> None:
         """A party's own topic has no `seq` to wait for, so what is on its way gets its time."""
         with contextlib.suppress(AssertionError):
-            await until_async(lambda: not view.differences(right), 5)
+            await until_async(lambda: not view.differences(right))
         assert not view.differences(right), f"{view.topic}: {view.differences(right)}"
 
     async def __aenter__(self) -> Self:

@@ -368,7 +368,7 @@ async def test_a_flood_of_messages_ends_its_socket_only(scene: Scene) -> None:
             for _ in range(300):
                 await socket.send("{}")
         assert await close_code(socket) == 4400
-    await until_async(lambda: scene.screen.connected, 1)
+    await until_async(lambda: scene.screen.connected)
 
 
 async def test_one_cannot_speak_before_signing_in(scene: Scene) -> None:

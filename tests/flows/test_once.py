@@ -70,7 +70,7 @@ async def test_signing_out_at_one_process_ends_the_sockets_at_the_other(owners: 
         (await owners[0].http.post("/v1/logout")).raise_for_status()
 
         for screen in (here, there):
-            assert await until_async(lambda: screen.close_codes, 5, "the screen to be closed") == [4401]  # noqa: B023 - waited for here
+            assert await until_async(lambda: screen.close_codes, what="the screen to be closed") == [4401]  # noqa: B023 - waited for here
 
 
 async def test_a_new_password_at_one_process_ends_the_sockets_at_the_other_and_nobody_elses(owners: list[Owner]) -> None:
@@ -82,8 +82,8 @@ async def test_a_new_password_at_one_process_ends_the_sockets_at_the_other_and_n
 
         (await owners[0].http.put("/v1/password", json=change)).raise_for_status()
 
-        assert await until_async(lambda: there.close_codes, 5, "the screen to be closed") == [4401]
+        assert await until_async(lambda: there.close_codes, what="the screen to be closed") == [4401]
         # An access token stays good until it ends, and a board needs no sign-in.
         ticket = await owners[0].walk_in("Ann")
-        await until_async(lambda: ticket["ticket"]["id"] in board.view.tickets, 5, "the board to go on")
+        await until_async(lambda: ticket["ticket"]["id"] in board.view.tickets, what="the board to go on")
         assert board.connected

@@ -121,7 +121,7 @@ async def _all_agree(server: ServerProcess, owner: Owner, screens: list[LightScr
             assert kind == "ticket" or (fresh.view.epoch, fresh.view.seq) == kept
             found = partial(_differences, mine, fresh.view)
             with contextlib.suppress(AssertionError):
-                await until_async(lambda found=found: not found(), 10)  # type: ignore[misc]  # the last changes may be on their way
+                await until_async(lambda found=found: not found())  # type: ignore[misc]  # the last changes may be on their way
             left = found()
             assert left == [], "\n".join(left[:3])
 

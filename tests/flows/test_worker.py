@@ -18,7 +18,7 @@ from tests.flows.client import PATIENCE_S, off_loop, open_store, visitor
 from tests.support.nursery import Born
 from tests.support.process import ServerProcess, bear
 
-HEARD_S = 18.0
+HEARD_S = 20.0
 """Without a wake-up a worker looks every 24 s at the soonest."""
 
 

@@ -62,8 +62,8 @@ async def test_a_second_signal_to_the_supervisor_ends_all_processes_at_once() ->
         assert client.close_code == 1012, "the drain has begun"
         assert server.poll() is None
         server.send_signal(signal.SIGTERM)
-        await until(lambda: server.poll() is not None, 5)
-        await until(lambda: not any(alive(pid) for pid in children), 5)
+        await until(lambda: server.poll() is not None)
+        await until(lambda: not any(alive(pid) for pid in children))
     assert server.returncode == 128 + signal.SIGTERM, log()
 
 

@@ -183,7 +183,7 @@ async def test_what_was_acknowledged_is_there_when_connections_are_cut_under_loa
 
 
 async def test_a_statement_that_takes_too_long_fails(url: str) -> None:
-    storage = PostgresStorage(url, pool=1, statement_seconds=0.1)
+    storage = PostgresStorage(url, pool=1, statement_seconds=2.0)
     await storage.open()
 
     with pytest.raises(StorageFailed) as raised:
@@ -195,7 +195,7 @@ async def test_a_statement_that_takes_too_long_fails(url: str) -> None:
 
 
 async def test_a_server_that_does_not_answer_fails_operations_until_it_does(url: str) -> None:
-    storage = PostgresStorage(url, pool=1, statement_seconds=0.2, acquire_seconds=1.0)
+    storage = PostgresStorage(url, pool=1, statement_seconds=2.0, acquire_seconds=2.0)
     await storage.open()
     row = await storage.read(one, "select pg_backend_pid()")
     assert row is not None

@@ -104,6 +104,7 @@ def _import_all() -> None:
             if not module.name.endswith(".__main__"):
                 with contextlib.suppress(ImportError):
                     importlib.import_module(module.name)
+    importlib.import_module("realtime.server.warming").load()
     assert threading.active_count() == 1, "a thread would not be there in those that are forked"
     gc.collect()
     gc.freeze()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+PATIENCE_MS = 20_000
+"""A machine that is busy with other things is not a fault of the pages."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Pages:
@@ -21,7 +25,7 @@ class Pages:
         """A page in a context of its own: no cookie or storage is shared with another. `options` are Playwright's for a context."""
         phone = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if width < 600 else {}
         context = await self._browser.new_context(**{"viewport": {"width": width, "height": height}, "locale": "en-GB", **phone, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
         context.on("page", self._watch)
         return await context.new_page()

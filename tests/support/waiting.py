@@ -9,8 +9,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_S = 20.0
+"""A machine that is busy with other things is not a fault of what is tested. What is only found by the look that is taken every 24 s, is."""
 
-def until(condition: Callable[[], T], within: float = 10.0, what: str = "") -> T:
+
+def until(condition: Callable[[], T], within: float = PATIENCE_S, what: str = "") -> T:
     """Asks again and again until the answer is true, and returns it. Raises: AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
@@ -20,7 +23,7 @@ def until(condition: Callable[[], T], within: float = 10.0, what: str = "") -> T
         time.sleep(0.01)
 
 
-async def until_async(condition: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
+async def until_async(condition: Callable[[], Any], within: float = PATIENCE_S, what: str = "") -> Any:
     """The same in a running loop; the condition may be a coroutine function."""
     deadline = time.monotonic() + within
     while True:
