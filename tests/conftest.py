@@ -16,7 +16,7 @@ import pytest_asyncio
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from realtime.settings import HOST_NAMES, PREFIX
 from tests.support import chromium
@@ -199,13 +199,8 @@ def server(tmp_path: Path) -> Iterator[Serve]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """One Chromium for the run; every page has a context of its own."""
-    found = chromium.find()
-    if found is None:
-        pytest.skip(chromium.HOW)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found, args=list(chromium.ARGUMENTS))
+    async with chromium.launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -9,17 +9,25 @@ from typing import Any
 
 import pytest_asyncio
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.phone_with_push import PushPhone
 from tests.conftest import Serve
 from tests.flows.client import Owner, join, off_loop, open_store, visitor
+from tests.support import chromium
 from tests.support.pages import Pages
 from tests.support.sink import HttpSink
 from tests.support.waiting import until_async
 
 OFFER = "Tell me when it’s my turn"
 SETTINGS: dict[str, Any] = {"mail_from": "queue@example.com", "outbound_networks": "127.0.0.0/8"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A whole one: without the window's frame none shows notifications."""
+    async with chromium.launched(whole=True) as browser:
+        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")

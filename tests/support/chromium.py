@@ -7,12 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
+import pytest
+from playwright.async_api import Browser, async_playwright
+
 SHELL = "chromium-headless-shell"
-"""Debian's Chromium without the window's frame, from the same source: it draws and runs the same pages for half of the CPU."""
-NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+"""Debian's Chromium without the window's frame, from the same source: it draws and runs the same pages for half of the CPU, but shows no
+notifications."""
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -40,9 +46,10 @@ APT_S = 300
 
 
 @cache
-def find() -> str | None:
-    """Path of a Chromium that starts, None if there is none."""
-    candidates = [os.environ.get("CHROMIUM", ""), *(shutil.which(name) or "" for name in NAMES), *PLACES]
+def find(*, whole: bool = False) -> str | None:
+    """Path of a Chromium that starts, None if there is none. `whole`: not the headless one."""
+    names = NAMES if whole else (SHELL, *NAMES)
+    candidates = [os.environ.get("CHROMIUM", ""), *(shutil.which(name) or "" for name in names), *PLACES]
     candidates += [str(path) for folder, pattern in DOWNLOADED for path in sorted((Path.home() / folder).glob(pattern))]
     return next((path for path in candidates if path and _starts(path)), None)
 
@@ -55,17 +62,26 @@ def _starts(path: str) -> bool:
         return False
 
 
-def ensure() -> str | None:
-    """Finds Chromium; where there is none and this is Debian's root, installs it: the headless one, or else the whole one.
+@asynccontextmanager
+async def launched(*, whole: bool = False) -> AsyncIterator[Browser]:
+    """A browser that closes at the end. Where there is none, the test is skipped."""
+    found = find(whole=whole)
+    if found is None:
+        pytest.skip(HOW)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+        yield browser
+        await browser.close()
 
-    Where CI is set the headless one is installed beside another that is there.
-    """
+
+def ensure() -> str | None:
+    """Finds Chromium; where there is none and this is Debian's root, installs it, and where CI is set the headless one beside it."""
     if shutil.which("apt-get") and os.geteuid() == 0 and not os.environ.get("CHROMIUM"):
-        if shutil.which(SHELL) is None and (os.environ.get("CI") or find() is None):
-            _install(SHELL)
-        if find() is None:
+        if find(whole=True) is None:
             _install("chromium")
-    return find()
+        if os.environ.get("CI") and shutil.which(SHELL) is None:
+            _install(SHELL)
+    return find(whole=True)
 
 
 def _install(package: str) -> None:
