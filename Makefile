@@ -12,7 +12,7 @@ run: .venv/installed
 
 test: .venv/installed-dev
 	@$(PY) -m tests.support.chromium
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal $(TESTS)
+	$(PY) -m pytest -n auto --dist worksteal $(TESTS)
 
 check: .venv/installed-dev
 	$(PY) -m ruff check .

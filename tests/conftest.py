@@ -66,6 +66,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, for many tests wait for a server or a clock; the servers and browsers need cores as well."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 3) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser outlives a test, so tests that use it share its event loop."""
     for item in items:
