@@ -1,4 +1,4 @@
-"""From the command to the first answer, and the memory that the program takes before anybody came."""
+"""From the command to the first answer, and what the program takes once it has loaded all it needs, before anybody came."""
 
 from __future__ import annotations
 
@@ -29,14 +29,25 @@ def run(quick: bool) -> list[Result]:
         subprocess.run([sys.executable, "-c", f"import {LIBRARIES}"], check=True)
         alone.append(time.perf_counter() - began)
         with shop.disk_folder() as folder, Program(folder) as program:
-            starts.append((program.start_s, program.cpu_s(), program.rss_mib()))
-    seconds, cpu, memory = (statistics.median(values) for values in zip(*starts[1:], strict=True))
+            first = program.start_s, program.cpu_s()
+            starts.append((*first, _at_rest(program), program.rss_mib()))
+    seconds, cpu, all_cpu, memory = (statistics.median(values) for values in zip(*starts[1:], strict=True))
     return [
         Result("a Python that imports the libraries, and nothing else", statistics.median(alone[1:]), "s"),
         Result("start to first answer", seconds, "s", None, "", f"<= {LONGEST_S} s", seconds <= LONGEST_S),
         Result("the same, CPU", cpu, "s"),
-        Result("RSS after one answer", memory, "MiB", None, "", f"<= {MOST_MIB} MiB", memory <= MOST_MIB),
+        Result("the same, CPU until it rests, with all libraries loaded", all_cpu, "s"),
+        Result("RSS at rest", memory, "MiB", None, "", f"<= {MOST_MIB} MiB", memory <= MOST_MIB),
     ]
+
+
+def _at_rest(program: Program) -> float:
+    """CPU until it needs no more: what the first answer did not need is loaded after it."""
+    before, used = -1.0, program.cpu_s()
+    while used - before > 0.02:
+        time.sleep(0.5)
+        before, used = used, program.cpu_s()
+    return used
 
 
 if __name__ == "__main__":
