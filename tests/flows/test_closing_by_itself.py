@@ -56,7 +56,7 @@ async def test_it_closes_when_its_time_is_over(server: Serve, database_url: str,
         await evening(owner, smtp_sink)
         # Started again shortly before the end, the process looks at the clock then, and not up to 10 s later.
         await off_loop(started.stop)
-        clock.jump(HOUR_S - 12)
+        clock.jump(HOUR_S - 25)
         await off_loop(started.start)
         assert (await owner.snapshot())["store"]["state"] == "open"
         async with Screen(started, owner.token, owner.topic) as screen:

@@ -17,7 +17,7 @@ from realtime.errors import StorageFailed
 from realtime.model import StoreState
 from realtime.operations import accounts, joining, reports, stores
 from realtime.settings import Settings
-from realtime.storage.statement import Storage
+from realtime.storage.statement import Operation, Statement, Storage
 from tests.operations.conftest import FAR_MS, Shop
 from tests.support.mail import MailServer
 from tests.support.waiting import until_async
@@ -80,7 +80,7 @@ def settings(database_url: str, smtp_sink: MailServer) -> Settings:
         smtp_allow_plain=True,
         mail_from="luigi@example.org",
         retry_first_seconds=0.05,
-        job_lease_seconds=0.6,
+        job_lease_seconds=20,
         drain_seconds=1,
     )
 
@@ -131,7 +131,16 @@ async def _purged(storage: Storage) -> None:
     await until_async(is_purged, what="the purge")
 
 
+def _leases_end() -> Operation[None]:
+    """What a dead process held is waited for no longer."""
+    yield Statement("update jobs set leased_until_ms = 1 where state = 'leased'", ())
+
+
 async def _start_again(settings: Settings) -> list[dict[str, Any]]:
+    storage = await asyncio.to_thread(make_storage, settings)
+    await storage.open()
+    await storage.write(_leases_end)
+    await storage.close()
     receipts: list[dict[str, Any]] = []
 
     async def work(parts: Any) -> None:

@@ -40,7 +40,7 @@ async def test_a_socket_that_answers_is_asked_again_and_one_that_does_not_is_clo
 
 
 async def test_pings_are_spread_over_the_interval_and_answers_nobody_asked_for_change_nothing() -> None:
-    async with running(ping_seconds=0.5, pong_seconds=0.5) as server:
+    async with running(ping_seconds=20, pong_seconds=20) as server:
         clients = [await connect(server.url) for _ in range(40)]
         await until(lambda: len(server.app.handlers) == 40)
         for client in clients:
