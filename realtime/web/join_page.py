@@ -30,7 +30,7 @@ from realtime.reading import refusal
 from realtime.web import addresses, held, problems
 from realtime.web.context import Context
 from realtime.web.endpoint import read_body
-from realtime.web.pages import Page, render
+from realtime.web.pages import Page, render, spoken
 from realtime.web.problems import WrongContentType
 from realtime.web.security import refuse_cross_site
 
@@ -47,14 +47,14 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     try:
         found = await context.reception.code_page(code)
     except _DEAD_ENDS as error:
-        return _dead_end(context, error)
+        return _dead_end(context, scope, error)
     tickets = context.cookies(scope).read_tickets(scope)
     if tickets and await held.in_line(context.reception, tickets, found.store.id, context.public_base(scope)):
         return RedirectResponse("/ticket", 303)
     # While nobody can join, a fresh code would lead no further than this one.
     if found.state in {"expired", "used"} and not all(queue.paused for queue in found.queues):
-        return _dead_end(context, CodeExpired() if found.state == "expired" else CodeUsed(), found.store)
-    return _form(context, _data(code, found, scanned=False), found.store)
+        return _dead_end(context, scope, CodeExpired() if found.state == "expired" else CodeUsed(), found.store)
+    return _form(context, scope, _data(code, found, scanned=False), found.store)
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:
@@ -68,7 +68,7 @@ async def send(context: Context, scope: Scope, receive: Receive) -> Response:
         if form.get("step") == "join":
             return await _join(context, scope, scope["path_params"]["code"], form)
     except _DEAD_ENDS as error:
-        return _dead_end(context, error)
+        return _dead_end(context, scope, error)
     raise BadMessage("That form could not be read. Go back and try again.")
 
 
@@ -79,7 +79,7 @@ async def _scan(context: Context, scope: Scope, code: str) -> Response:
     scanned = await context.reception.scan(code, messages.ScanCode(key), tickets, base=context.public_base(scope))
     if scanned.ticket:
         return RedirectResponse("/ticket", 303)
-    response = _form(context, _data(code, scanned, scanned=True), scanned.store)
+    response = _form(context, scope, _data(code, scanned, scanned=True), scanned.store)
     response.headers.append("Set-Cookie", cookies.set_phone(key, context.ticket_seconds))
     return response
 
@@ -94,9 +94,9 @@ async def _join(context: Context, scope: Scope, code: str, form: dict[str, str])
     except _CORRECTABLE as error:
         found = await context.reception.code_page(code)
         field = (error.field or "").rpartition(".")[2]
-        errors = {field if field in FIELDS else "": error.message}
+        errors = {field if field in FIELDS else "": spoken(scope).fault(error)}
         data = _data(code, found, scanned=True)
-        return _form(context, data, found.store, status=error.status, values=values, errors=errors)
+        return _form(context, scope, data, found.store, status=error.status, values=values, errors=errors)
     response = RedirectResponse("/ticket", 303)
     tokens = [ticket.token for ticket in joined.tickets]
     response.headers.append("Set-Cookie", cookies.set_tickets(tokens, cookies.read_tickets(scope), context.ticket_seconds))
@@ -130,9 +130,9 @@ async def read_form(scope: Scope, receive: Receive, most: int) -> dict[str, str]
     return dict(reversed(pairs))
 
 
-def _form(context: Context, data: dict[str, Any], store: messages.StoreView, **more: Any) -> Response:
+def _form(context: Context, scope: Scope, data: dict[str, Any], store: messages.StoreView, **more: Any) -> Response:
     country = context.settings.phone_region or checks.region_of(store.timezone)
-    return render(context, "join.html", data, tells=context.tells, country=country, **more)
+    return render(context, "join.html", data, words=spoken(scope), tells=context.tells, country=country, **more)
 
 
 def _data(code: str, found: messages.CodePage | messages.ScannedCode, *, scanned: bool) -> dict[str, Any]:
@@ -140,9 +140,9 @@ def _data(code: str, found: messages.CodePage | messages.ScannedCode, *, scanned
     return {"code": code, "scanned": scanned, **views}
 
 
-def _dead_end(context: Context, error: NowServingError, store: messages.StoreView | None = None) -> Response:
+def _dead_end(context: Context, scope: Scope, error: NowServingError, store: messages.StoreView | None = None) -> Response:
     more: dict[str, Any] = {"page_data": {"store": msgspec.to_builtins(store)}, "store": store} if store else {}
-    return problems.page(error, context.templates, "join_problem.html", **more)
+    return problems.page(error, context.templates, spoken(scope), "join_problem.html", **more)
 
 
 def route(context: Context) -> Route:

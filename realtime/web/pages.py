@@ -15,6 +15,7 @@ from realtime.errors import NotFound, NowServingError
 from realtime.web import problems
 from realtime.web.addresses import header
 from realtime.web.context import Context
+from realtime.web.phrasebook import ENGLISH, Phrasebook, chosen
 from realtime.web.problems import MethodNotAllowed
 from realtime.web.security import POLICY
 
@@ -34,6 +35,8 @@ SHELLS: Mapping[str, str] = {
     "/docs": "docs.html",
 }
 """Pages that are the same for everybody; what is personal comes to them through the API."""
+GUESTS = frozenset({"ticket_link.html", "board.html"})
+"""Those of them that guests see, in their own language."""
 SHOWING_MAILS = frozenset({"messages.html", "outbox.html"})
 MAIL_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 """They show mails in a sandboxed frame, which has its page's policy, and mails bring their styles along. No picture is fetched from elsewhere."""
@@ -47,14 +50,31 @@ def templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("realtime.web"), autoescape=select_autoescape(default=True), auto_reload=False, cache_size=-1, trim_blocks=True
     )
+    # What owners see is in English.
+    environment.globals["words"] = ENGLISH
     for name in environment.list_templates(extensions=["html"]):
         environment.get_template(name)
     return environment
 
 
-def render(context: Context, name: str, page_data: Any = None, *, status: int = 200, cache: str = "no-store", **more: Any) -> HTMLResponse:
-    text = context.templates.get_template(name).render(page_data=page_data or {}, **more)
-    return HTMLResponse(text, status, {"Cache-Control": cache})
+def spoken(scope: Scope) -> Phrasebook:
+    """The language of whoever asks for a page."""
+    return chosen(header(scope, b"accept-language") or "")
+
+
+def render(
+    context: Context,
+    name: str,
+    page_data: Any = None,
+    *,
+    words: Phrasebook | None = None,
+    status: int = 200,
+    cache: str = "no-store",
+    **more: Any,
+) -> HTMLResponse:
+    """A page. `words` are those of its language, where it is one that guests see."""
+    text = context.templates.get_template(name).render(page_data=page_data or {}, words=words or ENGLISH, **more)
+    return HTMLResponse(text, status, {"Cache-Control": cache, **(problems.spoken(words) if words else {})})
 
 
 class Page:
@@ -85,13 +105,13 @@ class Page:
 def refuse(context: Context, scope: Scope, error: NowServingError) -> Response:
     """An error as a page for people, as a problem document for programs."""
     if "text/html" in (header(scope, b"accept") or "") and not scope["path"].startswith("/v1/"):
-        return problems.page(error, context.templates)
+        return problems.page(error, context.templates, spoken(scope))
     return problems.document(error)
 
 
 def shell(name: str) -> Answer:
     async def show(context: Context, scope: Scope, receive: Receive) -> Response:
-        response = render(context, name, cache=SHELL_CACHE)
+        response = render(context, name, words=spoken(scope) if name in GUESTS else None, cache=SHELL_CACHE)
         if name in SHOWING_MAILS:
             response.headers["Content-Security-Policy"] = MAIL_POLICY
         return response

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from realtime.errors import NotSignedIn, NowServingError, TooMany
 from realtime.problem import Problem
+from realtime.web.phrasebook import ENGLISH, Phrasebook
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -72,19 +73,26 @@ def document(error: NowServingError) -> Response:
     return Response(msgspec.json.encode(problem(error)), error.status, headers(error), MEDIA_TYPE)
 
 
-def page(error: NowServingError, templates: Environment, name: str = "problem.html", **more: Any) -> Response:
-    """The same for a person."""
+def page(error: NowServingError, templates: Environment, words: Phrasebook, name: str = "problem.html", **more: Any) -> Response:
+    """The same for a person, in their language."""
     said = problem(error)
+    message = words.fault(error)
     values = {
         "problem": said,
         "code": said.code,
-        "title": said.title,
-        "message": said.detail,
+        "title": said.title if words is ENGLISH else message,
+        "message": message,
         "status": said.status,
         "page_data": {},
+        "words": words,
         **more,
     }
-    return HTMLResponse(templates.get_template(name).render(values), error.status, headers(error))
+    return HTMLResponse(templates.get_template(name).render(values), error.status, headers(error) | spoken(words))
+
+
+def spoken(words: Phrasebook) -> dict[str, str]:
+    """The headers that keep a page in one language from whoever asks for another."""
+    return {"Content-Language": words.language, "Vary": "Accept-Language"}
 
 
 def unexpected(error: Exception, where: str) -> Unexpected:

@@ -10,14 +10,14 @@ from realtime.errors import NotFound
 from realtime.web import addresses
 from realtime.web.context import Context
 from realtime.web.endpoint import read_body
-from realtime.web.pages import Page, render
+from realtime.web.pages import Page, render, spoken
 
 PATH = "/stop/{token}"
 LONGEST_TOKEN = 128
 
 
 async def look(context: Context, scope: Scope, receive: Receive) -> Response:
-    return _page(context, stopped=await context.opt_outs.stopped(_token(scope)))
+    return _page(context, scope, stopped=await context.opt_outs.stopped(_token(scope)))
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:
@@ -27,7 +27,7 @@ async def send(context: Context, scope: Scope, receive: Receive) -> Response:
     # Mail programs send the one field in either of a form's two encodings (RFC 8058 section 3.1).
     again = b"step=again" in await read_body(scope, receive, context.settings.max_body_bytes)
     await context.opt_outs.choose(token, wanted=again)
-    return _page(context, stopped=not again)
+    return _page(context, scope, stopped=not again)
 
 
 def _token(scope: Scope) -> str:
@@ -37,8 +37,8 @@ def _token(scope: Scope) -> str:
     return token
 
 
-def _page(context: Context, *, stopped: bool) -> Response:
-    return render(context, "stop.html", stopped=stopped)
+def _page(context: Context, scope: Scope, *, stopped: bool) -> Response:
+    return render(context, "stop.html", words=spoken(scope), stopped=stopped)
 
 
 def route(context: Context) -> Route:

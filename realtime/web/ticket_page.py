@@ -14,7 +14,7 @@ from realtime.web import held, problems
 from realtime.web.addresses import header
 from realtime.web.context import Context
 from realtime.web.join_page import read_form
-from realtime.web.pages import Page, render
+from realtime.web.pages import Page, render, spoken
 from realtime.web.security import refuse_cross_site
 
 PATH = "/ticket"
@@ -25,7 +25,7 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     try:
         token, own = await held.shown(context.reception, tokens, context.public_base(scope))
     except TicketNotFound as error:
-        return problems.page(error, context.templates, "join_problem.html")
+        return problems.page(error, context.templates, spoken(scope), "join_problem.html")
     if own.state == "called" and scope["method"] == "GET" and "prefetch" not in (header(scope, b"sec-purpose") or ""):
         with suppress(StoreClosed):
             await context.reception.seen(token, own.called_ms)
@@ -35,7 +35,7 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     tells = context.tells
     reachable = bool((own.phone and tells.phone) or (own.email and tells.email))
     wanted = await context.opt_outs.wanted(own.phone, own.email) if reachable else None
-    return render(context, "ticket.html", page_data, messages=wanted)
+    return render(context, "ticket.html", page_data, words=spoken(scope), messages=wanted)
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:

@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from realtime.estimate import minutes
 from realtime.model import label
+from realtime.web.phrasebook import chosen
 from realtime.web.security import POLICY
 
 WEB = Path(__file__).parents[2] / "realtime" / "web"
@@ -296,6 +297,7 @@ class Stub:
     # ---- pages
 
     async def page(self, request: Request) -> Response:
+        self.templates.globals["words"] = chosen(request.headers.get("accept-language", ""))
         match request.url.path.strip("/").split("/"):
             case ["j", code]:
                 waiting = {queue: len(self.waiting(queue)) for queue in self.queues}

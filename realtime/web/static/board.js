@@ -2,11 +2,13 @@
 // The screen in the room: connects with the token in its address, shows what is called now, and waits for the next store when one closes.
 
 import { BoardView } from "./board_view.js";
-import { clockTime, ticking } from "./live/clock.js";
+import { finalText, freshText, timeOfDay } from "./line_words.js";
+import { ticking } from "./live/clock.js";
 import { applyPush, emptyState, fromSnapshot } from "./live/reducer.js";
 import { connect } from "./live/socket.js";
 import { showStatus } from "./live/status.js";
 import { byId, say, setAccent } from "./page.js";
+import { phrase } from "./phrases.js";
 import { Chime, WakeLock } from "./ring.js";
 
 const THEME = "nowserving:board-theme";
@@ -29,7 +31,7 @@ function draw() {
 }
 
 function tellTime() {
-  say(byId("clock"), clockTime(Date.now(), state.store?.timezone));
+  say(byId("clock"), timeOfDay(Date.now(), state.store?.timezone));
 }
 
 /** @param {import("./live/reducer.js").Push} push */
@@ -79,7 +81,7 @@ function showOver(over, sentence = "", waits = false) {
 function onFinal(final) {
   const refused = final.code === SIGN_IN_AGAIN;
   forget();
-  showOver(true, refused ? "This board’s link does not work any more. Open the new one from the counter." : final.message, !refused);
+  showOver(true, refused ? phrase("board.dead_link") : finalText(final), !refused);
   if (!refused) lookAt = Date.now() + LOOK_AGAIN_MS * (0.75 + Math.random() / 2);
 }
 
@@ -97,7 +99,7 @@ function look() {
   lookAt = Infinity;
   connect({ token, resume: false, onSignedIn, onPush, onSnapshot, onFinal, onState: (live, sinceMs) => {
     board.dataset.live = live;
-    showStatus(byId("status"))(live, sinceMs);
+    showStatus(byId("status"), freshText)(live, sinceMs);
   } });
 }
 
@@ -156,4 +158,4 @@ ticking(1000, tick);
 tellTime();
 addEventListener("hashchange", () => location.reload());
 if (token()) look();
-else showOver(true, "Open the link from the counter.");
+else showOver(true, phrase("board.no_link"));

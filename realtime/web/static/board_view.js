@@ -1,9 +1,10 @@
 // @ts-check
 // Draws the board from the state: big numbers that slide when they move, and never a name.
 
+import { minutesText } from "./line_words.js";
 import { counts, lastCalled, minutes, nowServing } from "./live/reducer.js";
 import { byId, say } from "./page.js";
-import { minutesText } from "./ticket_words.js";
+import { phrase, pieces } from "./phrases.js";
 
 /** @typedef {import("./live/reducer.js").State} State */
 /** @typedef {import("./live/reducer.js").Ticket} Ticket */
@@ -37,8 +38,8 @@ export class BoardView {
   draw(state) {
     const store = state.store;
     say(byId("store"), store?.name ?? "");
-    document.title = `Now serving · ${store?.name ?? ""}`;
-    say(byId("message"), store?.state === "open" ? store.description : "We are closing. Nobody new can join.");
+    document.title = `${phrase("board.title")} · ${store?.name ?? ""}`;
+    say(byId("message"), store?.state === "open" ? store.description : phrase("board.closing"));
     this.drawNow(nowServing(state));
     this.drawLast(lastCalled(state, 5));
     this.drawLines(state);
@@ -55,7 +56,7 @@ export class BoardView {
     list.style.setProperty("--rows", String(Math.max(2, Math.ceil(shown.length / columns))));
     byId("now-empty").hidden = shown.length > 0;
     byId("now-more").hidden = tickets.length <= MOST_SHOWN;
-    say(byId("now-more"), `and ${tickets.length - MOST_SHOWN} more`);
+    say(byId("now-more"), phrase("board.more", { count: tickets.length - MOST_SHOWN }));
     this.fill(list, shown, "now");
   }
 
@@ -90,7 +91,7 @@ export class BoardView {
     const [shape, number, desk] = row.children;
     row.dataset.state = /** @type {HTMLElement} */ (shape).dataset.state = ticket.state;
     say(number, ticket.label);
-    const where = ticket.state === "no_show" ? "missed" : ticket.desk;
+    const where = ticket.state === "no_show" ? phrase("board.missed") : ticket.desk;
     say(desk, where);
     /** @type {HTMLElement} */ (desk).toggleAttribute("data-long", where.length > LONG);
     /** @type {HTMLElement} */ (desk).style.setProperty("--letters", String(Math.max(4, ...where.split(/\s+/u).map((word) => word.length))));
@@ -103,14 +104,14 @@ export class BoardView {
     const several = state.queues.size > 1;
     const items = [...state.queues.values()].map((queue) => {
       const waiting = counts(state, queue.id).waiting;
-      const name = Object.assign(document.createElement("dt"), { textContent: several ? queue.name : "Waiting" });
+      const name = Object.assign(document.createElement("dt"), { textContent: several ? queue.name : phrase("board.waiting") });
       const count = Object.assign(document.createElement("b"), { textContent: String(waiting) });
       const range = minutesText(minutes(queue.pace_ms, waiting));
       const value = document.createElement("dd");
-      value.append(count, " waiting");
+      value.append(...pieces("board.count", waiting, { number: count }));
       const item = document.createElement("div");
       item.append(name, value);
-      const more = queue.paused ? "Paused" : range;
+      const more = queue.paused ? phrase("board.paused") : range;
       if (more) item.append(Object.assign(document.createElement("dd"), { textContent: more }));
       return item;
     });
@@ -124,7 +125,7 @@ export class BoardView {
     byId("join").hidden = !svg;
     byId("join").toggleAttribute("data-paused", paused);
     byId("qr-frame").hidden = paused;
-    say(byId("join-words"), paused ? "Joining is paused just now. The code comes back here." : "Scan to join");
+    say(byId("join-words"), phrase(paused ? "board.code_paused" : "board.scan"));
     if (!svg) return;
     const whole = svg.includes("xmlns=") ? svg : svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"');
     const source = `data:image/svg+xml,${encodeURIComponent(whole)}`;

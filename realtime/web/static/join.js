@@ -1,9 +1,10 @@
 // @ts-check
 // The join page: keeps the scanned code for this phone, then asks for a name and gets a number.
 
-import { clearErrors, missing, readParties, showErrors, wakeForm } from "./join_form.js";
+import { clearErrors, missing, readParties, refusal, showErrors, wakeForm } from "./join_form.js";
 import { allPaused, createPaused, lookAgain } from "./join_paused.js";
 import { byId, pageData, say, setAccent } from "./page.js";
+import { faultPhrase, phrase, pieces } from "./phrases.js";
 import { Problem, call } from "./session.js";
 
 const KEYS = "nowserving:keys";
@@ -68,9 +69,9 @@ function drawQueue(id, paused, waiting) {
   input.disabled = paused;
   if (paused) input.checked = false;
   const number = Object.assign(document.createElement("b"), { textContent: String(waiting) });
-  if (paused) count.replaceChildren("Paused");
-  else if (waiting === 0) count.replaceChildren("No wait");
-  else count.replaceChildren(number, " waiting");
+  if (paused) count.replaceChildren(phrase("join.paused"));
+  else if (waiting === 0) count.replaceChildren(phrase("join.no_wait"));
+  else count.replaceChildren(...pieces("join.waiting", waiting, { number }));
 }
 
 /** The code cannot be joined with: one sentence in place of the form. @param {unknown} fault */
@@ -80,11 +81,11 @@ function stop(fault) {
   main.replaceChildren(byId("problem-template", HTMLTemplateElement).content.cloneNode(true));
   const sentence = /** @type {HTMLElement} */ (main.querySelector("[data-sentence]"));
   const again = /** @type {HTMLElement} */ (main.querySelector("[data-again]"));
-  say(sentence, problem.message);
-  document.title = problem.message;
+  document.title = faultPhrase(problem);
+  say(sentence, document.title);
   again.hidden = !DEAD_CODES.has(problem.code);
   if (problem.retry) {
-    const button = Object.assign(document.createElement("button"), { type: "button", className: "button primary", textContent: "Try again" });
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "button primary", textContent: phrase("page.again") });
     button.onclick = () => location.reload();
     again.after(button);
   }
@@ -118,9 +119,10 @@ async function join(event) {
 
 /** @param {unknown} fault */
 function refuse(fault) {
-  if (!(fault instanceof Problem)) return showErrors([{ field: "", detail: "That did not work. Please try again." }]);
+  if (!(fault instanceof Problem)) return showErrors([{ field: "", detail: phrase("page.failed") }]);
   if (["code_used", "code_expired", "store_closed", "store_not_found"].includes(fault.code)) return stop(fault);
-  showErrors(fault.fields.length ? fault.fields : [{ field: fault.field ?? "", detail: fault.message }]);
+  const found = fault.fields.length ? fault.fields : [{ field: fault.field ?? "", detail: fault.message }];
+  showErrors(found.map(({ field, detail }) => refusal(fault.code, field, detail)));
   if (fault.code === "queue_paused") void redraw();
 }
 

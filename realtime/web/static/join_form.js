@@ -2,12 +2,15 @@
 // The parties in the join form: steppers, more parties, values out, errors in.
 
 import { byId, say } from "./page.js";
+import { faultPhrase, phrase } from "./phrases.js";
 
 const MOST_PARTIES = 5;
 /** What the server would refuse at once; all else about these it knows better. */
 const EMAIL = /^[^\s@]+@[^\s@]+[.\u3002][^\s@]+$/;
 const PHONE = /^[+\uff0b]?[\p{Nd}\s().\-/\u2010-\u2015]+$/u;
 const LEAST_DIGITS = 4;
+/** @type {Record<string, string>} */
+const WRONG = { queue: "join.wrong_queue", name: "join.wrong_name", party: "join.wrong_party", phone: "join.wrong_phone", email: "join.wrong_email" };
 
 /** @typedef {{name: string, queue: string, phone: string, email: string, party: number}} Party */
 
@@ -41,9 +44,9 @@ function arrange() {
   const all = parties();
   all.forEach((party, at) => {
     const legend = party.querySelector("legend");
-    if (legend) legend.textContent = at ? `Party ${at + 1}` : "Your party";
+    if (legend) legend.textContent = at ? phrase("join.party", { number: at + 1 }) : phrase("join.your_party");
     const title = party.querySelector("[data-title]");
-    if (title) title.textContent = `Party ${at + 1}`;
+    if (title) title.textContent = phrase("join.party", { number: at + 1 });
     if (!at) return;
     for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (party.querySelectorAll("input, select"))) {
       field.id = `${field.name}-${at}`;
@@ -95,24 +98,46 @@ export function readParties() {
 
 /** What is still to be filled in or put right, in the order of the page, so that all of it is said at one press. */
 export function missing() {
-  const needsCode = byId("phone").hasAttribute("data-needs-code");
   return readParties().flatMap(({ queue, name, party, phone, email }, at) => {
-    /** @type {[string, boolean, string][]} */
+    /** @type {[string, boolean][]} */
     const wanted = [
-      ["queue", queue !== "", "Choose a line."],
-      ["name", name !== "", "Enter a name."],
-      ["party", Number.isInteger(party) && party >= 1 && party <= 99, "Enter a number from 1 to 99."],
-      ["phone", !phone || isPhone(phone, needsCode), `Enter a whole phone number${needsCode ? " with its country code, such as +49 30 901820" : ""}.`],
-      ["email", !email || EMAIL.test(email), "Enter an e-mail address such as ann@example.com."],
+      ["queue", queue !== ""],
+      ["name", name !== ""],
+      ["party", Number.isInteger(party) && party >= 1 && party <= 99],
+      ["phone", !phone || isPhone(phone, needsCode())],
+      ["email", !email || EMAIL.test(email)],
     ];
-    return wanted.filter(([, right]) => !right).map(([field, , detail]) => ({ field: `parties[${at}].${field}`, detail }));
+    return wanted.filter(([, right]) => !right).map(([field]) => ({ field: `parties[${at}].${field}`, detail: wrong(field) }));
   });
 }
 
-/** @param {string} text @param {boolean} needsCode */
-function isPhone(text, needsCode) {
+function needsCode() {
+  return byId("phone").hasAttribute("data-needs-code");
+}
+
+/** What is to be put right in a field; empty for one that is not of this form. @param {string} field @returns {string} */
+function wrong(field) {
+  return Object.hasOwn(WRONG, field) ? phrase(field === "phone" && needsCode() ? "join.wrong_phone_code" : WRONG[field]) : "";
+}
+
+/**
+ * What the server refused, in the page's language. What a plugin says of a party stays as it was said.
+ * @param {string} code @param {string} field @param {string} detail
+ */
+export function refusal(code, field, detail) {
+  const known = document.documentElement.lang !== "en" && code === "invalid_input" ? wrong(nameOf(field)) : "";
+  return { field, detail: known || faultPhrase({ code, message: detail }) };
+}
+
+/** @param {string} text @param {boolean} withCode */
+function isPhone(text, withCode) {
   const digits = text.match(/\p{Nd}/gu)?.length ?? 0;
-  return PHONE.test(text) && digits >= LEAST_DIGITS && (!needsCode || /^[+\uff0b]/.test(text));
+  return PHONE.test(text) && digits >= LEAST_DIGITS && (!withCode || /^[+\uff0b]/.test(text));
+}
+
+/** @param {string} field its path */
+function nameOf(field) {
+  return field.split(/[.\]]/).pop() ?? "";
 }
 
 export function clearErrors() {
@@ -139,7 +164,7 @@ export function showErrors(faults) {
   let first = null;
   for (const { field, detail } of faults) {
     const at = Number(/parties[.[](\d)/.exec(field)?.[1] ?? 0);
-    const name = field.split(/[.\]]/).pop() ?? "";
+    const name = nameOf(field);
     const scope = at === 0 && name === "queue" ? byId("queues") : parties()[at];
     const place = name ? scope?.querySelector(`[data-error="${name}"]`) : null;
     say(place ?? byId("error-form"), detail);

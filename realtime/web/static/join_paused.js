@@ -3,6 +3,7 @@
 
 import { ticking } from "./live/clock.js";
 import { byId, say } from "./page.js";
+import { phrase } from "./phrases.js";
 
 const LOOK_MS = 10_000;
 
@@ -53,7 +54,7 @@ export function createPaused(onOpen) {
     show(paused) {
       byId("paused").hidden = !paused;
       byId("join-form").hidden = paused;
-      say(byId("join-title"), paused ? "Nobody can join just now" : "Join the line");
+      say(byId("join-title"), phrase(paused ? "join.nobody" : "join.title"));
       byId("paused-waits").hidden = false;
       byId("look-again").hidden = true;
       if (paused) stop ??= ticking(LOOK_MS * (0.8 + Math.random() * 0.4), () => void look());

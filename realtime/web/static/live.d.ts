@@ -186,5 +186,5 @@ export function counts(state: State, queue?: string): { waiting: number; called:
 export function minutes(paceMs: number, ahead: number): [number, number] | [];
 
 export function statusText(state: LiveState, sinceMs: number): string;
-/** Fills an element with the status; usable as `onState`. */
-export function showStatus(element: HTMLElement): (state: LiveState, sinceMs: number) => void;
+/** Fills an element with the status, in English unless other words are given; usable as `onState`. */
+export function showStatus(element: HTMLElement, words?: (state: LiveState, sinceMs: number) => string): (state: LiveState, sinceMs: number) => void;

@@ -2,6 +2,7 @@
 // Offers to notify this phone while the ticket's page is closed. Nothing is asked, loaded or registered before somebody taps.
 
 import { byId, say } from "./page.js";
+import { faultPhrase, phrase } from "./phrases.js";
 import { Problem, call } from "./session.js";
 
 const STATE = "/v1/ticket/push";
@@ -84,7 +85,7 @@ export class PushOffer {
     try {
       await act();
     } catch (fault) {
-      say(byId("push-fault"), fault instanceof Problem ? fault.message : "This browser could not be set up for that. Keep this page open instead.");
+      say(byId("push-fault"), fault instanceof Problem ? faultPhrase(fault) : phrase("push.failed"));
     } finally {
       pressed.removeAttribute("aria-busy");
     }
@@ -93,7 +94,7 @@ export class PushOffer {
   async ask() {
     if ((await Notification.requestPermission()) !== "granted") {
       this.may = possible();
-      say(byId("push-fault"), "Your browser does not let us. Keep this page open, or allow notifications in its settings.");
+      say(byId("push-fault"), phrase("push.refused"));
       return this.draw();
     }
     const registration = await navigator.serviceWorker.register(WORKER, { scope: "/", updateViaCache: "none" });
@@ -121,6 +122,6 @@ export class PushOffer {
     this.on = on;
     this.draw();
     byId(on ? "push-stop" : "push-ask").focus();
-    say(byId("spoken"), on ? "We notify this phone when it is your turn." : "We do not notify this phone any more.");
+    say(byId("spoken"), phrase(on ? "push.started" : "push.stopped"));
   }
 }

@@ -1,11 +1,12 @@
 // @ts-check
 // The customer's own page: follows the line and the ticket, and says so.
 
-import { clockTime } from "./live/clock.js";
+import { finalText, freshText, timeOfDay } from "./line_words.js";
 import { ahead, applyPush, emptyState, fromSnapshot, minutes } from "./live/reducer.js";
 import { LiveError, connect } from "./live/socket.js";
 import { showStatus } from "./live/status.js";
 import { byId, pageData, say, setAccent } from "./page.js";
+import { faultPhrase, phrase } from "./phrases.js";
 import { PushOffer } from "./push.js";
 import { Chime, WakeLock, vibrate } from "./ring.js";
 import { acknowledge } from "./seen.js";
@@ -30,7 +31,7 @@ let spokenAt = 0;
 let asOf = "";
 let firstToken = own.live_token;
 const shows = acknowledge(tellSeen);
-const showFresh = showStatus(byId("status"));
+const showFresh = showStatus(byId("status"), freshText);
 
 /** The way through the line since this page first saw it. @param {number} now */
 function startedAt(now) {
@@ -193,7 +194,7 @@ async function token(renew) {
 /** @param {import("./live/freshness.js").LiveState} state @param {number} sinceMs */
 function onState(state, sinceMs) {
   showFresh(state, sinceMs);
-  const old = state === "stale" ? clockTime(sinceMs) : "";
+  const old = state === "stale" ? timeOfDay(sinceMs) : "";
   if (old === asOf) return;
   asOf = old;
   draw();
@@ -205,10 +206,11 @@ function onFinal(final) {
   status.hidden = true;
   if (own.state === "waiting" || own.state === "called") {
     page.dataset.state = "closed";
-    say(byId("sentence"), final.message);
+    const sentence = finalText(final);
+    say(byId("sentence"), sentence);
     say(byId("detail"), "");
     for (const id of ["actions", "progress", "reassure", "text-card"]) byId(id).hidden = true;
-    say(byId("spoken"), final.message);
+    say(byId("spoken"), sentence);
     screen.want(false);
   }
 }
@@ -231,7 +233,7 @@ async function leave() {
     learn({ state: "left" }, ownSeq);
     draw();
   } catch (fault) {
-    say(byId("fault"), fault instanceof Problem ? fault.message : "That did not work. Please try again.");
+    say(byId("fault"), fault instanceof Problem ? faultPhrase(fault) : phrase("page.failed"));
   } finally {
     button.removeAttribute("aria-busy");
   }
@@ -246,7 +248,7 @@ async function toggleRing() {
     chime.audio = null;
   }
   byId("ring").setAttribute("aria-pressed", String(on));
-  say(byId("ring-text"), on ? "This page rings when it’s your turn" : "Ring aloud on this page");
+  say(byId("ring-text"), phrase(on ? "ticket.rings" : "ticket.ring"));
 }
 
 /** This phone's tickets in this store, each with a button. The server knows them; a push about this one does not name them. */
@@ -272,7 +274,7 @@ async function showParty(label) {
     await call("POST", "/v1/ticket/trade", { label });
     location.reload();
   } catch (fault) {
-    say(byId("others-fault"), fault instanceof Problem ? fault.message : "That did not work. Please try again.");
+    say(byId("others-fault"), fault instanceof Problem ? faultPhrase(fault) : phrase("page.failed"));
   }
 }
 

@@ -2,6 +2,7 @@
 // Trades the secret in the link for a cookie, and leaves it nowhere: not in the address, not in the history.
 
 import { byId, say } from "./page.js";
+import { faultPhrase, phrase } from "./phrases.js";
 import { Problem, call } from "./session.js";
 
 const secret = decodeURIComponent(location.hash.slice(1));
@@ -17,7 +18,7 @@ async function trade() {
   } catch (fault) {
     const known = fault instanceof Problem;
     byId("opening").hidden = true;
-    say(byId("sentence"), known ? fault.message : "The ticket could not be opened. Please try again.");
+    say(byId("sentence"), known ? faultPhrase(fault) : phrase("link.failed"));
     byId("again").hidden = known && !fault.retry;
   }
 }

@@ -1,20 +1,11 @@
 // @ts-check
 // What the ticket's page says in each state. Pure; the template says the same without JavaScript.
 
+import { aheadText, minutesText } from "./line_words.js";
+import { phrase } from "./phrases.js";
+
 /** @typedef {{state: string, label: string, desk: string, store: {state: string}, queue: {waiting_text: string, end_text: string}}} Own */
 /** @typedef {{face: string, sentence: string, detail: string, text: string, title: string, may_leave: boolean}} Words `face`: the ticket's state, or "closed" */
-
-/** @param {number} count @returns {string} */
-export function aheadText(count) {
-  if (count === 0) return "You are next.";
-  return count === 1 ? "1 party ahead of you." : `${count} parties ahead of you.`;
-}
-
-/** @param {number[]} range [from, to] in minutes, empty while unknown @returns {string} */
-export function minutesText(range) {
-  if (range.length < 2) return "";
-  return range[0] === 0 ? `up to ${range[1]} min` : `about ${range[0]}–${range[1]} min`;
-}
 
 /**
  * @param {Own} own
@@ -26,7 +17,7 @@ export function minutesText(range) {
 export function words(own, ahead, range, asOf = "") {
   const over = own.store.state !== "open" && own.state === "waiting";
   const said = over ? closed() : (SENTENCES[own.state] ?? SENTENCES.removed)(own, ahead, range, asOf);
-  const short = own.state === "waiting" && !over ? (ahead === 0 ? "next" : `${ahead} ahead`) : said.sentence;
+  const short = own.state === "waiting" && !over ? (ahead === 0 ? phrase("ticket.title_next") : phrase("ticket.title_ahead", { count: ahead })) : said.sentence;
   return {
     face: over ? "closed" : own.state,
     text: "",
@@ -38,15 +29,15 @@ export function words(own, ahead, range, asOf = "") {
 
 /** @type {Record<string, (own: Own, ahead: number, range: number[], asOf: string) => {sentence: string, detail: string, text?: string}>} */
 const SENTENCES = {
-  waiting: (own, ahead, range, asOf) => ({ sentence: aheadText(ahead), detail: [minutesText(range), asOf && `as of ${asOf}`].filter(Boolean).join(", "), text: own.queue.waiting_text }),
-  called: (own) => ({ sentence: "It’s your turn.", detail: own.desk ? `${own.desk}.` : "Please come to the staff." }),
-  serving: (own) => ({ sentence: "You are being served.", detail: own.desk ? `${own.desk}.` : "" }),
-  done: (own) => ({ sentence: "Thank you for coming.", detail: "", text: own.queue.end_text }),
-  no_show: () => ({ sentence: "We called you and missed you. Talk to the staff.", detail: "They can put you back in line." }),
-  left: () => ({ sentence: "You left the line.", detail: "Scan the code on the screen to join again." }),
-  removed: () => ({ sentence: "The staff took you out of the line.", detail: "Talk to them if that is a mistake." }),
+  waiting: (own, ahead, range, asOf) => ({ sentence: aheadText(ahead), detail: [minutesText(range), asOf && phrase("line.as_of", { time: asOf })].filter(Boolean).join(", "), text: own.queue.waiting_text }),
+  called: (own) => ({ sentence: phrase("ticket.called"), detail: own.desk ? `${own.desk}.` : phrase("ticket.come") }),
+  serving: (own) => ({ sentence: phrase("ticket.serving"), detail: own.desk ? `${own.desk}.` : "" }),
+  done: (own) => ({ sentence: phrase("ticket.done"), detail: "", text: own.queue.end_text }),
+  no_show: () => ({ sentence: phrase("ticket.no_show"), detail: phrase("ticket.no_show_more") }),
+  left: () => ({ sentence: phrase("ticket.left"), detail: phrase("ticket.left_more") }),
+  removed: () => ({ sentence: phrase("ticket.removed"), detail: phrase("ticket.removed_more") }),
 };
 
 function closed() {
-  return { sentence: "This store has closed. Thank you for coming.", detail: "" };
+  return { sentence: phrase("ticket.closed"), detail: "" };
 }

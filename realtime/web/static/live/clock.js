@@ -17,14 +17,15 @@ export function backOffMs(attempt, random = Math.random()) {
  * "21:04" at the store (or on this device, without a timezone that the browser knows).
  * @param {number} ms
  * @param {string} [timezone] IANA name
+ * @param {string} [locale] whose figures are used
  */
-export function clockTime(ms, timezone) {
+export function clockTime(ms, timezone, locale = "en-GB") {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   try {
-    return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: timezone || undefined }).format(ms);
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: timezone || undefined }).format(ms);
   } catch {
-    return new Intl.DateTimeFormat("en-GB", options).format(ms);
+    return new Intl.DateTimeFormat(locale, options).format(ms);
   }
 }
 

@@ -18,11 +18,12 @@ export function statusText(state, sinceMs) {
 /**
  * Fills a `.status` element; usable as `onState`.
  * @param {HTMLElement} element
+ * @param {(state: LiveState, sinceMs: number) => string} [words] in another language
  * @returns {(state: LiveState, sinceMs: number) => void}
  */
-export function showStatus(element) {
+export function showStatus(element, words = statusText) {
   return (state, sinceMs) => {
     element.dataset.live = state;
-    element.textContent = statusText(state, sinceMs);
+    element.textContent = words(state, sinceMs);
   };
 }
