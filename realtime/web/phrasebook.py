@@ -84,17 +84,21 @@ def _script(book: Phrasebook, groups: tuple[str, ...]) -> Mapping[str, Phrase]:
     return {key: phrase for key, phrase in book.phrases.items() if key.partition(".")[0] in wanted}
 
 
-def _read() -> Mapping[str, Phrasebook]:
-    decoder = msgspec.json.Decoder(dict[str, Phrase])
-    found = {
-        file.name.removesuffix(".json"): decoder.decode(file.read_bytes())
-        for file in files("realtime.web").joinpath("phrasebooks").iterdir()
-        if file.name.endswith(".json")
-    }
+def read_book(language: str) -> Mapping[str, Phrase]:
+    """The phrases that a language's file holds."""
+    return _DECODER.decode(_FOLDER.joinpath(f"{language}.json").read_bytes())
+
+
+def books(found: Mapping[str, Mapping[str, Phrase]]) -> Mapping[str, Phrasebook]:
+    """A book for each language, by its tag."""
     return {language: Phrasebook(language, {**found[FALLBACK], **phrases}) for language, phrases in found.items()}
 
 
-PHRASEBOOKS: Mapping[str, Phrasebook] = _read()
+_FOLDER = files("realtime.web").joinpath("phrasebooks")
+_DECODER = msgspec.json.Decoder(dict[str, Phrase])
+_LANGUAGES = sorted(file.name.removesuffix(".json") for file in _FOLDER.iterdir() if file.name.endswith(".json"))
+
+PHRASEBOOKS: Mapping[str, Phrasebook] = books({language: read_book(language) for language in _LANGUAGES})
 """Read once, when the program starts, so that no page waits for a disk."""
 ENGLISH = PHRASEBOOKS[FALLBACK]
 _SENTENCES: Mapping[str, str] = {

@@ -57,6 +57,17 @@ async def test_looking_changes_nothing_and_a_person_may_change_their_mind(house:
     assert ANN not in (await person.get(link(house))).text
 
 
+async def test_the_page_is_in_the_language_of_the_browser(house: House) -> None:
+    person = await house.client("https://test.example", **{"Accept-Language": "it-CH,it;q=0.9,en;q=0.5"})
+
+    answer = await person.get(link(house))
+
+    assert "Niente più messaggi?" in said(answer)
+    assert '<html lang="it">' in answer.text
+    assert (answer.headers["content-language"], answer.headers["vary"]) == ("it", "Accept-Language")
+    assert "Non ricevete più messaggi" in said(await person.post(link(house), data={"step": "stop"}))
+
+
 async def test_a_link_that_is_none_of_ours_stops_nobody(house: House) -> None:
     person = await house.client("https://test.example")
     right = link(house)
