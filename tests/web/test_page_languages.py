@@ -59,7 +59,7 @@ async def test_what_a_store_wrote_stays_as_it_was_written(house: House, owner: O
         ("/j/nothing", 410, "Dieser Code ist abgelaufen."),
         ("/nowhere", 404, "Unter dieser Adresse ist nichts."),
         ("/t", 200, "Ihr Platz wird geöffnet"),
-        ("/board", 200, "Zuletzt aufgerufen"),
+        ("/board", 200, "Zuletzt dran"),
     ],
 )
 async def test_every_page_that_a_guest_meets_is_in_their_language(house: House, path: str, status: int, said: str) -> None:
