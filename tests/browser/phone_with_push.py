@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.support.pages import Pages
 from tests.support.subscriber import Subscriber
 from tests.support.waiting import until_async
 
+TIMES, AGAIN_S = 6, 5.0
 _STUB = """
 (() => {
   const given = GIVEN, answer = ANSWER, kept = 'stub of a push service';
@@ -65,15 +67,29 @@ class PushPhone:
         return found
 
     async def receive(self, text: str) -> None:
-        """A push message arrives, as the browser hands it to the service worker once it has decrypted it."""
+        """A push message arrives, as the browser hands it to the service worker once it has decrypted it, and changes what is shown.
+
+        One that finds no worker at work is dropped without a word, so it comes again, as one from a push service may.
+        """
         if self._cdp is None:
             self._cdp = await self.page.context.new_cdp_session(self.page)
             self._cdp.on("ServiceWorker.workerRegistrationUpdated", self._found)
             await self._cdp.send("ServiceWorker.enable")
-        # A message for a worker that is not known yet, or not active yet, is dropped without a word.
         await until_async(lambda: self._registration, what="the service worker's registration")
-        await self.page.wait_for_function("navigator.serviceWorker.ready.then((ready) => ready.active.state === 'activated')")
-        await self._cdp.send("ServiceWorker.deliverPushMessage", {"origin": self.url, "registrationId": self._registration, "data": text})
+        await until_async(self._active, what="the service worker at work")
+        before = await self.shown()
+
+        async def changed() -> bool:
+            return await self.shown() != before
+
+        for _ in range(TIMES):
+            await self._cdp.send(
+                "ServiceWorker.deliverPushMessage", {"origin": self.url, "registrationId": self._registration, "data": text}
+            )
+            with contextlib.suppress(AssertionError):
+                await until_async(changed, AGAIN_S, "a notification")
+                return
+        raise AssertionError(f"{text!r} was brought {TIMES} times, and nothing was shown")
 
     async def _active(self) -> bool:
         state = await self.page.evaluate("navigator.serviceWorker.ready.then((ready) => ready.active.state)")
