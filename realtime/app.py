@@ -191,7 +191,7 @@ class Parts:
         self.callbacks = Callbacks(registry, clerk, keys, self.opt_outs, now_ms)
         self.reception = Reception(settings, storage, clerk, keys, house, now_ms)
         self.accounts = Accounts(settings, storage, clerk, keys, registry, self.passwords, self.reception, now_ms)
-        self.lease_ends = LeaseEnds(settings, storage, now_ms, self._free)
+        self.lease_ends = LeaseEnds(settings, storage, now_ms, self._free, metrics)
         self.messaging = Messaging(settings, storage, now_ms, self.broker.tell_work, metrics, self.lease_ends.note)
         self.programs = Programs(storage, now_ms)
         self.worker = Worker(settings, storage, registry, now_ms, meter=metrics)

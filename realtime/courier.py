@@ -91,6 +91,8 @@ class Courier(ByCrew[Job]):
             return []
         lease_ms, most = int(self._settings.job_lease_seconds * 1000), self._settings.job_max_attempts
         claimed = await self._storage.write(jobs.claim_each, lease, lease_ms, rooms, now, worker=worker, most=most)
+        for name in claimed.lost:
+            self._meter.unanswered(DELIVERIES, name)
         for job in claimed:
             self.providers.begin(job.delivery.notifier, job.id)
         return claimed

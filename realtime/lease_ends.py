@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 
 from realtime.errors import NowServingError
+from realtime.metering import CONSUMER, Meter, NoMeter
 from realtime.operations import leases
 from realtime.operations.receives import MESSAGES
 from realtime.settings import Settings
@@ -30,13 +31,17 @@ class LeaseEnds:
     Args:
         clock_ms: the time of day.
         free: called with the name of a queue in which something may be taken again.
+        meter: notes each of them.
     """
 
-    def __init__(self, settings: Settings, storage: Storage, clock_ms: Callable[[], int], free: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, storage: Storage, clock_ms: Callable[[], int], free: Callable[[str], None], meter: Meter | None = None
+    ) -> None:
         self._most = settings.message_receives
         self._storage = storage
         self._now = clock_ms
         self._free = free
+        self._meter: Meter = meter or NoMeter()
         self._next_ms = 0
         self._sooner = asyncio.Event()
 
@@ -74,6 +79,8 @@ class LeaseEnds:
         count = AT_ONCE
         while count == AT_ONCE:
             count = await self._storage.write(leases.settle, name, AT_ONCE, self._most, self._now())
+            for _ in range(count):
+                self._meter.unanswered(name, CONSUMER)
             if count:
                 self._free(name)
         self.note(self._now())  # others of this queue are still held

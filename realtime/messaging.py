@@ -15,8 +15,9 @@ import msgspec
 from realtime import checks
 from realtime.errors import InvalidInput, NotFound
 from realtime.keys import digest
-from realtime.metering import Meter, NoMeter
+from realtime.metering import CONSUMER, Meter, NoMeter
 from realtime.operations import answers, attempts, dead, queue, receives
+from realtime.operations.claims import Claimed
 from realtime.operations.dead import DeadJob
 from realtime.operations.queue import Leased, NewJob, Settled
 from realtime.queue_messages import (
@@ -119,7 +120,7 @@ class Messaging:
                     self._settings.message_receives, self._now(), owner=owner, attempt=request.attempt_id,
                 )  # fmt: skip
                 left = until - loop.time()
-                self._noted(held)
+                self._noted(name, held)
                 if held or left <= 0 or self._ending:
                     return [_message(each) for each in held]
                 with contextlib.suppress(TimeoutError):
@@ -140,7 +141,9 @@ class Messaging:
             for came in waiting:
                 came.set()
 
-    def _noted(self, held: Sequence[Leased]) -> None:
+    def _noted(self, name: str, held: Claimed[Leased]) -> None:
+        for _ in held.lost:
+            self._meter.unanswered(name, CONSUMER)
         for each in held:
             self._leased(each.leased_until_ms)
             if each.attempts == 1 and each.ready_ms:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+CONSUMER = "consumer"
+"""Stands for whoever consumes messages, where others have the name of a notifier or handler."""
+
 
 class Meter(Protocol):
     """Notes figures; never raises, never waits."""
@@ -25,6 +28,10 @@ class Meter(Protocol):
         """An outcome came too late: somebody else has the job."""
         ...
 
+    def unanswered(self, queue: str, name: str) -> None:
+        """A lease ended and nobody had answered: an attempt is over, as `lost`. Said once of each."""
+        ...
+
     def provider(self, notifier: str, *, down: bool) -> None:
         """The provider of a notifier went down, or is up again."""
         ...
@@ -40,6 +47,9 @@ class NoMeter:
         pass
 
     def lost(self, queue: str) -> None:
+        pass
+
+    def unanswered(self, queue: str, name: str) -> None:
         pass
 
     def provider(self, notifier: str, *, down: bool) -> None:

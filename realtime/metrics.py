@@ -42,6 +42,9 @@ class Metrics:
         self._run = Histogram("nowserving_job_run_seconds", "How long an attempt took.", ["queue", "name"], buckets=_RUNS, registry=own)
         self._attempts = Counter("nowserving_job_attempts", "Attempts that ended, and how.", ["queue", "name", "outcome"], registry=own)
         self._lost = Counter("nowserving_leases_lost", "Outcomes that came after the lease had ended.", ["queue"], registry=own)
+        self._unanswered = Counter(
+            "nowserving_leases_unanswered", "Leases that ended without an answer, as when a worker died.", ["queue"], registry=own
+        )
         self._down = Gauge(
             "nowserving_provider_down",
             "1 while the provider of a notifier is left alone.",
@@ -85,6 +88,10 @@ class Metrics:
 
     def lost(self, queue: str) -> None:
         self._lost.labels(kind(queue)).inc()
+
+    def unanswered(self, queue: str, name: str) -> None:
+        self._unanswered.labels(kind(queue)).inc()
+        self._attempts.labels(kind(queue), name, "lost").inc()
 
     def provider(self, notifier: str, *, down: bool) -> None:
         self._down.labels(notifier).set(int(down))

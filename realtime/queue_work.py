@@ -49,7 +49,10 @@ class QueueWork(ByCrew[Leased]):
 
     async def claim(self, lease: str, room: int, worker: str) -> list[Leased]:
         lease_ms = int(self._settings.job_lease_seconds * 1000)
-        return await self._storage.write(queue.claim, self.queue, lease, lease_ms, room, self._now(), worker=worker)
+        claimed = await self._storage.write(queue.claim, self.queue, lease, lease_ms, room, self._now(), worker=worker)
+        for name in claimed.lost:
+            self._meter.unanswered(self.queue, name)
+        return claimed
 
     async def give_back(self, job: Leased) -> None:
         now = self._now()

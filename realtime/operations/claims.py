@@ -1,8 +1,13 @@
-"""The statements with which jobs are claimed: through partial indexes that hold nothing but what can be claimed."""
+"""The statements with which jobs are claimed - through partial indexes that hold nothing but what can be claimed - and what a claim brings."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from realtime.operations import attempts, pauses
+
+T = TypeVar("T")
 
 PRIORITIES = 4
 NOW = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
@@ -35,3 +40,15 @@ CLAIM_SQLITE, CLAIM_OF_SQLITE = (_CLAIM.replace("{candidates}", each).format(**_
 CLAIM_POSTGRES, CLAIM_OF_POSTGRES = (
     _CLAIM_AND_BEGIN.replace("{candidates}", each).format(**_ON_POSTGRES) for each in (_CANDIDATES, _OF_NOTIFIER)
 )
+
+
+class Claimed(list[T]):
+    """What was leased.
+
+    Args:
+        lost: the notifier or handler of each attempt that the claim found ended without an answer. Each is found once.
+    """
+
+    def __init__(self, held: Iterable[T] = (), lost: Iterable[str] = ()) -> None:
+        super().__init__(held)
+        self.lost = list(lost)

@@ -9,17 +9,19 @@ import msgspec
 from realtime.model import Delivery, Job, JobState
 from realtime.operations import attempts, pauses, queue
 from realtime.operations.changes import DELIVERIES, HELD_MS
+from realtime.operations.claims import Claimed
 from realtime.storage.statement import Operation, Statement
 
 
 def claim_each(
     lease: str, lease_ms: int, rooms: Mapping[str, int], now_ms: int, *, worker: str = "", most: int = 0
-) -> Operation[list[Job]]:
+) -> Operation[Claimed[Job]]:
     """Lease deliveries of the notifiers that have room, up to so many of each: who has none is not even looked at, however much it is owed."""
-    held: list[Job] = []
+    held = Claimed[Job]()
     for notifier, room in rooms.items():
         of_one = yield from queue.claim_of(DELIVERIES, notifier, lease, lease_ms, room, now_ms, worker=worker, most=most)
         held += [_job(each) for each in of_one]
+        held.lost += of_one.lost
     return held
 
 

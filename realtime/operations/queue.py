@@ -14,7 +14,7 @@ from msgspec import Struct, json
 
 from realtime.model import JobState
 from realtime.operations import attempts, lanes, pauses
-from realtime.operations.claims import CLAIM_OF_POSTGRES, CLAIM_OF_SQLITE, CLAIM_POSTGRES, CLAIM_SQLITE, NOW, PRIORITIES
+from realtime.operations.claims import CLAIM_OF_POSTGRES, CLAIM_OF_SQLITE, CLAIM_POSTGRES, CLAIM_SQLITE, NOW, PRIORITIES, Claimed
 from realtime.storage.statement import NOTHING, Operation, Row, Statement, Together, changed
 
 TOO_LATE = "too late to be of use"
@@ -143,7 +143,7 @@ def enqueue_once(job: NewJob, key: str, window_ms: int, now_ms: int) -> Operatio
     return str(first[0][0])
 
 
-def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[list[Leased]]:
+def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[Claimed[Leased]]:
     """Lease up to `limit` jobs: those whose lease ended first, then by priority and by how long they have been ready.
 
     Every claim counts as an attempt. What came too late, and what was claimed too often, is ended instead, and that does not count.
@@ -158,23 +158,25 @@ def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, wor
 
 def claim_of(
     queue: str, notifier: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0
-) -> Operation[list[Leased]]:
+) -> Operation[Claimed[Leased]]:
     """`claim` of what one notifier carries, whatever its priority, without a look at what others carry. What came too late is passed by."""
+    lost: list[str] = []
     for _ in range(ROUNDS):
         rows = yield Statement(CLAIM_OF_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker, notifier), CLAIM_OF_POSTGRES)
         held = yield from _begun(rows, worker, lease, now_ms, most)
+        lost += held.lost
         if held or not rows:
-            return held
-    return []
+            return Claimed(held, lost)
+    return Claimed((), lost)
 
 
-def _begun(rows: Sequence[Row], worker: str, lease: str, now_ms: int, most: int) -> Operation[list[Leased]]:
+def _begun(rows: Sequence[Row], worker: str, lease: str, now_ms: int, most: int) -> Operation[Claimed[Leased]]:
     """Note the attempts that a claim begins, and end what must not be tried any more."""
     if not rows:
-        return []
+        return Claimed()
     yield from attempts.begun(rows, worker, now_ms)
     lost = yield from attempts.lost([(row[0], row[1], row[5] - 1) for row in rows if row[5] > 1], now_ms)
-    held = []
+    held = Claimed[Leased](lost=[row[8] for row in rows if (row[0], row[1]) in lost])
     for row in sorted(rows, key=_turn):
         job = _leased(row, lease)
         limit_of_job = row[13] or (0 if job.needs_report else most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from realtime.operations import claims, queue
+from realtime.operations.claims import Claimed
 from realtime.operations.queue import Leased
 from realtime.storage.statement import Operation, Row, Statement
 
@@ -16,7 +17,7 @@ _SAME = f"select {_COLUMNS} from jobs where queue = $1 and state = 'leased' and 
 
 def receive(
     name: str, consumer: str, lease: str, lease_ms: int, limit: int, most: int, now_ms: int, *, owner: str = "", attempt: str = ""
-) -> Operation[list[Leased]]:
+) -> Operation[Claimed[Leased]]:
     """Lease up to `limit` messages of a queue to a consumer.
 
     Args:
@@ -40,7 +41,7 @@ def receive(
                 (name, lease, now_ms, limit),
                 f"{_SAME}{claims.NOW} and $3::bigint is not null order by priority, ready_ms, id limit $4",
             )
-            return [_leased(row, lease) for row in held]
+            return Claimed(_leased(row, lease) for row in held)
     claimed = yield from queue.claim(name, lease, lease_ms, limit, now_ms, worker=consumer, most=most)
     if key and not claimed:  # there is nothing to get again: the next one may be lucky
         yield Statement("delete from job_keys where store_id = $1 and queue = $2 and key = $3", (owner, name, key))

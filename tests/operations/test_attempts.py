@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from realtime.operations import dead
+from realtime.operations import dead, jobs, leases, queue
+from realtime.operations.changes import DELIVERIES
+from realtime.operations.queue import NewJob
+from tests.operations.conftest import Shop
 from tests.support.desk import Desk, Q
 
 ATTEMPTS = "select job_id, number, worker, outcome, detail, ended_ms > 0 from attempts order by job_id, number"
@@ -54,3 +57,25 @@ async def test_what_came_too_late_was_never_tried(desk: Desk) -> None:
 
     assert [tuple(row) for row in await desk.rows("select id, state, attempts from jobs")] == [(id_, "expired", 0)]
     assert await desk.rows(ATTEMPTS) == []
+
+
+async def test_a_claim_tells_of_each_attempt_that_nobody_answered_for_once(desk: Desk) -> None:
+    await desk.put(notifier="mail"), await desk.put(notifier="post", max_attempts=1), await desk.put(notifier="tube")
+    assert (await desk.claim(worker="one", lease_ms=0)).lost == []
+    desk.now += 1
+
+    claimed = await desk.claim(lease="second", lease_ms=0)
+
+    assert (len(claimed), sorted(claimed.lost)) == (2, ["mail", "post", "tube"]), "also of what is a dead letter now"
+    desk.now += 1
+    assert await desk.storage.write(leases.settle, Q, 10, 5, desk.now) == 2
+    assert (await desk.claim(lease="third")).lost == [], "the end of the lease was told already"
+
+
+async def test_a_claim_for_each_notifier_tells_it_too(shop: Shop) -> None:
+    for number, notifier in enumerate(("sms", "email")):
+        await shop.storage.write(queue.enqueue, NewJob("shop", str(number), DELIVERIES, "{}", notifier=notifier), 1_000)
+    rooms, late_ms = {"sms": 1, "email": 1}, 10**13
+    await shop.storage.write(jobs.claim_each, "lease", 0, rooms, late_ms)
+
+    assert sorted((await shop.storage.write(jobs.claim_each, "new", 60_000, rooms, late_ms + 1)).lost) == ["email", "sms"]

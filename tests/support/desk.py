@@ -8,6 +8,7 @@ from typing import Any
 
 from realtime.model import JobState
 from realtime.operations import queue
+from realtime.operations.claims import Claimed
 from realtime.operations.queue import Leased, NewJob, Settled
 from realtime.storage.statement import Operation, Statement, Storage
 
@@ -29,7 +30,7 @@ class Desk:
         await self.storage.write(queue.enqueue, NewJob("shop", id_, Q, f'"{id_}"', lane, **more), self.now)
         return id_
 
-    async def claim(self, limit: int = 10, lease: str = "lease", lease_ms: int = LONG_MS, **more: Any) -> list[Leased]:
+    async def claim(self, limit: int = 10, lease: str = "lease", lease_ms: int = LONG_MS, **more: Any) -> Claimed[Leased]:
         return await self.storage.write(queue.claim, Q, lease, lease_ms, limit, self.now, **more)
 
     async def ids(self, limit: int = 10, lease: str = "lease") -> list[str]:

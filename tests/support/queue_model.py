@@ -176,6 +176,7 @@ class Work(RuleBasedStateMachine):
             assert not job.not_after_ms or at <= job.not_after_ms
             assert each.attempts == job.attempts + 1 <= MOST, (each, job)
         gone = [*taken, *(job for job, _ in ended)]
+        assert len(claimed.lost) == sum(job.state == "leased" for job in gone), "each that lapsed is told once, by a claim or a sweep"
         left = [job for job in free if job.state == "waiting" and job not in gone]
         fresh = [job for job in gone if job.state == "waiting"]
         assert not left or not fresh or max(job.priority for job in fresh) <= min(job.priority for job in left)
@@ -378,7 +379,7 @@ def _cut(operation: Operation[Any], after: int) -> Operation[Any]:
 
 
 def _lapse(id_: str) -> Operation[None]:
-    yield Statement("update jobs set leased_until_ms = 0 where id = $1", (id_,))
+    yield Statement("update jobs set leased_until_ms = 1 where id = $1", (id_,))
 
 
 def _everything() -> Operation[list[Row]]:

@@ -8,12 +8,14 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime.app import count_sockets
-from realtime.operations import snapshots
+from realtime.app import count_sockets, now_ms
+from realtime.operations import queue, receives, services, snapshots
+from realtime.operations.changes import DELIVERIES
+from realtime.operations.queue import NewJob
 from realtime.storage.statement import Operation, Statement
 from tests.support.evening import Phone
 from tests.support.waiting import until_async
-from tests.web.conftest import House, Open, join, new_owner
+from tests.web.conftest import House, Open, join, new_owner, program_of
 from tests.web.serving import Talk, served
 
 
@@ -111,6 +113,40 @@ async def test_a_lease_is_lost_by_whoever_answers_after_its_end_and_by_nobody_el
     assert (await figures(house))[lost] == 1
     assert (await program.patch("/v1/consumer", json={"cid": "1", "id": id_, "vt": 9, "receipt": receipt})).json() is False
     assert (await figures(house))[lost] == 2
+
+
+def _dies(job: NewJob) -> Operation[None]:
+    """A worker of another process takes a job as soon as it is there, and dies."""
+    yield from queue.enqueue(job, now_ms() - 1_000)
+    yield from queue.claim(job.queue, "a dead worker's lease", 0, 1, now_ms())
+
+
+async def test_what_a_worker_or_consumer_that_died_held_is_counted_once_as_lost(open_house: Open) -> None:
+    house: House = await open_house(metrics_token=TOKEN)
+    owner = await new_owner(house)
+    account_id = str((await owner.client.get("/v1/account")).json()["id"])
+    program = await program_of(house, owner, "consume")
+    name = receives.queue_of(account_id, "default")
+    for job in (
+        NewJob(owner.store_id, "owed", DELIVERIES, "{}", notifier="pigeon", recipient="+1", moment="called"),
+        NewJob(services.owner(account_id), "17", services.QUEUE, '{"payload":1,"url":""}', notifier="echo"),
+        NewJob(f"account-{account_id}", "18", name, "1"),
+    ):
+        await house.parts.storage.write(_dies, job)
+    house.parts.courier.wake()
+    house.parts.worker.wake()
+    expected = {"deliveries": "pigeon", "service": "echo", "messages": "consumer"}
+
+    async with asyncio.timeout(20):
+        while len(counted(found := await figures(house), "nowserving_leases_unanswered_total")) < len(expected):
+            await program.get("/v1/consumer?cid=2")
+
+    await program.get("/v1/consumer?cid=2")
+    found = await figures(house)
+    for queue_, by in expected.items():
+        assert found["nowserving_leases_unanswered_total", queue_] == 1
+        assert found["nowserving_job_attempts_total", by, "lost", queue_] == 1
+    assert counted(found, "nowserving_leases_lost_total") == {}, "nobody answered too late"
 
 
 def counted(figures: dict[tuple[str, ...], float], name: str) -> dict[str, float]:
