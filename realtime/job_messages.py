@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from realtime.messages import Request
-from realtime.queue_messages import Key, MessageId
+from realtime.queue_messages import Key, MessageId, OnDead
 
 Status = Literal["SUCCESS", "FAILED", "PENDING"]
 
@@ -23,11 +23,15 @@ class AddJob(Request, frozen=True):
     delay: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds before it is begun.")] = 0
     expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is not begun any more; 0: never.")] = 0
     key: Key = ""
+    on_dead: OnDead = "skip"
+    """What its lane does when it is given up: goes on with the next, or waits until somebody has decided."""
 
 
 class AddedJob(Struct, frozen=True):
     jobId: str  # noqa: N815 - the name in the interface it is compatible with
     message: str = "Job added successfully"
+    deduplicated: bool = False
+    """Whether the key stood for an earlier job already; this is that one's id."""
 
 
 class ShowJobs(Request, frozen=True):

@@ -70,12 +70,13 @@ class JobService:
             now + (request.delay + request.expires) * 1000 if request.expires else 0,
             self._settings.job_retries + 1,
             notifier=request.handler,
+            blocks=request.on_dead == "block",
         )
-        make: Callable[[], Operation[str]] = partial(_put, job, checks.line(request.key, "key", 128), now)
+        make: Callable[[], Operation[AddedJob]] = partial(_put, job, checks.line(request.key, "key", 128), now)
         if idempotency_key:
             asked = digest(msgspec.json.encode(request).decode())
-            make = partial(answers.same, job.store_id, idempotency_key, asked, now, make)
-        return AddedJob(await self._storage.write_and_tell(lambda _: self._wake(), make))
+            make = partial(_put_once, job.store_id, idempotency_key, asked, now, make)
+        return await self._storage.write_and_tell(lambda _: self._wake(), make)
 
     def _check_address(self, request: AddJob) -> None:
         """What can be known of an address without looking up a name; the rest is checked when it is called. Raises: InvalidInput."""
@@ -115,11 +116,19 @@ class JobService:
         return OneJob(job.id, _status(job.state), job.state, job.attempts, _time(job.created_ms), job.handler, job.lane, job.outcome, tries)
 
 
-def _put(job: NewJob, key: str, now_ms: int) -> Operation[str]:
+def _put(job: NewJob, key: str, now_ms: int) -> Operation[AddedJob]:
     if key:
-        return (yield from queue.enqueue_once(job, key, KEY_MS, now_ms))
+        id_ = yield from queue.enqueue_once(job, key, KEY_MS, now_ms)
+        return AddedJob(id_, deduplicated=id_ != job.id)
     yield from queue.enqueue(job, now_ms)
-    return job.id
+    return AddedJob(job.id)
+
+
+def _put_once(owner: str, key: str, asked: str, now_ms: int, make: Callable[[], Operation[AddedJob]]) -> Operation[AddedJob]:
+    def text() -> Operation[str]:
+        return msgspec.json.encode((yield from make())).decode()
+
+    return msgspec.json.decode((yield from answers.same(owner, key, asked, now_ms, text)), type=AddedJob)
 
 
 def _status(state: str) -> Status:

@@ -24,6 +24,7 @@ AnyMessageId = MessageId | Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_80
 Receipt = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="The lease token that came with the message.")]
 Visibility = Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the message.")]
 Scope = Literal["publish", "consume", "jobs"]
+OnDead = Literal["skip", "block"]
 
 
 class NewToken(Request, frozen=True):
@@ -53,7 +54,7 @@ class Publish(Request, frozen=True):
     delay: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds before it can be consumed.")] = 0
     expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is dropped unread; 0: never.")] = 0
     key: Key = ""
-    on_dead: Literal["skip", "block"] = "skip"
+    on_dead: OnDead = "skip"
     """What its lane does when it becomes a dead letter: goes on with the next, or waits until somebody has decided."""
 
 

@@ -11,7 +11,8 @@ from realtime.web.endpoint import Auth, Call, Endpoint
 
 async def add(call: Call[messages.AddJob]) -> Response:
     client = call.program or "account"
-    return call.answer(await call.context.jobs.add(call.account_id, client, call.body, call.idempotency_key))
+    added = await call.context.jobs.add(call.account_id, client, call.body, call.idempotency_key)
+    return call.answer(added, location=f"/status/{added.jobId}")
 
 
 async def statuses(call: Call[None]) -> Response:
@@ -27,6 +28,7 @@ ENDPOINTS = (
     Endpoint(
         "POST", "/addJob", "Put a job in", TAG, add,
         auth=Auth.PROGRAM, scope="jobs", request=messages.AddJob, response=messages.AddedJob, status=202, idempotent=True,
+        located=True,
     ),
     Endpoint(
         "GET", "/status", "How the account's jobs stand, the newest first", TAG, statuses,

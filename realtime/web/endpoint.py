@@ -150,12 +150,14 @@ class Call(Generic[B]):
             raise InvalidInput("Use 1 to 128 letters, digits or signs as a key.", field="Idempotency-Key")
         return key
 
-    def answer(self, value: Any = None, cookies: Iterable[str] = ()) -> Response:
-        """The endpoint's answer: `value` as JSON, or nothing."""
+    def answer(self, value: Any = None, cookies: Iterable[str] = (), *, location: str = "") -> Response:
+        """The endpoint's answer: `value` as JSON, or nothing; and where to look further."""
         response = Response(status_code=self.status) if value is None else _Json(msgspec.json.encode(value), self.status)
         if self.quota is not None:
             response.raw_headers += self.quota.raw()
         response.raw_headers += [(b"set-cookie", cookie.encode("latin-1")) for cookie in cookies]
+        if location:
+            response.raw_headers.append((b"location", location.encode("latin-1")))
         return response
 
 
@@ -195,6 +197,8 @@ class Endpoint:
     tagged: bool = False
     """Whether its answer has an ETag, and If-None-Match makes it 304."""
     sets_cookie: bool = False
+    located: bool = False
+    """Whether its answer says in Location where to look further."""
     limited: bool = False
     """Whether one visitor may call it only so often."""
     media_type: str = "application/json"

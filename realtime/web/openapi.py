@@ -244,6 +244,9 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         good["content"] = {endpoint.media_type: {"schema": _schema(endpoint.response)}}
     if endpoint.sets_cookie:
         good["headers"] = {"Set-Cookie": {"description": "HttpOnly, SameSite, Path=/.", "schema": {"type": "string"}}}
+    if endpoint.located:
+        where = {"description": "Where to look further, a path on this server.", "schema": {"type": "string"}}
+        good["headers"] = good.get("headers", {}) | {"Location": where}
     if endpoint.limited or endpoint.auth is Auth.PROGRAM:
         good["headers"] = good.get("headers", {}) | _QUOTA
     if endpoint.tagged:

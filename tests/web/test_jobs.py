@@ -148,6 +148,34 @@ async def test_the_same_key_gets_the_same_job_and_another_body_is_refused(progra
     assert len(scripted.given) == 1
 
 
+async def test_the_answer_says_where_to_ask_and_whether_the_key_stood_for_an_earlier_job(
+    program: httpx.AsyncClient, scripted: Scripted
+) -> None:
+    body = {"handler": "scripted", "key": "order 17"}
+    first, second = [await program.post("/addJob", json={**body, "payload": {"n": number}}) for number in range(2)]
+    again = [await program.post("/addJob", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    id_ = first.json()["jobId"]
+
+    assert [each.json()["deduplicated"] for each in (first, second, *again)] == [False, True, True, True]
+    assert {each.json()["jobId"] for each in (second, *again)} == {id_}
+    assert {each.headers["location"] for each in (first, second, *again)} == {f"/status/{id_}"}
+    assert (await _ended(program, id_))["status"] == "SUCCESS"
+    assert len(scripted.given) == 1
+
+
+async def test_a_lane_goes_on_after_a_job_that_failed_or_waits_until_somebody_has_decided(
+    program: httpx.AsyncClient, scripted: Scripted
+) -> None:
+    for lane, on_dead in (("skips", "skip"), ("blocks", "block")):
+        await _ended(program, await _add(program, {"answers": ["never"]}, lane=lane, on_dead=on_dead))
+    waits = await _add(program, lane="blocks")
+
+    assert (await _ended(program, await _add(program, lane="skips")))["status"] == "SUCCESS"
+    assert (await program.get(f"/status/{waits}")).json()["status"] == "PENDING"
+    refused = await program.post("/addJob", json={"handler": "scripted", "on_dead": "explode"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "on_dead")
+
+
 async def test_pages_follow_one_another_from_the_newest_on(program: httpx.AsyncClient, scripted: Scripted) -> None:
     ids = [await _add(program, {"answers": ["never"] if number % 2 else ["done"]}) for number in range(5)]
     for id_ in ids:
