@@ -1,11 +1,12 @@
-"""The HTTP API of the job service: put a job in, ask how it went."""
+"""The HTTP API of the job service: put a job in, ask how it went, decide about it."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
 from realtime import job_messages as messages
-from realtime.errors import NotFound
+from realtime.errors import Conflict, NotFound
+from realtime.operations import services
 from realtime.web.endpoint import Auth, Call, Endpoint
 
 
@@ -23,6 +24,16 @@ async def status(call: Call[None]) -> Response:
     return call.answer(await call.context.jobs.status(call.account_id, call.path["job_id"]))
 
 
+async def cancel(call: Call[None]) -> Response:
+    await call.context.oversight.cancel(services.owner(call.account_id), call.path["job_id"])
+    return call.answer()
+
+
+async def retry(call: Call[None]) -> Response:
+    await call.context.oversight.retry(services.owner(call.account_id), call.path["job_id"])
+    return call.answer(await call.context.jobs.status(call.account_id, call.path["job_id"]))
+
+
 TAG = "Job service"
 ENDPOINTS = (
     Endpoint(
@@ -37,5 +48,13 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/status/{job_id}", "One job with its attempts", TAG, status,
         auth=Auth.PROGRAM, scope="jobs", response=messages.OneJob, errors=(NotFound,),
+    ),
+    Endpoint(
+        "DELETE", "/status/{job_id}", "Cancel a job that nobody has begun, or let go of one that failed; its lane goes on", TAG, cancel,
+        auth=Auth.PROGRAM, scope="jobs", status=204, errors=(NotFound, Conflict),
+    ),
+    Endpoint(
+        "POST", "/status/{job_id}/retry", "Try a job now; one that failed goes back to its place", TAG, retry,
+        auth=Auth.PROGRAM, scope="jobs", response=messages.OneJob, errors=(NotFound, Conflict),
     ),
 )  # fmt: skip

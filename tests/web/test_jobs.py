@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from realtime.hookspecs import Done, JobFacts, JobOutcome, Permanent, Retry
 from realtime.storage.statement import Operation, Statement
+from tests.support.waiting import until_async
 from tests.web.conftest import House, Open, Owner, new_owner, program_of
 
 
@@ -174,6 +175,65 @@ async def test_a_lane_goes_on_after_a_job_that_failed_or_waits_until_somebody_ha
     assert (await program.get(f"/status/{waits}")).json()["status"] == "PENDING"
     refused = await program.post("/addJob", json={"handler": "scripted", "on_dead": "explode"})
     assert (refused.status_code, refused.json()["field"]) == (422, "on_dead")
+
+
+async def test_a_job_that_nobody_has_begun_is_cancelled_and_its_lane_goes_on(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    first = await _add(program, lane="a", delay=3600)
+    second = await _add(program, lane="a")
+
+    assert (await program.delete(f"/status/{first}")).status_code == 204
+
+    assert (await _ended(program, second))["status"] == "SUCCESS"
+    gone = (await program.get(f"/status/{first}")).json()
+    assert (gone["status"], gone["state"], gone["reason"]) == ("FAILED", "cancelled", "cancelled")
+    assert [job.id for job in scripted.given] == [second]
+
+
+async def test_what_runs_or_has_ended_is_not_cancelled_and_says_why(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    scripted.gate = asyncio.Event()
+    id_ = await _add(program)
+    await until_async(lambda: scripted.given, what="the job to be begun")
+
+    for method, path in (("DELETE", f"/status/{id_}"), ("POST", f"/status/{id_}/retry")):
+        refused = await program.request(method, path)
+        assert (refused.status_code, refused.json()["detail"][:26]) == (409, "A worker holds this job. W")
+    scripted.gate.set()
+    await _ended(program, id_)
+    for method, path in (("DELETE", f"/status/{id_}"), ("POST", f"/status/{id_}/retry")):
+        refused = await program.request(method, path)
+        assert (refused.status_code, refused.json()["detail"][:17]) == (409, "This job is done:")
+
+
+async def test_what_failed_is_tried_anew_in_its_place_or_let_go(program: httpx.AsyncClient, scripted: Scripted) -> None:
+    failed, let_go = [await _add(program, {"answers": ["never"]}, lane=lane, on_dead="block") for lane in "ab"]
+    waits, goes = [await _add(program, lane=lane) for lane in "ab"]
+    for id_ in (failed, let_go):
+        await _ended(program, id_)
+    scripted.gate = asyncio.Event()
+
+    again = await program.post(f"/status/{failed}/retry")
+
+    assert (again.status_code, again.json()["status"]) == (200, "PENDING")
+    assert (await program.delete(f"/status/{let_go}")).status_code == 204
+    assert (await program.get(f"/status/{let_go}")).status_code == 404
+    scripted.gate.set()
+    assert (await _ended(program, goes))["status"] == "SUCCESS"
+    assert (await _ended(program, failed))["numberOfAttempts"] == 1
+    assert (await program.delete(f"/status/{failed}")).status_code == 204
+    assert (await _ended(program, waits))["status"] == "SUCCESS"
+
+
+async def test_nobody_cancels_or_retries_what_belongs_to_another(program: httpx.AsyncClient, house: House, owner: Owner) -> None:
+    id_ = await _add(program, handler="echo", delay=3600)
+    other = await _program(house, await new_owner(house, "other@example.com"))
+    publisher = await _program(house, owner, "publish", "consume")
+    message = (await publisher.post("/v1/publish", json={"message": 1})).json()["messageId"]
+
+    for method, path in (("DELETE", f"/status/{id_}"), ("POST", f"/status/{id_}/retry")):
+        assert (await other.request(method, path)).status_code == 404
+        assert (await publisher.request(method, path)).status_code == 403
+        assert (await program.request(method, path.replace(id_, message))).status_code == 404, "a message is none"
+    assert (await program.get(f"/status/{id_}")).json()["state"] == "waiting"
 
 
 async def test_pages_follow_one_another_from_the_newest_on(program: httpx.AsyncClient, scripted: Scripted) -> None:
