@@ -197,7 +197,7 @@ class Parts:
         self.worker = Worker(settings, storage, registry, now_ms, meter=metrics)
         self.crews: tuple[ByCrew[Any], ...] = self.courier, self.postman, self.worker
         self.ends_s = 0.0  # when the end began, by the monotonic clock
-        self.jobs = JobService(settings, storage, registry, now_ms, self._added)
+        self.jobs = JobService(settings, storage, registry, now_ms, self._added, metrics)
         self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
         self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers, settings.message_receives)
         self.push = Push(settings, storage, keys, registry.push_keys, now_ms)

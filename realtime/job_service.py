@@ -15,6 +15,7 @@ from realtime import checks
 from realtime.errors import InvalidInput, NotFound
 from realtime.job_messages import AddedJob, AddJob, JobAttempt, JobPage, JobStatus, JobStatuses, OneJob, ShowJobs, Status
 from realtime.keys import digest
+from realtime.metering import Meter, NoMeter
 from realtime.operations import answers, queue, services
 from realtime.operations.queue import NewJob
 from realtime.registry import Registry
@@ -33,16 +34,24 @@ class JobService:
     Args:
         clock_ms: the time of day.
         wake: called when there is something to do.
+        meter: notes keys that are used again.
     """
 
     def __init__(
-        self, settings: Settings, storage: Storage, registry: Registry, clock_ms: Callable[[], int], wake: Callable[[], None]
+        self,
+        settings: Settings,
+        storage: Storage,
+        registry: Registry,
+        clock_ms: Callable[[], int],
+        wake: Callable[[], None],
+        meter: Meter | None = None,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._registry = registry
         self._now = clock_ms
         self._wake = wake
+        self._meter: Meter = meter or NoMeter()
         self._last_id = 0
 
     async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "") -> AddedJob:
@@ -76,7 +85,10 @@ class JobService:
         if idempotency_key:
             asked = digest(msgspec.json.encode(request).decode())
             make = partial(_put_once, job.store_id, idempotency_key, asked, now, make)
-        return await self._storage.write_and_tell(lambda _: self._wake(), make)
+        added = await self._storage.write_and_tell(lambda _: self._wake(), make)
+        if added.deduplicated:
+            self._meter.deduplicated(services.QUEUE)
+        return added
 
     def _check_address(self, request: AddJob) -> None:
         """What can be known of an address without looking up a name; the rest is checked when it is called. Raises: InvalidInput."""

@@ -49,7 +49,7 @@ class Messaging:
     Args:
         clock_ms: the time of day.
         tell: called with the name of a queue that something was put into, for other processes.
-        meter: notes how long messages waited.
+        meter: notes how long messages waited, and what consumers made of them.
         leased: called with the time at which a lease ends that was given or changed.
     """
 
@@ -67,6 +67,7 @@ class Messaging:
         self._now = clock_ms
         self._tell = tell
         self._meter: Meter = meter or NoMeter()
+        self._measured = meter is not None
         self._leased = leased
         self._last_id = 0
         self._waiting: dict[str, set[asyncio.Event]] = {}
@@ -82,7 +83,11 @@ class Messaging:
         if idempotency_key:
             asked = digest(f"{'batch' if batch else ''}{msgspec.json.encode(requests).decode()}")
             make = partial(_publish_once, _owner(account_id), idempotency_key, asked, now, make)
-        return await self._storage.write_and_tell(lambda _: self._wake(new), make)
+        published = await self._storage.write_and_tell(lambda _: self._wake(new), make)
+        for each in published:
+            if each.deduplicated:
+                self._meter.deduplicated(_queue(account_id, ""))
+        return published
 
     def _job(self, account_id: str, request: Publish, now: int) -> NewJob:
         return NewJob(
@@ -161,26 +166,30 @@ class Messaging:
             InvalidInput: a receipt is missing where this server asks for it.
         """
         self._check_receipts(requests)
-        consumed, lost = await self._storage.write(_acknowledge_all, _owner(account_id), requests, self._now())
+        answered = await self._storage.write(_acknowledge_all, _owner(account_id), requests, self._now(), measured=self._measured)
         self._wake_all(account_id)  # the next of a lane may go
-        self._count_lost(account_id, lost)
-        return consumed
+        self._measure(account_id, answered, "done")
+        return answered.said
 
     async def change(self, account_id: str, request: Change) -> bool:
         """Hold a message longer, or give it back. False when the lease was lost, or there is no such message. Raises: InvalidInput."""
         self._check_receipts([request])
         now = self._now()
-        changed, lost = await self._storage.write(_change, _owner(account_id), request, self._settings.message_receives, now)
+        most = self._settings.message_receives
+        answered = await self._storage.write(_change, _owner(account_id), request, most, now, measured=self._measured)
         if request.vt:
             self._leased(now + request.vt * 1000)
         else:
             self._wake_all(account_id)
-        self._count_lost(account_id, lost)
-        return changed
+        self._measure(account_id, answered, "retry")
+        return answered.said[0]
 
-    def _count_lost(self, account_id: str, lost: int) -> None:
-        for _ in range(lost):
-            self._meter.lost(_queue(account_id, ""))
+    def _measure(self, account_id: str, answered: _Answered, outcome: str) -> None:
+        name = _queue(account_id, "")
+        for _ in range(answered.lost):
+            self._meter.lost(name)
+        for took_ms in answered.took_ms:
+            self._meter.ended(name, CONSUMER, outcome, took_ms / 1000)
 
     def _check_receipts(self, requests: Sequence[Acknowledge | Change]) -> None:
         if self._settings.message_receipt_required and not all(request.receipt for request in requests):
@@ -277,8 +286,18 @@ def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[li
     return [done[at] for at in range(len(new))]
 
 
-def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int) -> Operation[tuple[list[bool], int]]:
-    """An answer for each, and how many came after the lease had ended."""
+class _Answered(msgspec.Struct, frozen=True):
+    """What became of what a consumer said of its messages."""
+
+    said: list[bool]
+    """An answer for each."""
+    lost: int
+    """How many came after the lease had ended."""
+    took_ms: Sequence[int] = ()
+    """How long each attempt took that this ended."""
+
+
+def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int, *, measured: bool = False) -> Operation[_Answered]:
     ended = []
     for request in requests:
         id_, consumer = str(request.id), str(request.cid)
@@ -289,11 +308,12 @@ def _acknowledge_all(owner: str, requests: Sequence[Acknowledge], now_ms: int) -
     for request, each in zip(requests, settled, strict=True):
         if each is Settled.LEASE_LOST:
             lost += yield from receives.lost(owner, str(request.id), str(request.cid), now_ms)
-    return [each in (Settled.DONE, Settled.ALREADY_DONE) for each in settled], lost
+    now_done = [job.id for job, each in zip(ended, settled, strict=True) if each is Settled.DONE]
+    took_ms = (yield from receives.took(owner, now_done, now_ms)) if measured and now_done else ()
+    return _Answered([each in (Settled.DONE, Settled.ALREADY_DONE) for each in settled], lost, took_ms)
 
 
-def _change(owner: str, request: Change, most: int, now_ms: int) -> Operation[tuple[bool, int]]:
-    """Whether it was changed, and 1 where it came after the lease had ended."""
+def _change(owner: str, request: Change, most: int, now_ms: int, *, measured: bool = False) -> Operation[_Answered]:
     id_, consumer = str(request.id), str(request.cid)
     lease = request.receipt or (yield from receives.lease_of(owner, id_, consumer))
     if request.vt:
@@ -303,4 +323,6 @@ def _change(owner: str, request: Change, most: int, now_ms: int) -> Operation[tu
     else:
         settled = yield from queue.retry(owner, id_, lease, now_ms, RELEASED, now_ms)
     lost = (yield from receives.lost(owner, id_, consumer, now_ms)) if settled is Settled.LEASE_LOST else 0
-    return settled is Settled.DONE, lost
+    given_back = settled is Settled.DONE and not request.vt
+    took_ms = (yield from receives.took(owner, [id_], now_ms)) if measured and given_back else ()
+    return _Answered([settled is Settled.DONE], lost, took_ms)

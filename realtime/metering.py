@@ -32,6 +32,10 @@ class Meter(Protocol):
         """A lease ended and nobody had answered: an attempt is over, as `lost`. Said once of each."""
         ...
 
+    def deduplicated(self, queue: str) -> None:
+        """Something was not put in, because its key stood for an earlier one."""
+        ...
+
     def provider(self, notifier: str, *, down: bool) -> None:
         """The provider of a notifier went down, or is up again."""
         ...
@@ -50,6 +54,9 @@ class NoMeter:
         pass
 
     def unanswered(self, queue: str, name: str) -> None:
+        pass
+
+    def deduplicated(self, queue: str) -> None:
         pass
 
     def provider(self, notifier: str, *, down: bool) -> None:

@@ -45,6 +45,9 @@ class Metrics:
         self._unanswered = Counter(
             "nowserving_leases_unanswered", "Leases that ended without an answer, as when a worker died.", ["queue"], registry=own
         )
+        self._known_keys = Counter(
+            "nowserving_deduplicated", "Messages and jobs whose key stood for an earlier one.", ["queue"], registry=own
+        )
         self._down = Gauge(
             "nowserving_provider_down",
             "1 while the provider of a notifier is left alone.",
@@ -92,6 +95,9 @@ class Metrics:
     def unanswered(self, queue: str, name: str) -> None:
         self._unanswered.labels(kind(queue)).inc()
         self._attempts.labels(kind(queue), name, "lost").inc()
+
+    def deduplicated(self, queue: str) -> None:
+        self._known_keys.labels(kind(queue)).inc()
 
     def provider(self, notifier: str, *, down: bool) -> None:
         self._down.labels(notifier).set(int(down))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec import json
+
 from realtime.operations import claims, queue
 from realtime.operations.claims import Claimed
 from realtime.operations.queue import Leased
@@ -70,6 +74,19 @@ def times(owner: str, id_: str) -> Operation[int]:
     """How often a message was received; 0 when it is not in its queue."""
     rows = yield Statement("select attempts from jobs where store_id = $1 and id = $2", (owner, id_))
     return int(rows[0][0]) if rows else 0
+
+
+_TOOK = "select ended_ms - started_ms from attempts where store_id = $1 and ended_ms = $2 and job_id in "
+
+
+def took(owner: str, ids: Sequence[str], now_ms: int) -> Operation[list[int]]:
+    """How many milliseconds each attempt at these messages took that has ended now, in no order."""
+    rows = yield Statement(
+        f"{_TOOK}(select value from json_each($3))",
+        (owner, now_ms, json.encode(ids).decode()),
+        f"{_TOOK}(select json_array_elements_text($3::json))",
+    )
+    return [row[0] for row in rows]
 
 
 _LOST = (

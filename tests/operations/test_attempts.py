@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.operations import dead, jobs, leases, queue
+from realtime.operations import dead, jobs, leases, queue, receives
 from realtime.operations.changes import DELIVERIES
 from realtime.operations.queue import NewJob
 from tests.operations.conftest import Shop
@@ -79,3 +79,15 @@ async def test_a_claim_for_each_notifier_tells_it_too(shop: Shop) -> None:
     await shop.storage.write(jobs.claim_each, "lease", 0, rooms, late_ms)
 
     assert sorted((await shop.storage.write(jobs.claim_each, "new", 60_000, rooms, late_ms + 1)).lost) == ["email", "sms"]
+
+
+async def test_how_long_attempts_took_is_known_once_they_have_ended(desk: Desk) -> None:
+    first, second, held = [await desk.put() for _ in range(3)]
+    await desk.claim()
+    desk.now += 70
+    await desk.done(first)
+    await desk.fail(second)
+
+    took = await desk.storage.read(receives.took, "shop", [first, second, held, "nobody's"], desk.now)
+
+    assert took == [70, 70]

@@ -149,6 +149,32 @@ async def test_what_a_worker_or_consumer_that_died_held_is_counted_once_as_lost(
     assert counted(found, "nowserving_leases_lost_total") == {}, "nobody answered too late"
 
 
+async def test_messages_are_counted_as_they_are_answered_for_and_keys_as_they_are_used_again(open_house: Open) -> None:
+    house: House = await open_house(metrics_token=TOKEN, message_receives=2)
+    program = await program_of(house, await new_owner(house), "publish", "consume", "jobs")
+    for _ in range(3):
+        await program.post("/v1/publish", json={"message": 1, "key": "once"})
+        await program.post("/addJob", json={"handler": "echo", "key": "once"})
+    await program.post("/v1/publish/batch", json={"messages": [{"message": 2}, {"message": 3}]})
+
+    first, second, third = (await program.get("/v1/consumer?cid=1")).json()["messages"]
+    asked = [{"cid": "1", "id": each["messageId"]} for each in (first, second)]
+    for _ in range(2):  # said again it stays true, and is no other attempt
+        assert (await program.post("/v1/consumer/batch", json={"messages": asked})).json() == [True, True]
+    back = {"cid": "1", "id": third["messageId"], "vt": 0}
+    assert (await program.patch("/v1/consumer", json={**back, "vt": 9})).json() is True
+    assert (await program.patch("/v1/consumer", json=back)).json() is True
+    await program.get("/v1/consumer?cid=1")
+    assert (await program.patch("/v1/consumer", json=back)).json() is True
+
+    found = await figures(house)
+    assert found["nowserving_job_attempts_total", "consumer", "done", "messages"] == 2
+    assert found["nowserving_job_attempts_total", "consumer", "retry", "messages"] == 2
+    assert found["nowserving_job_run_seconds_count", "consumer", "messages"] == 4
+    assert 0 <= found["nowserving_job_run_seconds_sum", "consumer", "messages"] < 60
+    assert counted(found, "nowserving_deduplicated_total") == {"messages": 2, "service": 2}
+
+
 def counted(figures: dict[tuple[str, ...], float], name: str) -> dict[str, float]:
     """By their label, those that are not zero."""
     return {label[0] if label else "": value for (found, *label), value in figures.items() if found == name and value}
