@@ -322,6 +322,8 @@ def _change(owner: str, request: Change, most: int, now_ms: int, *, measured: bo
         settled = yield from queue.bury(owner, id_, lease, attempts.given_up(received, RELEASED), now_ms)
     else:
         settled = yield from queue.retry(owner, id_, lease, now_ms, RELEASED, now_ms)
+    if settled is Settled.TOO_LONG:
+        raise InvalidInput("A message is held for 12 hours at most, from when it was received. Ask for less, or give it back.", field="vt")
     lost = (yield from receives.lost(owner, id_, consumer, now_ms)) if settled is Settled.LEASE_LOST else 0
     given_back = settled is Settled.DONE and not request.vt
     took_ms = (yield from receives.took(owner, [id_], now_ms)) if measured and given_back else ()

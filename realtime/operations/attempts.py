@@ -10,6 +10,10 @@ from realtime.storage.statement import NOTHING, Operation, Row, Statement, chang
 
 _ASIDE = 1_000_000_000
 LOST = "its worker ended without an answer"
+LONGEST_MS = 12 * 3_600_000
+"""However often its lease is extended, an attempt is over so long after the claim: who still extends may hang all the same."""
+BEGAN = "coalesce((select started_ms from attempts where store_id = $1 and job_id = $2 and number = jobs.attempts), $4)"
+"""When a job was claimed last, for a statement about $1's job $2 at $4."""
 
 
 def given_up(tries: int, why: str) -> str:

@@ -84,6 +84,8 @@ class Settled(StrEnum):
     """The lease ended, or somebody else has it."""
     ALREADY_DONE = "already_done"
     NOT_FOUND = "not_found"
+    TOO_LONG = "too_long"
+    """It is held, and may not be held for so long."""
 
 
 _PUT = (
@@ -357,15 +359,15 @@ def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just
 
 
 def extend(store_id: str, id_: str, lease: str, lease_ms: int, now_ms: int) -> Operation[Settled]:
-    """Hold a job for `lease_ms` from now, if it is held still."""
-    count = yield from changed_under_lease(store_id, id_, lease, lease_ms, now_ms)
-    return Settled.DONE if count else (yield from _why_not(store_id, id_))
-
-
-def changed_under_lease(store_id: str, id_: str, lease: str, lease_ms: int, now_ms: int) -> Operation[int]:
-    sqlite, postgres = (f"update jobs set leased_until_ms = {now} + $5 where {_MINE}{now}" for now in _NOW_4)
-    rows = yield Statement(sqlite, (store_id, id_, lease, now_ms, lease_ms), f"{postgres} and $4::bigint is not null returning 1")
-    return len(rows)
+    """Hold a job for `lease_ms` from now, if it is held still; no longer than `attempts.LONGEST_MS` from when it was claimed."""
+    sqlite, postgres = (
+        f"update jobs set leased_until_ms = {now} + $5 where {_MINE}{now} and {now} + $5 <= $6 + {attempts.BEGAN} returning 1"
+        for now in _NOW_4
+    )
+    rows = yield Statement(sqlite, (store_id, id_, lease, now_ms, lease_ms, attempts.LONGEST_MS), postgres)
+    if rows:
+        return Settled.DONE
+    return Settled.TOO_LONG if (yield from _held(store_id, id_, lease, now_ms)) else (yield from _why_not(store_id, id_))
 
 
 def next_ready_ms(queue: str) -> Operation[int | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from realtime.operations import claims, dead, jobs, queue
+from realtime.operations import attempts, claims, dead, jobs, queue
 from realtime.operations.queue import NewJob, Settled
 from realtime.storage.statement import Operation, Statement
 from tests.support.desk import LONG_MS, Desk, Q
@@ -71,6 +71,22 @@ async def test_a_lease_that_ended_is_not_extended_though_nobody_else_has_it(desk
 
     assert await desk.storage.write(queue.extend, "shop", id_, "lease", LONG_MS, desk.now + 1) is Settled.LEASE_LOST
     assert await desk.done(id_) is Settled.LEASE_LOST
+
+
+async def test_a_job_is_held_for_twelve_hours_at_most_however_often_its_lease_is_extended(desk: Desk) -> None:
+    id_ = await desk.put()
+    await desk.claim()
+    await desk.storage.write(_claimed_earlier, attempts.LONGEST_MS - LONG_MS)
+
+    for lease_ms in (LONG_MS + 60_000, attempts.LONGEST_MS):
+        assert await desk.storage.write(queue.extend, "shop", id_, "lease", lease_ms, desk.now) is Settled.TOO_LONG
+    for lease_ms in (LONG_MS // 2, LONG_MS - 60_000):
+        assert await desk.storage.write(queue.extend, "shop", id_, "lease", lease_ms, desk.now) is Settled.DONE
+    assert await desk.done(id_) is Settled.DONE, "who was refused holds it still"
+
+
+def _claimed_earlier(by_ms: int) -> Operation[None]:
+    yield Statement("update attempts set started_ms = started_ms - $1", (by_ms,))
 
 
 async def test_an_extended_lease_keeps_its_job(desk: Desk) -> None:

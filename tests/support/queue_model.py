@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from realtime.model import JobState
-from realtime.operations import dead, jobs, leases, pauses, queue
+from realtime.operations import attempts, dead, jobs, leases, pauses, queue
 from realtime.operations.queue import NewJob, Settled
 from realtime.storage.statement import Operation, Row, Statement
 
@@ -222,7 +222,7 @@ class Work(RuleBasedStateMachine):
             "together": lambda: queue.end_all([queue.Done(*args)] * 2, self.now),
             "retry": lambda: queue.retry(*args, due_ms, "again", self.now),
             "back": lambda: queue.retry(*args, due_ms, "again", self.now, counted=False),
-            "extend": lambda: queue.extend(*args, LONG_MS, self.now),
+            "extend": lambda: queue.extend(*args, attempts.LONGEST_MS // 2, self.now),
             "dead": lambda: queue.bury(*args, "no", self.now),
         }
         return ways[how]()

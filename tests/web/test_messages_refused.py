@@ -8,6 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from realtime.storage.statement import Operation, Statement
 from tests.web.conftest import House, Owner, program_of
 
 
@@ -39,3 +40,19 @@ async def test_what_no_database_can_keep_is_refused(program: httpx.AsyncClient, 
     assert (refused.status_code, refused.json()["field"]) == (422, field)
     refused = await program.post("/v1/dead/redrive", json={"reason": "\0"})
     assert (refused.status_code, refused.json()["field"]) == (422, "reason")
+
+
+def _received_earlier() -> Operation[None]:
+    yield Statement("update attempts set started_ms = started_ms - 1000")
+
+
+async def test_a_message_is_held_for_twelve_hours_at_most(program: httpx.AsyncClient, house: House) -> None:
+    (await program.post("/v1/publish", json={"message": "slow"})).raise_for_status()
+    (held,) = (await program.get("/v1/consumer?cid=1")).json()["messages"]
+    await house.parts.storage.write(_received_earlier)
+
+    refused = await program.patch("/v1/consumer", json={"cid": "1", "id": held["messageId"], "vt": 43_200})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "vt")
+    assert "12 hours at most" in refused.json()["detail"]
+    assert (await program.delete(f"/v1/consumer?cid=1&id={held['messageId']}")).json() is True
