@@ -8,16 +8,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from realtime.commands.rehearse import address
-from realtime.errors import CannotStart
+from realtime.errors import BadSettings
 from realtime.settings import Settings
 
 SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, redrive, purge, pause, resume."
 STATES = ("ready", "deferred", "behind", "held", "in_flight", "dead", "ended", "blocking")
 PATIENCE_S = 30.0
+_OPTIONS = {"state": "--state", "owner": "--owner", "limit": "--limit", "reason": "--reason", "older_than": "--older-than"}
+"""What the server calls a field -> what is typed here."""
 
 Ask = Callable[..., Any]
 
@@ -66,34 +69,44 @@ def _count(text: str) -> int:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Returns 0, or 1 when the server refused. Raises: CannotStart."""
-    settings = Settings.load(os.environ, arguments.settings)
-    if not settings.operator_token:
-        raise CannotStart("operator_token is not set. Set it for the server and here, to the same text of at least 32 characters.")
-    base = arguments.url or f"http://127.0.0.1:{settings.port}"
-
-    def ask(method: str, path: str, body: Any = None) -> Any:
-        return request(base, settings.operator_token, method, path, body)
-
+    """Returns 0, 1 when the server refused, or 2 when it could not be asked. Raises: BadSettings, where that is not to be told as JSON."""
     try:
-        answer, words = _ACTIONS[arguments.action](ask, arguments)
+        answer, words = _ACTIONS[arguments.action](_asking(arguments), arguments)
     except Refusal as error:
         print(json.dumps(error.problem) if arguments.json else error, file=sys.stderr)
-        return 1
+        return error.exit_code
+    except BadSettings as error:
+        if not arguments.json:
+            raise
+        print(json.dumps({"code": error.code, "detail": error.message}), file=sys.stderr)
+        return 2
     print(json.dumps(answer, indent=2) if arguments.json else words)
     return 0
 
 
-class Refusal(Exception):
-    """The server said no, in a sentence."""
+def _asking(arguments: argparse.Namespace) -> Ask:
+    """Asks the server that is meant. Raises: Refusal, BadSettings."""
+    settings = Settings.load(os.environ, arguments.settings)
+    if not settings.operator_token:
+        raise Refusal(
+            {"detail": "operator_token is not set. Set it for the server and here, to the same text of at least 32 characters."}, 2
+        )
+    return partial(request, arguments.url or f"http://127.0.0.1:{settings.port}", settings.operator_token)
 
-    def __init__(self, problem: dict[str, Any]) -> None:
+
+class Refusal(Exception):
+    """No, in a sentence: as the server said it, or because it could not be asked."""
+
+    def __init__(self, problem: dict[str, Any], exit_code: int = 1) -> None:
         self.problem = problem
-        super().__init__(problem.get("detail") or problem.get("title") or "The server refused.")
+        self.exit_code = exit_code
+        sentence = problem.get("detail") or problem.get("title") or "The server refused."
+        option = _OPTIONS.get(problem.get("field", ""))
+        super().__init__(f"{option}: {sentence}" if option else sentence)
 
 
 def request(base: str, token: str, method: str, path: str, body: Any = None) -> Any:
-    """The server's answer. Raises: Refusal, CannotStart when nobody answers."""
+    """The server's answer. Raises: Refusal."""
     import urllib.error  # as only this command needs it, and every command loads this file
     import urllib.request
 
@@ -107,9 +120,9 @@ def request(base: str, token: str, method: str, path: str, body: Any = None) -> 
         try:
             raise Refusal(json.load(error)) from None
         except ValueError:
-            raise CannotStart(f"{base} answered {error.code}, but not like nowserving.") from None
+            raise Refusal({"detail": f"{base} answered {error.code}, but not like nowserving."}, 2) from None
     except (OSError, ValueError) as error:
-        raise CannotStart(f"Nobody answers as nowserving at {base}. Start the server, or name another with --url.") from error
+        raise Refusal({"detail": f"Nobody answers as nowserving at {base}. Start the server, or name another with --url."}, 2) from error
 
 
 def _list(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:

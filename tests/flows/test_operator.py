@@ -92,11 +92,16 @@ async def test_a_wrong_token_and_a_server_that_is_not_there_are_told_in_a_senten
     wrong = await off_loop(lambda: jobs(process, "list", token="x" * 32))
     assert (wrong.returncode, wrong.stderr) == (1, "This is not the operator's token.\n")
     none = await off_loop(lambda: jobs(process, "list", token=""))
-    assert none.returncode == 2
-    assert "operator_token is not set" in none.stderr
+    assert (none.returncode, none.stderr[:28]) == (2, "operator_token is not set. S")
     nobody = await off_loop(lambda: jobs(process, "list", "--url", "http://127.0.0.1:1"))
-    assert nobody.returncode == 2
-    assert "Nobody answers as nowserving at http://127.0.0.1:1" in nobody.stderr
+    assert (nobody.returncode, nobody.stderr[:54]) == (2, "Nobody answers as nowserving at http://127.0.0.1:1. St")
+    for_programs = await off_loop(lambda: jobs(process, "list", "--json", "--url", "http://127.0.0.1:1"))
+    assert (for_programs.returncode, json.loads(for_programs.stderr)) == (2, {"detail": nobody.stderr.strip()})
+    too_many = await said(process, "list", "--state", "ready", "--limit", "9999", code=1)
+    assert too_many == "--limit: This must be at most 500.\n"
+    wrong_settings = await off_loop(lambda: jobs(process, "list", "--json", token="short"))
+    assert wrong_settings.returncode == 2
+    assert "operator_token" in json.loads(wrong_settings.stderr)["detail"]
     unknown = await off_loop(lambda: jobs(process, "explode"))
     assert unknown.returncode == 2
 
