@@ -325,7 +325,7 @@ async def running(settings: Settings, storage: Storage, registry: Registry) -> A
 
 
 @contextlib.asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[Worker]:
+async def working(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Worker]:
     """A worker of jobs on its own, woken by the processes that serve.
 
     Raises:
@@ -336,7 +336,7 @@ async def working(settings: Settings) -> AsyncIterator[Worker]:
     try:
         async with TaskGroup() as background:
             beside = Tasks(background)
-            worker = Worker(settings, storage, registry, now_ms)
+            worker = Worker(settings, storage, registry, now_ms, meter=metrics)
             hears = Hears(catch_up=worker.wake, work=lambda queue: worker.wake())
             broker = make_broker(settings, await make_keys(settings, storage), hears)
             beside.keep("broker", broker.run)

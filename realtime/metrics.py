@@ -6,9 +6,9 @@ Several processes share theirs through files in PROMETHEUS_MULTIPROC_DIR, so tha
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -147,6 +147,21 @@ class Metrics:
             return generate_latest(shared) + generate_latest(now)
         ProcessCollector(registry=now)
         return generate_latest(self._own) + generate_latest(now)
+
+    def serve(self, host: str, port: int) -> Callable[[], None]:
+        """Show what this process measures at /metrics there, from a thread of its own, to whoever asks; ends when the answer is called.
+
+        Raises: OSError, where that cannot be listened at.
+        """
+        ProcessCollector(registry=self._own)
+        server, thread = start_http_server(port, host, self._own)
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return stop
 
 
 class _Now(Collector):

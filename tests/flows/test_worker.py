@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.conftest import Serve
 from tests.flows.client import PATIENCE_S, off_loop, open_store, visitor
 from tests.support.nursery import Born
-from tests.support.process import ServerProcess, bear
+from tests.support.process import ServerProcess, bear, free_port
 
 HEARD_S = 20.0
 """Without a wake-up a worker looks every 24 s at the soonest."""
@@ -51,9 +51,9 @@ def from_a_shell(*arguments: str, folder: Path, environment: Mapping[str, str], 
 
 @contextmanager
 def worker(
-    server: ServerProcess, log: Path, start: Callable[..., subprocess.Popen[bytes] | Born]
+    server: ServerProcess, log: Path, start: Callable[..., subprocess.Popen[bytes] | Born], *options: str
 ) -> Iterator[subprocess.Popen[bytes] | Born]:
-    process = start("worker", folder=server.folder, environment=server.environment, log=log)
+    process = start("worker", *options, folder=server.folder, environment=server.environment, log=log)
     try:
         yield process
     finally:
@@ -84,6 +84,24 @@ async def test_a_worker_is_woken_through_postgres_and_ends_when_it_is_told(
         assert await _ended(program, before, PATIENCE_S) == "SUCCESS"
         for number in range(3):
             assert await _ended(program, await _add(program, payload=number), HEARD_S) == "SUCCESS"
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+async def test_a_worker_shows_its_figures_where_it_is_told_to(house: tuple[ServerProcess, httpx.AsyncClient], tmp_path: Path) -> None:
+    server, program = house
+    port = free_port()
+
+    with worker(server, tmp_path / "worker.log", bear, "--metrics-port", str(port)) as process:
+        assert await _ended(program, await _add(program), PATIENCE_S) == "SUCCESS"
+        async with httpx.AsyncClient() as collector:
+            answer = await collector.get(f"http://127.0.0.1:{port}/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=")
+        assert 'nowserving_job_attempts_total{name="echo",outcome="done",queue="service"} 1.0' in answer.text
+        assert 'nowserving_job_wait_seconds_count{queue="service"} 1.0' in answer.text
+        with worker(server, tmp_path / "second.log", bear, "--metrics-port", str(port)) as second:
+            assert await asyncio.to_thread(second.wait, 20) == 2
+        assert f"port {port} cannot be listened at" in (tmp_path / "second.log").read_text()
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 20) == 0
 
