@@ -10,8 +10,9 @@ import msgspec
 
 from realtime import checks
 from realtime.errors import Conflict, NotFound
+from realtime.metering import CONSUMER
 from realtime.operations import alarms, dead, oversight, pauses
-from realtime.operations.oversight import Answer, Backlog, Seen, Standing
+from realtime.operations.oversight import Answer, Backlog, Decided, Seen, Standing
 from realtime.operator_messages import (
     AlarmView,
     AttemptView,
@@ -119,8 +120,11 @@ class Oversight:
         """End it, or delete a dead letter; its lane goes on. Raises: NotFound, Conflict."""
         return self._told(await self._storage.write(oversight.cancel, owner, id_, self._now()))
 
-    def _told(self, answer: tuple[Answer, str]) -> Changed:
-        what, queue = answer
+    def _told(self, decided: Decided) -> Changed:
+        what, queue = decided.answer, decided.queue
+        if self._metrics:
+            for name in decided.lost:
+                self._metrics.unanswered(queue, name or CONSUMER)
         if what is Answer.NOT_FOUND:
             raise NotFound("There is no such job. What ended is kept for a day, what failed for 14.")
         if what is not Answer.DONE:

@@ -256,6 +256,15 @@ class Answer(StrEnum):
     """It carries a store's report, about which only the store's owner may decide."""
 
 
+class Decided(Struct, frozen=True):
+    """What became of it."""
+
+    answer: Answer
+    queue: str = ""
+    lost: tuple[str, ...] = ()
+    """Its notifier or handler, where its last lease turned out to have ended without an answer."""
+
+
 _WAS = {"done": Answer.WAS_DONE, "expired": Answer.WAS_EXPIRED, "cancelled": Answer.WAS_CANCELLED}
 
 
@@ -273,47 +282,62 @@ def known(name: str) -> Operation[bool]:
     return bool(rows)
 
 
-def retry(owner: str, id_: str, now_ms: int, *, receives: int = 0) -> Operation[tuple[Answer, str]]:
-    """Let a job be tried now: one that waits loses its delay, a dead letter goes back to its old place. Tells its queue as well.
+def retry(owner: str, id_: str, now_ms: int, *, receives: int = 0) -> Operation[Decided]:
+    """Let a job be tried now: one that waits loses its delay, a dead letter goes back to its old place.
 
     Args:
         receives: how often a message is received at most.
     """
+    lost: tuple[str, ...] = ()
     found = yield from _find(owner, id_, now_ms)
     if found and found.lapsed:
-        yield from leases.settle_one(owner, id_, receives if found.queue.startswith(MESSAGES) else 0, now_ms)
+        lost = yield from _settle(found, receives if found.queue.startswith(MESSAGES) else 0, now_ms)
         found = yield from _find(owner, id_, now_ms)
     if found is None:
-        return Answer.NOT_FOUND, ""
+        return Decided(Answer.NOT_FOUND)
+    return Decided((yield from _retry(found, now_ms)), found.queue, lost)
+
+
+def _settle(found: Seen, most: int, now_ms: int) -> Operation[tuple[str, ...]]:
+    """Whose lease ended, unless another has settled that meanwhile."""
+    return (found.notifier,) if (yield from leases.settle_one(found.owner, found.id, most, now_ms)) else ()
+
+
+def _retry(found: Seen, now_ms: int) -> Operation[Answer]:
     if found.standing is Standing.DEAD and not found.needs_report:
-        again = yield from dead.put_back(owner, id_, now_ms)
-        return (Answer.DONE if again else Answer.NOT_FOUND), found.queue
+        again = yield from dead.put_back(found.owner, found.id, now_ms)
+        return Answer.DONE if again else Answer.NOT_FOUND
     refusal = {Standing.IN_FLIGHT: Answer.IN_FLIGHT, Standing.ENDED: _WAS.get(found.state), Standing.HELD: Answer.HELD}.get(found.standing)
     if refusal:
-        return refusal, found.queue
+        return refusal
     rows = yield Statement(
         "update jobs set state = 'waiting', due_ms = $3, ready_ms = $3, ended_ms = 0,"
         " attempts = case when state = 'dead' then 0 else attempts end, head = case when state = 'dead' then 1 else head end"
         " where store_id = $1 and id = $2 and (state = 'waiting' or (state = 'dead' and needs_report = 1)) returning id",
-        (owner, id_, now_ms),
+        (found.owner, found.id, now_ms),
     )
-    return (Answer.DONE if rows else Answer.IN_FLIGHT), found.queue
+    return Answer.DONE if rows else Answer.IN_FLIGHT
 
 
-def cancel(owner: str, id_: str, now_ms: int) -> Operation[tuple[Answer, str]]:
-    """End a job that nobody holds, or delete a dead letter; its lane goes on. Tells its queue as well."""
+def cancel(owner: str, id_: str, now_ms: int) -> Operation[Decided]:
+    """End a job that nobody holds, or delete a dead letter; its lane goes on."""
+    lost: tuple[str, ...] = ()
     found = yield from _find(owner, id_, now_ms)
     if found and found.lapsed and not found.needs_report:
-        yield from leases.settle_one(owner, id_, 0, now_ms)
+        lost = yield from _settle(found, 0, now_ms)
         found = yield from _find(owner, id_, now_ms)
     if found is None:
-        return Answer.NOT_FOUND, ""
+        return Decided(Answer.NOT_FOUND)
+    return Decided((yield from _cancel(found, now_ms)), found.queue, lost)
+
+
+def _cancel(found: Seen, now_ms: int) -> Operation[Answer]:
     if found.needs_report:
-        return Answer.REPORT, found.queue
+        return Answer.REPORT
     if found.standing is Standing.DEAD:
-        gone = yield from dead.let_go(owner, id_, now_ms)
-        return (Answer.DONE if gone else Answer.NOT_FOUND), found.queue
+        gone = yield from dead.let_go(found.owner, found.id, now_ms)
+        return Answer.DONE if gone else Answer.NOT_FOUND
     if found.standing is Standing.ENDED:
-        return _WAS[found.state], found.queue
-    ended = yield from queue.cancel(owner, id_, now_ms)
-    return (Answer.DONE if ended else Answer.IN_FLIGHT), found.queue
+        return _WAS[found.state]
+    ended = yield from queue.cancel(found.owner, found.id, now_ms)
+    return Answer.DONE if ended else Answer.IN_FLIGHT

@@ -12,7 +12,7 @@ from realtime.app import make_storage
 from realtime.model import JobState
 from realtime.operations import alarms, dead, oversight, pauses, queue
 from realtime.operations.changes import HELD_MS
-from realtime.operations.oversight import Answer, Backlog, Standing
+from realtime.operations.oversight import Answer, Backlog, Decided, Standing
 from realtime.operations.queue import NewJob
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Statement, Storage
@@ -89,11 +89,11 @@ async def test_a_deferred_job_is_tried_now(desk: Desk) -> None:
     id_ = await desk.put(due_ms=desk.now + 60_000)
     assert await desk.ids() == []
 
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == (Answer.DONE, Q)
+    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.DONE, Q)
 
     assert await desk.ids() == [id_]
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == (Answer.IN_FLIGHT, Q)
-    assert await desk.storage.write(oversight.cancel, "shop", id_, desk.now) == (Answer.IN_FLIGHT, Q)
+    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.IN_FLIGHT, Q)
+    assert await desk.storage.write(oversight.cancel, "shop", id_, desk.now) == Decided(Answer.IN_FLIGHT, Q)
 
 
 async def test_one_dead_letter_goes_back_to_its_place_and_another_stays(desk: Desk) -> None:
@@ -102,7 +102,7 @@ async def test_one_dead_letter_goes_back_to_its_place_and_another_stays(desk: De
         await desk.claim(1)
         await desk.fail(id_)
 
-    assert await desk.storage.write(oversight.retry, "shop", first, desk.now) == (Answer.DONE, Q)
+    assert await desk.storage.write(oversight.retry, "shop", first, desk.now) == Decided(Answer.DONE, Q)
 
     assert await desk.ids() == [first], "it stands before the third, which waits"
     await desk.done(first)
@@ -116,14 +116,14 @@ async def test_a_cancelled_job_and_a_deleted_dead_letter_let_their_lane_go_on(de
     await desk.fail(first)
     assert await desk.ids() == []
 
-    assert await desk.storage.write(oversight.cancel, "shop", first, desk.now) == (Answer.DONE, Q)
-    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == (Answer.DONE, Q)
+    assert await desk.storage.write(oversight.cancel, "shop", first, desk.now) == Decided(Answer.DONE, Q)
+    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == Decided(Answer.DONE, Q)
 
     assert await desk.ids() == [third]
-    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == (Answer.WAS_CANCELLED, Q)
-    assert await desk.storage.write(oversight.retry, "shop", second, desk.now) == (Answer.WAS_CANCELLED, Q)
-    assert await desk.storage.write(oversight.retry, "shop", first, desk.now) == (Answer.NOT_FOUND, "")
-    assert await desk.storage.write(oversight.cancel, "shop", first, desk.now) == (Answer.NOT_FOUND, "")
+    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == Decided(Answer.WAS_CANCELLED, Q)
+    assert await desk.storage.write(oversight.retry, "shop", second, desk.now) == Decided(Answer.WAS_CANCELLED, Q)
+    assert await desk.storage.write(oversight.retry, "shop", first, desk.now) == Decided(Answer.NOT_FOUND, "")
+    assert await desk.storage.write(oversight.cancel, "shop", first, desk.now) == Decided(Answer.NOT_FOUND, "")
 
 
 async def test_a_report_is_sent_again_but_never_given_up_by_an_operator(desk: Desk) -> None:
@@ -132,8 +132,8 @@ async def test_a_report_is_sent_again_but_never_given_up_by_an_operator(desk: De
     await desk.storage.write(queue.end, "shop", id_, "lease", JobState.DEAD, "refused", desk.now)
     assert await page(desk, Standing.DEAD) == [id_]
 
-    assert await desk.storage.write(oversight.cancel, "shop", id_, desk.now) == (Answer.REPORT, Q)
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == (Answer.DONE, Q)
+    assert await desk.storage.write(oversight.cancel, "shop", id_, desk.now) == Decided(Answer.REPORT, Q)
+    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.DONE, Q)
 
     assert [job.attempts for job in await desk.claim()] == [1]
 
@@ -141,7 +141,7 @@ async def test_a_report_is_sent_again_but_never_given_up_by_an_operator(desk: De
 async def test_a_report_that_waits_for_its_owner_is_not_released(desk: Desk) -> None:
     id_ = await desk.put(needs_report=True, due_ms=HELD_MS)
 
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == (Answer.HELD, Q)
+    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.HELD, Q)
     assert await desk.ids() == []
 
 
