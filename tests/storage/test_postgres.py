@@ -63,7 +63,7 @@ async def test_two_operations_that_lock_each_other_out_both_happen(storage: Post
 
     await asyncio.gather(storage.write(change, "row/1", "row/2"), storage.write(change, "row/2", "row/1"))
 
-    assert len(runs) == 3, "one of them was undone, and ran again"
+    assert len(runs) > 2, "one of them at least was undone, and ran again"
     rows = await storage.read(every, "select value from installation where name like 'row/%'")
     assert {value for (value,) in rows} <= {"row/1row/2", "row/2row/1"}
     assert len(rows) == 2
