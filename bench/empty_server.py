@@ -17,6 +17,9 @@ from realtime.settings import Settings
 class Nothing:
     """A lifecycle without anything to end."""
 
+    def warm_up(self) -> None:
+        pass
+
     def begin_drain(self) -> None:
         pass
 

@@ -32,7 +32,7 @@ from realtime.live import Live
 from realtime.messaging import Messaging
 from realtime.model import Event
 from realtime.operations import installation, posts, services
-from realtime.operations.changes import DELIVERIES
+from realtime.operations.changes import DELIVERIES, Change
 from realtime.opt_outs import OptOuts
 from realtime.outbox import Outbox
 from realtime.oversight import Oversight
@@ -82,9 +82,10 @@ def load_plugins(settings: Settings) -> Registry:
 class Lifecycle:
     """Whether the process serves, and its end; see `realtime.server.run.Lifecycle`."""
 
-    def __init__(self) -> None:
+    def __init__(self, warm_up: Callable[[], None] = lambda: None) -> None:
         self.ready = False
         self.parts: Parts | None = None
+        self.warm_up = warm_up
 
     def begin_drain(self) -> None:
         self.ready = False
@@ -175,16 +176,11 @@ class Parts:
         if metrics:
             metrics.follow(live.counts)
         self.opt_outs = OptOuts(storage, keys, settings.public_url, now_ms)
-        self.courier = Courier(
-            settings,
-            storage,
-            registry,
-            now_ms,
-            self._settled,
-            meter=metrics,
-            told=lambda change: clerk.tell(change),
-            opt_outs=self.opt_outs,
-        )
+
+        def tell(change: Change) -> None:
+            clerk.tell(change)
+
+        self.courier = Courier(settings, storage, registry, now_ms, self._settled, meter=metrics, told=tell, opt_outs=self.opt_outs)
         listeners = (self.live, self.broker, PluginEvents(registry, beside))
         self.postman = Postman(settings, storage, registry, now_ms, self.courier.wake, meter=metrics)
         clerk = Clerk(storage, listeners, self.courier.wake, self.postman.wake)
@@ -353,8 +349,8 @@ async def working(settings: Settings, metrics: Metrics | None = None) -> AsyncIt
 
 def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
     """The application and its lifecycle, as `realtime.server.run.serve` takes them. Reads files: not for the event loop."""
-    lifecycle = Lifecycle()
     storage, registry, pages = make_storage(settings), load_plugins(settings), web.templates()
+    lifecycle = Lifecycle(partial(web.compile_all, pages))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol, cast
 
@@ -36,7 +37,11 @@ log = logging.getLogger("realtime.server")
 
 
 class Lifecycle(Protocol):
-    """What the runner must be able to tell the application when it ends."""
+    """What the runner must be able to tell the application once it answers, and when it ends."""
+
+    @property
+    def warm_up(self) -> Callable[[], None]:
+        """Called on a thread once it answers, to do what the first answer did not need."""
 
     def begin_drain(self) -> None:
         """From now on `/readyz` says 503, and nothing long is begun."""
@@ -62,7 +67,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._garbage.start()
-        warming.begin()
+        warming.begin(self._lifecycle.warm_up)
         for listener in sockets or []:
             more = ", and at every other address of this machine" if everywhere(listener) else ""
             log.info("nowserving is at %s%s", address(listener), more)

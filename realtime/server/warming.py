@@ -1,19 +1,20 @@
-"""Libraries that no start needs are loaded once the server answers, so that the first who needs one does not wait for it.
+"""What no start needs is done once the server answers, so that the first who needs it does not wait: libraries are loaded, templates compiled.
 
-They take half as long to load as everything else together. The modules that use them import them where they are used.
+It takes longer than all of a start. The modules that use such a library import it where they use it.
 """
 
 from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Callable
 
 LATER = ("databases", "jwt", "phonenumbers", "segno")
 
 
-def begin() -> threading.Thread:
-    """Load them on a thread, which the end of the process need not wait for."""
-    thread = threading.Thread(target=load, name="warming", daemon=True)
+def begin(more: Callable[[], None]) -> threading.Thread:
+    """Load them, and then do more, on a thread for which the end of the process need not wait."""
+    thread = threading.Thread(target=_warm_up, args=(more,), name="warming", daemon=True)
     thread.start()
     return thread
 
@@ -21,3 +22,8 @@ def begin() -> threading.Thread:
 def load() -> None:
     for name in LATER:
         importlib.import_module(name)
+
+
+def _warm_up(more: Callable[[], None]) -> None:
+    load()
+    more()

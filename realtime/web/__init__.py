@@ -38,6 +38,7 @@ from realtime.web.context import Context
 from realtime.web.endpoint import Endpoint
 from realtime.web.files import Files
 from realtime.web.pages import Nowhere
+from realtime.web.pages import compile_all as compile_all
 from realtime.web.pages import templates as templates
 from realtime.web.security import SecurityHeaders
 from realtime.web.sockets import Sockets as Sockets

@@ -81,6 +81,9 @@ class LiveApp:
         self.pings.add(sink)
         return handler
 
+    def warm_up(self) -> None:
+        pass
+
     def begin_drain(self) -> None:
         self.ready = False
 

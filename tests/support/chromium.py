@@ -41,7 +41,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-APT_S = 300
+APT_S = 180
 """A mirror that cannot be reached holds up the tests no longer than this."""
 
 
@@ -77,20 +77,20 @@ async def launched(*, whole: bool = False) -> AsyncIterator[Browser]:
 def ensure() -> str | None:
     """Finds Chromium; where there is none and this is Debian's root, installs it, and where CI is set the headless one beside it."""
     if shutil.which("apt-get") and os.geteuid() == 0 and not os.environ.get("CHROMIUM"):
-        if find(whole=True) is None:
-            _install("chromium")
-        if os.environ.get("CI") and shutil.which(SHELL) is None:
-            _install(SHELL)
+        missing = ["chromium"] * (find(whole=True) is None) + [SHELL] * (bool(os.environ.get("CI")) and shutil.which(SHELL) is None)
+        if missing:
+            print(f"Installing {' and '.join(missing)} with apt", flush=True)
+            _apt("update")
+        for package in missing:
+            _apt("install", "-y", "--no-install-recommends", package)
+        find.cache_clear()
     return find(whole=True)
 
 
-def _install(package: str) -> None:
-    print(f"Installing {package} with apt", flush=True)
+def _apt(*command: str) -> None:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(["apt-get", "-qq", *command], check=False, timeout=APT_S, **quiet)  # type: ignore[call-overload]  # keywords in a dict
-    find.cache_clear()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(["apt-get", "-qq", *command], check=False, timeout=APT_S, **quiet)  # type: ignore[call-overload]  # keywords in a dict
 
 
 if __name__ == "__main__":

@@ -89,7 +89,9 @@ class Owner:
 
 @pytest.fixture(scope="session")
 def compiled() -> Environment:
-    return pages.templates()
+    compiled = pages.templates()
+    pages.compile_all(compiled)
+    return compiled
 
 
 Open = Callable[..., Any]
