@@ -90,7 +90,8 @@ class Courier(ByCrew[Job]):
         if not rooms:
             return []
         lease_ms, most = int(self._settings.job_lease_seconds * 1000), self._settings.job_max_attempts
-        claimed = await self._storage.write(jobs.claim_each, lease, lease_ms, rooms, now, worker=worker, most=most)
+        # The time anew: a lease does not begin before it is asked for, however long the fronts took to read.
+        claimed = await self._storage.write(jobs.claim_each, lease, lease_ms, rooms, self._now(), worker=worker, most=most)
         for name in claimed.lost:
             self._meter.unanswered(DELIVERIES, name)
         for job in claimed:

@@ -10,6 +10,7 @@ import pytest
 
 from realtime.model import JobState
 from realtime.operations import jobs
+from realtime.storage.statement import every
 from tests.support import deliveries
 from tests.support.carrying import MakeWork, a_shop, couriers, make_due, opened
 from tests.support.waiting import until_async
@@ -41,6 +42,26 @@ async def test_who_lost_the_lease_does_not_settle(at_work: MakeWork) -> None:
     rows = await work.rows()
     assert (rows[0][0], rows[0][1]) == ("leased", 2)
     assert await work.storage.write(jobs.settle, again.store_id, again.id, "another courier", JobState.DONE, "sent", 1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # Postgres goes by a clock of its own
+async def test_a_lease_does_not_begin_before_it_is_asked_for(at_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = await at_work()
+    read = work.storage.read
+
+    async def slow(make: Callable[..., Any], *args: Any) -> Any:
+        found = await read(make, *args)
+        if make is jobs.fronts and any(at_ms <= work.clock() for at_ms in found.values()):
+            work.clock.ahead_ms += 3_600_000
+        return found
+
+    monkeypatch.setattr(work.storage, "read", slow)
+    work.text.open.clear()
+    await work.owe("+1")
+    await until_async(lambda: work.text.given, what="the delivery")
+
+    ((until_ms,),) = await read(every, "select leased_until_ms from jobs")
+    assert until_ms > work.clock()
 
 
 async def test_what_is_not_carried_in_time_at_the_end_is_given_back_as_if_it_was_not_tried(at_work: MakeWork) -> None:

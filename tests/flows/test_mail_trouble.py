@@ -28,9 +28,9 @@ def settings(mails: MailServer, database_url: str) -> dict[str, Any]:
         "retry_first_seconds": 0.1,
         "retry_most_seconds": 1,
         # A process that is killed while it carries a mail leaves it leased.
-        "smtp_deadline_seconds": 3,
-        "notifier_deadline_seconds": 3,
-        "job_lease_seconds": 4,
+        "smtp_deadline_seconds": 9,
+        "notifier_deadline_seconds": 9,
+        "job_lease_seconds": 10,
     }
 
 
