@@ -92,8 +92,7 @@ class Courier(ByCrew[Job]):
         lease_ms, most = int(self._settings.job_lease_seconds * 1000), self._settings.job_max_attempts
         # The time anew: a lease does not begin before it is asked for, however long the fronts took to read.
         claimed = await self._storage.write(jobs.claim_each, lease, lease_ms, rooms, self._now(), worker=worker, most=most)
-        for name in claimed.lost:
-            self._meter.unanswered(DELIVERIES, name)
+        self._meter.unanswered(DELIVERIES, claimed.lost)
         for job in claimed:
             self.providers.begin(job.delivery.notifier, job.id)
         return claimed

@@ -84,7 +84,7 @@ class JobService:
         make: Callable[[], Operation[AddedJob]] = partial(_put, job, checks.line(request.key, "key", 128), now)
         if idempotency_key:
             asked = digest(msgspec.json.encode(request).decode())
-            make = partial(_put_once, job.store_id, idempotency_key, asked, now, make)
+            make = partial(answers.same, job.store_id, idempotency_key, asked, now, make, AddedJob)
         added = await self._storage.write_and_tell(lambda _: self._wake(), make)
         if added.deduplicated:
             self._meter.deduplicated(services.QUEUE)
@@ -134,13 +134,6 @@ def _put(job: NewJob, key: str, now_ms: int) -> Operation[AddedJob]:
         return AddedJob(id_, deduplicated=id_ != job.id)
     yield from queue.enqueue(job, now_ms)
     return AddedJob(job.id)
-
-
-def _put_once(owner: str, key: str, asked: str, now_ms: int, make: Callable[[], Operation[AddedJob]]) -> Operation[AddedJob]:
-    def text() -> Operation[str]:
-        return msgspec.json.encode((yield from make())).decode()
-
-    return msgspec.json.decode((yield from answers.same(owner, key, asked, now_ms, text)), type=AddedJob)
 
 
 def _status(state: str) -> Status:

@@ -79,8 +79,7 @@ class LeaseEnds:
         count = AT_ONCE
         while count == AT_ONCE:
             count = await self._storage.write(leases.settle, name, AT_ONCE, self._most, self._now())
-            for _ in range(count):
-                self._meter.unanswered(name, CONSUMER)
+            self._meter.unanswered(name, [CONSUMER] * count)
             if count:
                 self._free(name)
         self.note(self._now())  # others of this queue are still held

@@ -82,7 +82,7 @@ class Messaging:
         make: Callable[[], Operation[list[Published]]] = partial(_publish_all, new, now)
         if idempotency_key:
             asked = digest(f"{'batch' if batch else ''}{msgspec.json.encode(requests).decode()}")
-            make = partial(_publish_once, _owner(account_id), idempotency_key, asked, now, make)
+            make = partial(answers.same, _owner(account_id), idempotency_key, asked, now, make, list[Published])
         published = await self._storage.write_and_tell(lambda _: self._wake(new), make)
         for each in published:
             if each.deduplicated:
@@ -147,8 +147,7 @@ class Messaging:
                 came.set()
 
     def _noted(self, name: str, held: Claimed[Leased]) -> None:
-        for _ in held.lost:
-            self._meter.unanswered(name, CONSUMER)
+        self._meter.unanswered(name, held.lost)
         for each in held:
             self._leased(each.leased_until_ms)
             if each.attempts == 1 and each.ready_ms:
@@ -260,15 +259,6 @@ def _letter(dead_job: DeadJob) -> DeadLetter:
 def _after(cursor: str) -> tuple[int, str]:
     died_ms, _, id_ = cursor.partition(".")
     return int(died_ms or 0), id_
-
-
-def _publish_once(
-    owner: str, key: str, asked: str, now_ms: int, make: Callable[[], Operation[list[Published]]]
-) -> Operation[list[Published]]:
-    def text() -> Operation[str]:
-        return msgspec.json.encode((yield from make())).decode()
-
-    return msgspec.json.decode((yield from answers.same(owner, key, asked, now_ms, text)), type=list[Published])
 
 
 def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[list[Published]]:

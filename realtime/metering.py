@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 CONSUMER = "consumer"
@@ -28,8 +29,11 @@ class Meter(Protocol):
         """An outcome came too late: somebody else has the job."""
         ...
 
-    def unanswered(self, queue: str, name: str) -> None:
-        """A lease ended and nobody had answered: an attempt is over, as `lost`. Said once of each."""
+    def unanswered(self, queue: str, names: Sequence[str]) -> None:
+        """Leases ended and nobody had answered: an attempt of each of these notifiers or handlers is over, as `lost`. Said once of each.
+
+        An empty name stands for a consumer.
+        """
         ...
 
     def deduplicated(self, queue: str) -> None:
@@ -53,7 +57,7 @@ class NoMeter:
     def lost(self, queue: str) -> None:
         pass
 
-    def unanswered(self, queue: str, name: str) -> None:
+    def unanswered(self, queue: str, names: Sequence[str]) -> None:
         pass
 
     def deduplicated(self, queue: str) -> None:

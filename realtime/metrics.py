@@ -14,6 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from realtime.counts import Counts
+from realtime.metering import CONSUMER
 from realtime.operations import receives
 from realtime.operations.oversight import Backlog
 
@@ -92,9 +93,10 @@ class Metrics:
     def lost(self, queue: str) -> None:
         self._lost.labels(kind(queue)).inc()
 
-    def unanswered(self, queue: str, name: str) -> None:
-        self._unanswered.labels(kind(queue)).inc()
-        self._attempts.labels(kind(queue), name, "lost").inc()
+    def unanswered(self, queue: str, names: Sequence[str]) -> None:
+        for name in names:
+            self._unanswered.labels(kind(queue)).inc()
+            self._attempts.labels(kind(queue), name or CONSUMER, "lost").inc()
 
     def deduplicated(self, queue: str) -> None:
         self._known_keys.labels(kind(queue)).inc()

@@ -10,7 +10,6 @@ import msgspec
 
 from realtime import checks
 from realtime.errors import Conflict, NotFound
-from realtime.metering import CONSUMER
 from realtime.operations import alarms, dead, oversight, pauses
 from realtime.operations.oversight import Answer, Backlog, Decided, Seen, Standing
 from realtime.operator_messages import (
@@ -123,8 +122,7 @@ class Oversight:
     def _told(self, decided: Decided) -> Changed:
         what, queue = decided.answer, decided.queue
         if self._metrics:
-            for name in decided.lost:
-                self._metrics.unanswered(queue, name or CONSUMER)
+            self._metrics.unanswered(queue, decided.lost)
         if what is Answer.NOT_FOUND:
             raise NotFound("There is no such job. What ended is kept for a day, what failed for 14.")
         if what is not Answer.DONE:

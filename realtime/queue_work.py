@@ -50,8 +50,7 @@ class QueueWork(ByCrew[Leased]):
     async def claim(self, lease: str, room: int, worker: str) -> list[Leased]:
         lease_ms = int(self._settings.job_lease_seconds * 1000)
         claimed = await self._storage.write(queue.claim, self.queue, lease, lease_ms, room, self._now(), worker=worker)
-        for name in claimed.lost:
-            self._meter.unanswered(self.queue, name)
+        self._meter.unanswered(self.queue, claimed.lost)
         return claimed
 
     async def give_back(self, job: Leased) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import json
+
 from realtime.errors import Conflict, InvalidInput
 from realtime.operations import tickets
 from realtime.operations.changes import Change
-from realtime.storage.statement import Operation, Statement
+from realtime.storage.statement import Operation, Statement, T
 
 
 def once(store_id: str, key: str, request_hash: str, now_ms: int, make: Callable[..., Operation[Change]], *args: Any) -> Operation[Change]:
@@ -37,8 +39,8 @@ KEEP_MS = 24 * 3_600_000
 """How long an account's answers are kept; a store's go with the store."""
 
 
-def same(owner: str, key: str, request_hash: str, now_ms: int, make: Callable[[], Operation[str]]) -> Operation[str]:
-    """Run an operation whose value is the answer itself once per key and day; afterwards that answer.
+def same(owner: str, key: str, request_hash: str, now_ms: int, make: Callable[[], Operation[T]], kind: type[T]) -> Operation[T]:
+    """Run an operation whose value is the answer itself, of this kind, once per key and day; afterwards that answer.
 
     Raises:
         InvalidInput: the key came with another request before.
@@ -53,9 +55,9 @@ def same(owner: str, key: str, request_hash: str, now_ms: int, make: Callable[[]
         found = yield Statement("select request_hash, answer from answers where store_id = $1 and key = $2", (owner, key))
         if found[0][0] != request_hash:
             raise InvalidInput("This key was used for another request. Use a new key for a new request.", field="Idempotency-Key")
-        return str(found[0][1])
+        return json.decode(found[0][1], type=kind)
     answer = yield from make()
-    yield Statement("update answers set answer = $3 where store_id = $1 and key = $2", (owner, key, answer))
+    yield Statement("update answers set answer = $3 where store_id = $1 and key = $2", (owner, key, json.encode(answer).decode()))
     return answer
 
 

@@ -78,7 +78,7 @@ def render(
 ) -> HTMLResponse:
     """A page. `words` are those of its language, where it is one that guests see."""
     text = context.templates.get_template(name).render(page_data=page_data or {}, words=words or ENGLISH, **more)
-    return HTMLResponse(text, status, {"Cache-Control": cache, **(problems.spoken(words) if words else {})})
+    return HTMLResponse(text, status, {"Cache-Control": cache, **(problems.in_language(words) if words else {})})
 
 
 class Page:

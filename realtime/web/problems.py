@@ -87,10 +87,10 @@ def page(error: NowServingError, templates: Environment, words: Phrasebook, name
         "words": words,
         **more,
     }
-    return HTMLResponse(templates.get_template(name).render(values), error.status, headers(error) | spoken(words))
+    return HTMLResponse(templates.get_template(name).render(values), error.status, headers(error) | in_language(words))
 
 
-def spoken(words: Phrasebook) -> dict[str, str]:
+def in_language(words: Phrasebook) -> dict[str, str]:
     """The headers that keep a page in one language from whoever asks for another."""
     return {"Content-Language": words.language, "Vary": "Accept-Language"}
 
