@@ -7,7 +7,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from os import write
 
 from realtime.batch import Batch, repeats
 from realtime.counts import Counts
@@ -16,14 +15,15 @@ from realtime.frames import text_frame
 from realtime.sink import Sink as Sink
 from realtime.sink import close_for
 from realtime.topic import State, Subscription, Topic
+from realtime.writing import write_to_all
 
 TURN_SECONDS = 0.004
 """How long sinks are written to before the loop's other work gets its turn."""
-LOOK_EVERY = 32
+LOOK_EVERY = 64
 """Sinks that are written to between two looks at the clock."""
 SHORTEST_WINDOW_S = 0.002
-WINDOW_TIMES = 4
-"""A window is so many times as long as it took to tell the topic last: on a topic that is busy all the time, a fifth of the loop."""
+WINDOW_TIMES = 0.5
+"""A window is so many times as long as it took to tell the topic last: on a topic that is busy all the time, two thirds of the loop."""
 CHECK_SECONDS = 0.1
 """How often slow sinks are looked at, while there are any."""
 SNAPSHOT_SECONDS = 5.0
@@ -79,16 +79,17 @@ class Hub:
         known = self._topics.get(topic)
         if known is None:
             known = self._topics[topic] = Topic(topic)
-        subscription = known.subscriptions[sink] = Subscription(self._start, known, sink)
+        subscription = Subscription(self._start, known, sink)
         self._topics_of[sink] = (*self._topics_of.get(sink, ()), known)
         return subscription
 
     def unsubscribe(self, topic: str, sink: Sink) -> None:
         """Ends a sink's subscription of a topic, if it has one."""
         known = self._topics.get(topic)
-        if known is None or sink not in known.subscriptions:
+        subscription = known.find(sink) if known else None
+        if known is None or subscription is None:
             return
-        self._end(known, sink)
+        self._end(subscription)
         rest = tuple(other for other in self._topics_of[sink] if other is not known)
         if rest:
             self._topics_of[sink] = rest
@@ -98,7 +99,8 @@ class Hub:
     def drop(self, sink: Sink) -> None:
         """Ends all subscriptions of a sink."""
         for topic in self._topics_of.pop(sink, ()):
-            self._end(topic, sink)
+            if subscription := topic.find(sink):
+                self._end(subscription)
         self._large.pop(sink, None)
 
     def publish(self, topic: str, text: bytes, mark: int = 0) -> None:
@@ -130,7 +132,7 @@ class Hub:
 
     def subscribers(self, topic: str) -> int:
         known = self._topics.get(topic)
-        return len(known.subscriptions) if known else 0
+        return len(known) if known else 0
 
     def any_subscribe(self, topics: Iterable[str]) -> bool:
         """Whether anybody subscribes to one of them."""
@@ -184,34 +186,27 @@ class Hub:
         batch = Batch(topic.pending, topic.marks)
         data = batch.data
         topic.pending, topic.marks, topic.pending_bytes = [], [], 0
+        topic.gone.clear()
         took, began = 0.0, clock()
-        size = len(data)
-        soft_bytes, live, held, started = self._soft_bytes, State.LIVE, State.HELD, State.STARTED
-        for number, subscription in enumerate(list(topic.subscriptions.values()) if data else (), 1):
-            if subscription.state is live:
-                sink = subscription.sink
-                if buffered := sink.buffered_bytes():
-                    if buffered <= soft_bytes:
-                        sink.write(data)
-                    else:
-                        self._tell_slow(subscription, data)
-                elif (fd := sink.fd) >= 0:
-                    try:
-                        sent = write(fd, data)
-                    except OSError:  # no room, or the end: the sink finds out which
-                        sent = 0
-                    if sent != size:
-                        sink.write(data[sent:])
-                else:
-                    sink.write(data)
-            elif subscription.state is held:
-                self._hold(subscription, batch)
-            elif subscription.state is started:
-                self._tell_started(subscription, batch)
+        live, apart = (list(topic.live), list(topic.apart.values())) if data else ([], [])
+
+        def otherwise(sink: Sink, data: bytes) -> None:
+            self._tell_slow(topic.live[sink], data)
+
+        for at in range(0, len(live), LOOK_EVERY):
+            if at:
+                took += clock() - began
+                yield
+                began = clock()
+            some = live[at : at + LOOK_EVERY]
+            write_to_all([sink for sink in some if sink not in topic.gone] if topic.gone else some, data, otherwise)
+        for number, subscription in enumerate(apart, 1):
+            self._tell_apart(subscription, batch)
             if number % LOOK_EVERY == 0:
                 took += clock() - began
                 yield
                 began = clock()
+        topic.gone.clear()
         took += clock() - began
         topic.due = asyncio.get_running_loop().time() + min(self._window_s, max(SHORTEST_WINDOW_S, WINDOW_TIMES * took))
         if topic.ending and not topic.pending:
@@ -222,10 +217,20 @@ class Hub:
             topic.flushing = False
         yield
 
+    def _tell_apart(self, subscription: Subscription, batch: Batch) -> None:
+        """What it gets of a batch whose telling began when it was not live."""
+        match subscription.state:
+            case State.HELD:
+                self._hold(subscription, batch)
+            case State.STARTED:
+                self._tell_started(subscription, batch)
+            case State.LIVE:
+                self._tell_slow(subscription, batch.data)
+
     def _close(self, topic: Topic) -> Iterator[None]:
         code, reason = topic.ending or (1000, "")
         topic.ending = None
-        for number, sink in enumerate(list(topic.subscriptions), 1):
+        for number, sink in enumerate([*topic.live, *topic.apart], 1):
             sink.close(code, reason)
             self.drop(sink)
             if number % LOOK_EVERY == 0:
@@ -239,7 +244,7 @@ class Hub:
             self._large[sink] = self._large.get(sink, 0) + len(first)
             self._some_lag.set()
         subscription.held = None
-        subscription.state = State.STARTED if mark and topic.flushing else State.LIVE
+        subscription.become(State.STARTED if mark and topic.flushing else State.LIVE)
         subscription.mark = mark
         if held is None:
             self._lag(subscription)
@@ -253,7 +258,7 @@ class Hub:
         if data := batch.after(subscription.mark):
             self._tell_slow(subscription, data)
         if subscription.state is State.STARTED and not repeats(subscription.topic.marks, subscription.mark):
-            subscription.state = State.LIVE
+            subscription.become(State.LIVE)
 
     def _hold(self, subscription: Subscription, batch: Batch) -> None:
         if subscription.held is None:
@@ -264,12 +269,12 @@ class Hub:
         else:
             subscription.held.append(batch)
 
-    def _end(self, topic: Topic, sink: Sink) -> None:
-        subscription = topic.subscriptions.pop(sink)
-        subscription.state = State.ENDED
+    def _end(self, subscription: Subscription) -> None:
+        topic = subscription.topic
+        subscription.become(State.ENDED)
         subscription.held = None
         self._lagging.pop(subscription, None)
-        if not topic.subscriptions:
+        if not topic:
             del self._topics[topic.name]
         if subscription.begun:
             topic.begun -= 1
@@ -289,7 +294,7 @@ class Hub:
             sink.write(data)
 
     def _lag(self, subscription: Subscription) -> None:
-        subscription.state = State.LAGGING
+        subscription.become(State.LAGGING)
         subscription.slow_since = asyncio.get_running_loop().time()
         self._lagging[subscription] = None
         self._some_lag.set()
@@ -297,7 +302,7 @@ class Hub:
     def _conflate(self, topic: Topic) -> None:
         """More is waiting than anybody is sent at once: everybody gets a snapshot instead."""
         topic.pending, topic.marks, topic.pending_bytes = [], [], 0
-        for subscription in topic.subscriptions.values():
+        for subscription in (*topic.live.values(), *topic.apart.values()):
             if subscription.state in (State.LIVE, State.STARTED):
                 self._lag(subscription)
             else:
@@ -325,7 +330,8 @@ class Hub:
                 self._give_up(sink)
         for subscription in (each for some in drained.values() for each in some if each.state is State.LAGGING):
             del self._lagging[subscription]
-            subscription.state, subscription.held, subscription.held_bytes = State.HELD, [], 0
+            subscription.become(State.HELD)
+            subscription.held, subscription.held_bytes = [], 0
         return drained
 
     async def _refresh(self, topic: Topic, subscriptions: list[Subscription]) -> None:

@@ -16,7 +16,7 @@ class Sink(Protocol):
 
     @property
     def fd(self) -> int:
-        """Its file, while whoever finds nothing buffered may write frames to it without this object's help, and gives the rest to `write`;
+        """Its file, while nothing is buffered and frames may be written to it without this object's help, the rest of them given to `write`;
         -1 when and where that may not be. Never kept: another socket's file may have that number a moment later."""
 
     def write(self, data: bytes) -> None:

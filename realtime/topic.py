@@ -25,11 +25,16 @@ class State(Enum):
 class Topic:
     """Who listens to one name, and what they have not been told yet."""
 
-    __slots__ = ("begun", "due", "ending", "flushing", "marks", "name", "pending", "pending_bytes", "retry", "subscriptions")
+    __slots__ = ("apart", "begun", "due", "ending", "flushing", "gone", "live", "marks", "name", "pending", "pending_bytes", "retry")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.subscriptions: dict[Sink, Subscription] = {}
+        self.live: dict[Sink, Subscription] = {}
+        """Those that are told everything: nearly all of them, so that telling them needs no look at each."""
+        self.apart: dict[Sink, Subscription] = {}
+        """The others, each in a state of its own."""
+        self.gone: set[Sink] = set()
+        """Whose subscriptions are live no more since what is being told was begun."""
         self.begun = 0
         """How many of them have their starting point."""
         self.pending: list[bytes] = []
@@ -44,6 +49,13 @@ class Topic:
         """When a snapshot that could not be had is asked for again."""
         self.ending: tuple[int, str] | None = None
 
+    def find(self, sink: Sink) -> Subscription | None:
+        """A sink's subscription."""
+        return self.live.get(sink) or self.apart.get(sink)
+
+    def __len__(self) -> int:
+        return len(self.live) + len(self.apart)
+
 
 class Subscription:
     """One sink's interest in one topic. It is held when made: publications are kept for it until `start`."""
@@ -55,6 +67,7 @@ class Subscription:
         self.topic = topic
         self.sink = sink
         self.state = State.HELD
+        topic.apart[sink] = self
         self.begun = False
         self.mark = 0
         """How far its starting point brought it."""
@@ -62,6 +75,21 @@ class Subscription:
         """What was published since; None when it was more than is kept."""
         self.held_bytes = 0
         self.slow_since = 0.0
+
+    def become(self, state: State) -> None:
+        """Moves it to another state, and to its place in the topic."""
+        topic, sink, was = self.topic, self.sink, self.state
+        self.state = state
+        if was is State.LIVE:
+            del topic.live[sink]
+            if topic.flushing:
+                topic.gone.add(sink)
+        else:
+            del topic.apart[sink]
+        if state is State.LIVE:
+            topic.live[sink] = self
+        elif state is not State.ENDED:
+            topic.apart[sink] = self
 
     def start(self, first: bytes, mark: int = 0) -> None:
         """Writes `first` (frames), then what was held, then whatever comes, without a gap.

@@ -15,6 +15,8 @@ from realtime.sink import Handler, Sink
 
 CONTROLS_PER_MINUTE = 100
 """Pings and pongs that a client may send; a browser sends none by itself."""
+PAUSE_BYTES = 65_536
+"""With more than this unread by a peer, nothing more is read from it."""
 CLOSE_SECONDS = 3.0
 """How long a socket may take to close before it is dropped: a peer that does not read would hold it open for ever."""
 
@@ -53,7 +55,7 @@ class LiveSocket(asyncio.Protocol):
     ) -> None:
         self._transport = transport
         self.buffered_bytes: Callable[[], int] = transport.get_write_buffer_size
-        """As the transport has it: a call for each socket and flush is the dearest part of telling a topic."""
+        """As the transport has it."""
         self._reader = Reader(most_bytes)
         self._connections = connections
         """uvicorn's set of everything that `Server.shutdown` must end."""
@@ -61,7 +63,7 @@ class LiveSocket(asyncio.Protocol):
         self._faults = faults
         self._loop = asyncio.get_running_loop()
         self._open = not transport.is_closing()
-        self.fd = _fileno(transport) if self._open else -1
+        self.fd = -1 if transport.is_closing() or transport.get_write_buffer_size() else _fileno(transport)
         """Transports close their file only after `connection_lost`, which ends with -1 here."""
         self._failed = False
         self._controls, self._controls_since = 0, 0.0
@@ -80,6 +82,8 @@ class LiveSocket(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if self._open:
             self._transport.write(data)
+            if self.fd < 0 and self.buffered_bytes() > PAUSE_BYTES:
+                self._transport.pause_reading()
 
     def close(self, code: int, reason: str = "") -> None:
         if self._open:
@@ -122,10 +126,14 @@ class LiveSocket(asyncio.Protocol):
             callback()
 
     def pause_writing(self) -> None:
-        if self._open:
+        """Something is buffered: what is written next has to wait behind it."""
+        self.fd = -1
+        if self._open and self.buffered_bytes() > PAUSE_BYTES:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        if self._open:
+            self.fd = _fileno(self._transport)
         self._transport.resume_reading()
 
     # ---- frames -------------------------------------------------------------------------------------------------

@@ -181,6 +181,7 @@ class Upgrade(asyncio.Protocol):
             lines.append(b"sec-websocket-protocol: %b\r\n" % subprotocol.encode())
         lines += [b"%b: %b\r\n" % (name, value) for name, value in message.get("headers") or ()]
         lines.append(b"\r\n")
+        transport.set_write_buffer_limits(0)  # a live socket is to know of every byte that waits; what is written goes out at once
         transport.write(b"".join(lines))
 
     def _refuse(self, transport: asyncio.Transport, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -95,6 +95,21 @@ async def test_what_was_written_before_comes_before_what_is_published(server: Ru
     assert all(texts.index(f"own {number}") < texts.index(f"all {number}") for number in range(200))
 
 
+async def test_a_file_is_written_to_directly_only_while_nothing_waits_for_it(server: Running) -> None:
+    async with raw(server.port, receive_buffer=4096) as client:
+        await subscribed(client)
+        sink = server.app.handlers[0].sink
+        while not sink.buffered_bytes():
+            assert sink.fd >= 0
+            sink.write(text_frame(b"x" * 50_000))
+        assert sink.fd == -1
+        server.app.hub.publish("line", b"after all that")
+        while bytes((await client.frame()).data) != b"after all that":
+            pass
+        await until(lambda: sink.fd >= 0)
+        assert not sink.buffered_bytes()
+
+
 @pytest.mark.parametrize("way", ["closed", "aborted", "left"])
 async def test_nobody_writes_to_the_file_of_a_socket_that_ended(server: Running, way: str) -> None:
     async with raw(server.port) as client, raw(server.port) as other:
