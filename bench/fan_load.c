@@ -105,6 +105,7 @@ static void is_ready(struct client *c) {
     if (c->deaf) epoll_ctl(poll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 }
 
+/* One JSON text, or one line of several that came together. */
 static void text(struct client *c, const char *data, size_t size, uint64_t at) {
     if (size == 2 && !memcmp(data, "{}", 2)) {
         say(c->fd, 1, "{}", 2); /* may come before anything else */
@@ -156,7 +157,11 @@ static size_t frames(struct client *c, const char *data, size_t size, uint64_t a
         }
         if (size - used - head < length) break;
         int opcode = f[0] & 15;
-        if (opcode == 1) text(c, (const char *)f + head, length, at);
+        if (opcode == 1) {
+            const char *line = (const char *)f + head, *end = line + length, *stop;
+            for (; (stop = memchr(line, '\n', (size_t)(end - line))); line = stop + 1) text(c, line, (size_t)(stop - line), at);
+            text(c, line, (size_t)(end - line), at);
+        }
         if (opcode == 9) say(c->fd, 10, (const char *)f + head, length);
         if (opcode == 8) closed((const char *)f + head, length);
         used += head + length;

@@ -172,7 +172,8 @@ class Clients:
                 break
             opcode, text = data[used] & 15, data[used + head : end]
             if opcode == 1:
-                self._text(client, text, at)
+                for line in text.split(b"\n"):
+                    self._text(client, line, at)
             elif opcode == 9:
                 client.say(10, text)
             elif opcode == 8:

@@ -1,30 +1,36 @@
-"""A batch is what a topic is told at once: one text for those who listen already, and less of it for those who have heard some."""
+"""A batch is what a topic is told at once: one frame for those who listen already, and less of it for those who have heard some."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from realtime.frames import text_frame
+
 
 class Batch:
-    """Frames in the order in which they were published.
+    """JSON texts in the order in which they were published, which go out as the lines of one text.
 
     Args:
-        frames: encoded.
-        marks: of each frame, how far it brings its reader (a store's `seq`), rising; 0 where it is no step of that kind.
+        texts: without line ends.
+        marks: of each text, how far it brings its reader (a store's `seq`), rising; 0 where it is no step of that kind.
     """
 
-    __slots__ = ("_frames", "_marks", "data")
+    __slots__ = ("_marks", "_texts", "data")
 
-    def __init__(self, frames: Sequence[bytes], marks: Sequence[int]) -> None:
-        self.data = b"".join(frames)
-        """All of it."""
-        self._frames, self._marks = frames, marks
+    def __init__(self, texts: Sequence[bytes], marks: Sequence[int]) -> None:
+        self.data = _frame(texts)
+        """All of it, framed."""
+        self._texts, self._marks = texts, marks
 
     def after(self, mark: int) -> bytes:
-        """What a reader who is at `mark` has not heard."""
+        """What a reader who is at `mark` has not heard, framed; nothing where that is nothing."""
         if not repeats(self._marks, mark):
             return self.data
-        return b"".join(frame for frame, its in zip(self._frames, self._marks, strict=True) if not its or its > mark)
+        return _frame([text for text, its in zip(self._texts, self._marks, strict=True) if not its or its > mark])
+
+
+def _frame(texts: Sequence[bytes]) -> bytes:
+    return text_frame(b"\n".join(texts)) if texts else b""
 
 
 def repeats(marks: Sequence[int], mark: int) -> bool:

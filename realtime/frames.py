@@ -59,6 +59,13 @@ def split(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += size
 
 
+def texts(data: bytes) -> Iterator[bytes]:
+    """Joined server frames -> the JSON texts in them; several may stand in one, each on a line of its own."""
+    for opcode, payload in split(data):
+        if opcode == TEXT:
+            yield from payload.split(b"\n")
+
+
 def _frame(opcode: int, payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:

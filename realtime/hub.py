@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from realtime.batch import Batch, repeats
 from realtime.counts import Counts
 from realtime.errors import TooSlow
-from realtime.frames import text_frame
 from realtime.sink import Sink as Sink
 from realtime.sink import close_for
 from realtime.topic import State, Subscription, Topic
@@ -112,10 +111,9 @@ class Hub:
         known = self._topics.get(topic)
         if known is None:
             return
-        frame = text_frame(text)
-        known.pending.append(frame)
+        known.pending.append(text)
         known.marks.append(mark)
-        known.pending_bytes += len(frame)
+        known.pending_bytes += len(text) + 1
         if known.pending_bytes > self._hard_bytes:
             self._conflate(known)
         elif not known.flushing:

@@ -6,7 +6,7 @@ import pytest
 from websockets.frames import Close, Frame, Opcode
 from websockets.streams import StreamReader
 
-from realtime.frames import APPLICATION_PING, CLOSE, PING, TEXT, close_frame, ping_frame, split, text_frame
+from realtime.frames import APPLICATION_PING, CLOSE, PING, TEXT, close_frame, ping_frame, split, text_frame, texts
 
 SIZES = [0, 1, 125, 126, 65_535, 65_536, 200_000]
 
@@ -53,6 +53,11 @@ def test_the_application_ping_is_an_empty_object() -> None:
 
 
 def test_joined_frames_can_be_told_apart_again() -> None:
-    texts = [b"x" * size for size in SIZES]
-    joined = b"".join(map(text_frame, texts)) + ping_frame(b"p") + close_frame(1000)
-    assert list(split(joined)) == [*((TEXT, text) for text in texts), (PING, b"p"), (CLOSE, b"\x03\xe8")]
+    said = [b"x" * size for size in SIZES]
+    joined = b"".join(map(text_frame, said)) + ping_frame(b"p") + close_frame(1000)
+    assert list(split(joined)) == [*((TEXT, text) for text in said), (PING, b"p"), (CLOSE, b"\x03\xe8")]
+
+
+def test_the_lines_of_a_text_are_texts_of_their_own() -> None:
+    joined = text_frame(b"{}") + ping_frame(b"p\np") + text_frame(b'{"a":1}\n{"b":2}') + close_frame(1000, "a\nb")
+    assert list(texts(joined)) == [b"{}", b'{"a":1}', b'{"b":2}']

@@ -25,13 +25,13 @@ async def test_everybody_is_told_everything_in_the_order_of_the_calls() -> None:
     assert [sink.texts for sink in sinks] == [[str(number) for number in range(50)]] * 3
 
 
-async def test_what_is_published_in_one_tick_is_one_write_of_the_same_bytes() -> None:
+async def test_what_is_published_in_one_tick_is_one_frame_and_the_same_bytes_for_all() -> None:
     hub = make()
     one, other = live(hub), live(hub)
     hub.publish(LINE, b"1")
     hub.publish(LINE, b"2")
     await until(lambda: other.writes)
-    assert one.writes == [text_frame(b"1") + text_frame(b"2")]
+    assert one.writes == [text_frame(b"1\n2")]
     assert one.writes[0] is other.writes[0]
 
 

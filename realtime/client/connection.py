@@ -117,7 +117,8 @@ class Connection:
                         patience.reschedule(now + SILENCE_SECONDS)
                         if self._subscribing and now > min(self._subscribing.values()):
                             raise Dropped("A subscription got no reply.")
-                    await self._take(raw)
+                    for text in raw.split(b"\n"):
+                        await self._take(text)
         except ConnectionClosed as closed:
             return Ended(closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else Ended(0, "")
         except (TimeoutError, msgspec.DecodeError):

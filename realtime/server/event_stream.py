@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from realtime import events
 from realtime.counts import LOST
-from realtime.frames import TEXT, split
+from realtime.frames import texts
 from realtime.protocol import PING
 from realtime.server.answer import ABORT
 from realtime.server.live import CLOSE_SECONDS
@@ -57,9 +57,8 @@ class EventStream:
 
     def write(self, data: bytes) -> None:
         if self._open:
-            for opcode, payload in split(data):
-                if opcode == TEXT:
-                    self._put(self._event(payload))
+            for text in texts(data):
+                self._put(self._event(text))
 
     def buffered_bytes(self) -> int:
         return self._buffered

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from realtime import events
 from realtime.errors import NotAllowed, Unavailable
-from realtime.frames import split
+from realtime.frames import texts
 from realtime.web.addresses import header
 from realtime.web.cases import Granted
 from realtime.web.endpoint import Auth, Call, Endpoint
@@ -47,7 +47,7 @@ class _First:
 
     def write(self, data: bytes) -> None:
         if self.text is None:
-            _, self.text = next(split(data))
+            self.text = next(texts(data))
 
     def buffered_bytes(self) -> int:
         return 0

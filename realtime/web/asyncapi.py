@@ -106,7 +106,7 @@ def document() -> dict[str, Any]:
             "live": {
                 "address": "/live",
                 "title": "The live socket",
-                "description": f"WebSocket, subprotocol {SUBPROTOCOL}. At most 100 messages a minute, 16 topics, 32 commands that wait for their replies; up to 16 in one text, each on a line of its own.",
+                "description": f"WebSocket, subprotocol {SUBPROTOCOL}. At most 100 messages a minute, 16 topics, 32 commands that wait for their replies; up to 16 in one text, each on a line of its own. The server puts several in one text, too, on a busy topic any number.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
                 "bindings": {"ws": {"method": "GET", "headers": _handshake(), "bindingVersion": "0.1.0"}},
             }

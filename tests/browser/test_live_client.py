@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,22 @@ async def test_what_is_said_in_one_turn_goes_as_one_text(page: Page, address: st
 
     assert [asked["topic"] for asked in subscriptions(stub)] == ["store/s1/board", "store/s1/public"]
     assert stub.asked_together[:2] == [1, 2]
+
+
+async def test_messages_that_come_as_one_text_are_heard_one_by_one(page: Page, address: str, stub: Stub) -> None:
+    await start(page, address)
+    await is_live(page)
+    seq = stub.seq
+    for ticket in (stub.tickets[1], stub.tickets[2]):
+        await stub.move(ticket, "called", silently=True)
+    both = [json.dumps({"topic": "store/s1/public", **told}) for told in stub.history[-2:]]
+    for socket in stub.sockets:
+        await socket.send_text("\n".join(both))
+
+    await until_true(page, "state.tickets.get(1).state === 'called' && state.tickets.get(2).state === 'called'")
+
+    assert await page.evaluate("seen.pushes") == [seq + 1, seq + 2]
+    assert len(subscriptions(stub)) == 1, "nothing was missed"
 
 
 async def test_topics_that_are_not_granted_any_more_are_let_go(page: Page, address: str, stub: Stub) -> None:

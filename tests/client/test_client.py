@@ -57,6 +57,16 @@ async def test_pushes_change_the_view_and_are_iterated_over_in_order(stub: Stub)
         assert (listening.views[PUBLIC].tickets[3]["state"], listening.views[PUBLIC].queues["A"]["pace_ms"]) == ("called", 900)
 
 
+async def test_messages_that_come_as_one_text_are_heard_one_by_one(stub: Stub) -> None:
+    async with client(stub) as listening:
+        changes = listening.changes(PUBLIC)
+        together = b"\n".join(map(msgspec.json.encode, (push(6), {}, push(7))))
+        await stub.sockets[-1].send(together, text=True)
+
+        assert [(await anext(changes)).seq, (await anext(changes)).seq] == [6, 7]
+    assert len(stub.subscriptions) == 1, "nothing was missed"
+
+
 async def test_a_gap_subscribes_to_that_topic_again_and_keeps_the_socket(stub: Stub) -> None:
     stub.topics = [PUBLIC, OWN]
     own = {"topic": OWN, "epoch": "e", "seq": 5, "recovered": False, "snapshot": {"state": "waiting"}}

@@ -16,7 +16,7 @@ from realtime.server import live, sinks
 from realtime.server.sinks import hand_over
 from realtime.sink import close_for
 from tests.server.app import Echo, LiveApp
-from tests.server.running import DEFAULTS, Place, Running, on_hypercorn, raw, running, until
+from tests.server.running import DEFAULTS, Place, Running, messages, on_hypercorn, raw, running, until
 
 
 @pytest.fixture(params=["extension", "uvicorn", "hypercorn"])
@@ -188,7 +188,7 @@ async def test_what_is_published_reaches_subscribers_of_either_kind(server: Plac
         for number in range(50):
             server.app.hub.publish("line", b"%d" % number)
         for client in (one, other):
-            assert [await client.recv() for _ in range(50)] == [str(number) for number in range(50)]
+            assert await messages(client, 50) == [str(number) for number in range(50)]
 
 
 async def test_on_plain_asgi_a_send_that_waits_is_waited_for_by_nobody_else() -> None:

@@ -22,6 +22,7 @@ from typing import Any, cast
 import hypercorn
 import msgspec
 from hypercorn.asyncio import serve as hypercorn_serve
+from websockets.asyncio.client import ClientConnection
 from websockets.frames import Frame, Opcode
 
 from realtime.server.listener import listen
@@ -132,6 +133,14 @@ def process(make: str = "make", **changes: Any) -> Iterator[tuple[subprocess.Pop
         server.wait()
         log()
         server.stderr.close()
+
+
+async def messages(client: ClientConnection, count: int) -> list[str]:
+    """So many messages, however many of them come in one text."""
+    found: list[str] = []
+    while len(found) < count:
+        found += str(await client.recv()).split("\n")
+    return found
 
 
 async def until(true: Callable[[], object], seconds: float = 20) -> None:

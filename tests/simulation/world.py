@@ -13,7 +13,7 @@ import msgspec
 from realtime import positions
 from realtime.clerk import Tasks
 from realtime.errors import NowServingError, StorageFailed
-from realtime.frames import split
+from realtime.frames import texts
 from realtime.house import House
 from realtime.hub import Hub
 from realtime.keys import Keys
@@ -142,7 +142,7 @@ class Socket:
             return
         waiting, self.buffer = self.buffer, []
         for data in waiting:
-            for _, text in split(data):
+            for text in texts(data):
                 if self.open:
                     self.phone.read(self, msgspec.json.decode(text))
 

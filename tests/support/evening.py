@@ -15,7 +15,7 @@ from notifiers import csv_report, html_report
 from realtime import app
 from realtime.accounts import SignedIn
 from realtime.app import Parts, make_storage, running
-from realtime.frames import split
+from realtime.frames import texts
 from realtime.hookspecs import AccountNotice, JoinFacts, Notifier, Outcome, OutgoingDelivery, Sent, StoreClosed, TicketNotice, hookimpl
 from realtime.live import Granted
 from realtime.messages import Join, Joined, OpenStore, Party, QueueDraft, ScanCode
@@ -121,8 +121,8 @@ class Phone:
     @property
     def said(self) -> list[dict[str, Any]]:
         """Everything but who looks, the first being what it was sent when it subscribed."""
-        texts = (msgspec.json.decode(text) for data in self.data for _, text in split(data))
-        return [text for text in texts if "presence" not in text]
+        said = (msgspec.json.decode(text) for data in self.data for text in texts(data))
+        return [text for text in said if "presence" not in text]
 
     @property
     def pushes(self) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
 
-from realtime.frames import split
+from realtime.frames import texts
 from realtime.hub import Hub
 
 LINE = "store/7h3k/public"
@@ -42,7 +42,7 @@ class MemorySink:
 
     @property
     def texts(self) -> list[str]:
-        return [payload.decode() for data in self.writes for _, payload in split(data)]
+        return [text.decode() for data in self.writes for text in texts(data)]
 
 
 async def no_snapshot(topic: str) -> bytes:

@@ -68,11 +68,14 @@ class Talk:
         self.socket = socket
         self.pushes: list[dict[str, Any]] = []
         self._number = 0
+        self._lines: list[str] = []
 
     async def receive(self) -> dict[str, Any]:
         """The next message that is no ping."""
         while True:
-            message: dict[str, Any] = json.loads(await asyncio.wait_for(self.socket.recv(), 10))
+            if not self._lines:
+                self._lines = str(await asyncio.wait_for(self.socket.recv(), 10)).split("\n")
+            message: dict[str, Any] = json.loads(self._lines.pop(0))
             if message:
                 return message
 

@@ -20,7 +20,9 @@ export class WebSocketTransport {
     const socket = new WebSocket(liveUrl(), SUBPROTOCOL);
     this.socket = socket;
     socket.onopen = () => this.socket && this.heard.onOpen();
-    socket.onmessage = (event) => this.socket && this.heard.onMessage(JSON.parse(String(event.data)));
+    socket.onmessage = ({ data }) => {
+      for (const line of String(data).split("\n")) if (this.socket) this.heard.onMessage(JSON.parse(line));
+    };
     socket.onclose = (event) => this.socket && this.heard.onClose(event.code, event.reason);
   }
 
