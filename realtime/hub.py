@@ -23,6 +23,8 @@ LOOK_EVERY = 64
 SHORTEST_WINDOW_S = 0.002
 WINDOW_TIMES = 0.5
 """A window is so many times as long as it took to tell the topic last: on a topic that is busy all the time, two thirds of the loop."""
+LEAST_PATIENCE = 0.1
+"""Below this part of a window there is none."""
 CHECK_SECONDS = 0.1
 """How often slow sinks are looked at, while there are any."""
 SNAPSHOT_SECONDS = 5.0
@@ -39,7 +41,7 @@ class Hub:
     gets no further publications of a topic, but one fresh `snapshot(topic)` (frames, mark) when it has drained; with over `hard_bytes`,
     or not drained after `max_age_s`, it is closed as too slow. Snapshots count against neither limit until they were read, or a store
     whose snapshot is larger than the limit could not be watched. A busy topic is told once a window, which grows with the time that
-    telling it takes, up to `window_ms`.
+    telling it takes, up to `window_ms`, and shrinks to nothing where waiting brings nothing more.
     """
 
     def __init__(
@@ -114,6 +116,10 @@ class Hub:
         known.pending.append(text)
         known.marks.append(mark)
         known.pending_bytes += len(text) + 1
+        if len(known.marks) == 1:
+            known.first_at = asyncio.get_running_loop().time()
+        elif not known.gathers:
+            known.gathers = asyncio.get_running_loop().time() > known.first_at
         if known.pending_bytes > self._hard_bytes:
             self._conflate(known)
         elif not known.flushing:
@@ -160,6 +166,7 @@ class Hub:
         if topic.due <= loop.time():
             self._begin(topic)
         else:
+            topic.waited = True
             loop.call_at(topic.due, self._begin, topic)
 
     def _begin(self, topic: Topic) -> None:
@@ -184,6 +191,11 @@ class Hub:
         batch = Batch(topic.pending, topic.marks)
         data = batch.data
         topic.pending, topic.marks, topic.pending_bytes = [], [], 0
+        if topic.gathers:
+            topic.patience = 1.0
+        elif topic.waited:
+            topic.patience = topic.patience / 2 if topic.patience > 2 * LEAST_PATIENCE else 0.0
+        topic.gathers = topic.waited = False
         topic.gone.clear()
         took, began = 0.0, clock()
         live, apart = (list(topic.live), list(topic.apart.values())) if data else ([], [])
@@ -206,7 +218,10 @@ class Hub:
                 began = clock()
         topic.gone.clear()
         took += clock() - began
-        topic.due = asyncio.get_running_loop().time() + min(self._window_s, max(SHORTEST_WINDOW_S, WINDOW_TIMES * took))
+        if topic.pending:
+            topic.patience = 1.0
+        whole = min(self._window_s, max(SHORTEST_WINDOW_S, WINDOW_TIMES * took))
+        topic.due = asyncio.get_running_loop().time() + topic.patience * whole
         if topic.ending and not topic.pending:
             yield from self._close(topic)
         if topic.pending or topic.ending:

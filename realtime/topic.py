@@ -25,7 +25,24 @@ class State(Enum):
 class Topic:
     """Who listens to one name, and what they have not been told yet."""
 
-    __slots__ = ("apart", "begun", "due", "ending", "flushing", "gone", "live", "marks", "name", "pending", "pending_bytes", "retry")
+    __slots__ = (
+        "apart",
+        "begun",
+        "due",
+        "ending",
+        "first_at",
+        "flushing",
+        "gathers",
+        "gone",
+        "live",
+        "marks",
+        "name",
+        "patience",
+        "pending",
+        "pending_bytes",
+        "retry",
+        "waited",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -45,6 +62,15 @@ class Topic:
         """A flush is scheduled or under way; what is published meanwhile goes with the next."""
         self.due = float("-inf")
         """When its window ends; before that nothing more is told."""
+        self.first_at = 0.0
+        """The turn of the loop in which the first of what is pending was published."""
+        self.gathers = False
+        """More was published in a later turn."""
+        self.waited = False
+        """What is pending waits for the end of a window."""
+        self.patience = 1.0
+        """What part of a whole window is worth waiting: less after each that brought nothing more, all of it when more comes in a window or while
+        the topic is told."""
         self.retry = float("-inf")
         """When a snapshot that could not be had is asked for again."""
         self.ending: tuple[int, str] | None = None

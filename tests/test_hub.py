@@ -160,6 +160,46 @@ def test_the_window_of_a_topic_grows_with_the_time_that_telling_it_takes_up_to_a
     assert busiest == pytest.approx(0.02)
 
 
+def test_windows_that_bring_nothing_shrink_to_none_and_are_whole_again_once_more_comes() -> None:
+    async def windows() -> list[float]:
+        hub = make(window_ms=20, clock=ticking(0.02))
+        sink = live(hub)
+        found = []
+        for texts in ([b"1"], [b"2"], [b"3"], [b"4", b"and more"], [b"5"], [b"6"], [b"7"], [b"8"], [b"9"]):
+            for text in texts:
+                hub.publish(LINE, text)
+                await asyncio.sleep(0.0001 * len(texts) - 0.0001)
+            while not sink.texts or sink.texts[-1] != texts[-1].decode():
+                await asyncio.sleep(0.00001)
+            found.append(round(hub._topics[LINE].due - asyncio.get_running_loop().time(), 3))
+        return found
+
+    assert clock.run(windows()) == pytest.approx([0.01, 0.005, 0.0025, 0.01, 0.005, 0.0025, 0.00125, 0, 0], abs=0.0006)
+
+
+def test_what_comes_while_a_topic_is_told_waits_a_whole_window() -> None:
+    async def waits() -> float:
+        hub = make(window_ms=20, clock=ticking(0.01))
+        sinks = [live(hub) for _ in range(2 * LOOK_EVERY)]
+        loop = asyncio.get_running_loop()
+        for number in range(6):  # windows that bring nothing
+            hub.publish(LINE, b"%d" % number)
+            while not sinks[-1].texts or sinks[-1].texts[-1] != str(number):
+                await asyncio.sleep(0.00001)
+        hub.publish(LINE, b"told")
+        await asyncio.sleep(0)
+        assert (sinks[0].texts[-1], sinks[-1].texts[-1]) == ("told", "5"), "told at once, and one slice of it"
+        hub.publish(LINE, b"waits")
+        while sinks[-1].texts[-1] != "told":
+            await asyncio.sleep(0)
+        began = loop.time()
+        while sinks[-1].texts[-1] != "waits":
+            await asyncio.sleep(0.00001)
+        return loop.time() - began
+
+    assert clock.run(waits()) == pytest.approx(0.01, abs=0.0006)
+
+
 async def test_a_subscription_made_while_slices_are_written_misses_nothing() -> None:
     hub = make(clock=ticking(1))
     sinks = [live(hub) for _ in range(2 * LOOK_EVERY)]
