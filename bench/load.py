@@ -7,9 +7,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-from bench.peers.control import MESSAGE_BYTES
-
-FRAME_BYTES = MESSAGE_BYTES + 4
+from bench.peers.control import STAMP
 
 HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -78,16 +76,16 @@ class Crowd:
     def deliver(self, in_flight: int) -> None:
         """Has `in_flight` messages published and waits until every client has every one."""
         self._control.sendall(b"p" * in_flight)
-        missing = len(self._clients) * in_flight * FRAME_BYTES
+        missing = len(self._clients) * in_flight
         while missing > 0:
             events = self._selector.select(10)
             if not events:
-                raise TimeoutError(f"{missing} bytes did not arrive within 10 s")
+                raise TimeoutError(f"{missing} messages did not arrive within 10 s")
             for key, _ in events:
                 data = key.data(65_536)
                 if not data:
                     raise ConnectionError("The server closed a socket")
-                missing -= len(data)
+                missing -= data.count(STAMP)  # however many come in one frame
 
     def close(self) -> None:
         self._selector.close()

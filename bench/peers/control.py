@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import cast
 
 MESSAGE_BYTES = 128
+STAMP = b"@"
+"""Stands once in each message."""
 _REST = b" " + b"x" * (MESSAGE_BYTES - 21)
 
 
