@@ -66,6 +66,15 @@ def ended(store_id: str, id_: str, number: int, outcome: str, detail: str, now_m
     )
 
 
+def uncounted(store_id: str, id_: str, number: int) -> Operation[None]:
+    """An attempt that does not count stays, under a number below those that do: the next one gets its own."""
+    yield Statement(
+        "update attempts set number = coalesce((select min(number) - 1 from attempts where store_id = $1 and job_id = $2 and number < 1), 0)"
+        " where store_id = $1 and job_id = $2 and number = $3",
+        (store_id, id_, number),
+    )
+
+
 def set_aside(store_id: str, id_: str) -> Operation[None]:
     """A job begins anew: the attempts so far stay, numbered up to 0, before those that come."""
     rows = yield Statement("select max(number) from attempts where store_id = $1 and job_id = $2", (store_id, id_))

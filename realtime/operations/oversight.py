@@ -193,7 +193,7 @@ def one(owner: str, id_: str, now_ms: int) -> Operation[tuple[Seen, list[Tried]]
     if found is None:
         return None
     rows = yield Statement(
-        "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by number",
+        "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
         (owner, id_),
     )
     tries = [Tried(at, *row[1:]) for at, row in enumerate(rows, 1)]

@@ -163,7 +163,7 @@ def one(account_id: str, id_: str, post_id: str) -> Operation[tuple[Post, str, l
     """A post with what it says, empty when that was thrown away, and its attempts, also those from before it was posted again. Raises: NotFound."""
     row = yield from _row(account_id, id_, post_id)
     tries = yield Statement(
-        "select number, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by number",
+        "select number, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
         (posts_of(account_id), post_id),
     )
     return Post(*row[:8]), msgspec.json.decode(row[8]).get("payload", ""), [Tried(at, *each[1:]) for at, each in enumerate(tries, 1)]

@@ -323,7 +323,7 @@ def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms
     """Give a job back, to be tried again at `due_ms`. It keeps its place; its lane waits for it.
 
     Args:
-        counted: False takes the attempt back: nothing was tried.
+        counted: False takes the attempt back, as one that was not brought to its end; its row stays.
     """
     row = yield from _held(store_id, id_, lease, now_ms)
     if row is None:
@@ -335,6 +335,8 @@ def retry(store_id: str, id_: str, lease: str, due_ms: int, outcome: str, now_ms
     )
     yield from lanes.promote(store_id, row[0], row[1], now_ms)  # itself, unless one that was redriven stands before it
     yield from attempts.ended(store_id, id_, row[2], "retry" if counted else "given_back", outcome, now_ms)
+    if not counted:
+        yield from attempts.uncounted(store_id, id_, row[2])
     return Settled.DONE
 
 

@@ -70,10 +70,10 @@ def one(owner: str, id_: str) -> Operation[tuple[KnownJob, list[Attempt]] | None
     if not rows:
         return None
     tries = yield Statement(
-        "select number, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by number",
+        "select number, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
         (owner, id_),
     )
-    return _job(rows[0]), [Attempt(*row) for row in tries]
+    return _job(rows[0]), [Attempt(at, *row[1:]) for at, row in enumerate(tries, 1)]
 
 
 def _job(row: Row) -> KnownJob:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.operations import dead, jobs, leases, queue, receives
+from realtime.operations import dead, jobs, leases, oversight, queue, receives
 from realtime.operations.changes import DELIVERIES
 from realtime.operations.queue import NewJob
 from tests.operations.conftest import Shop
@@ -33,7 +33,35 @@ async def test_an_attempt_that_was_answered_stays_as_it_was(desk: Desk) -> None:
     await desk.claim(worker="two")
 
     rows = [tuple(row) for row in await desk.rows(ATTEMPTS)]
-    assert rows == [(again, 1, "one", "retry", "again", True), (again, 2, "two", "", "", False), (back, 1, "two", "", "", False)]
+    assert rows == [
+        (again, 1, "one", "retry", "again", True),
+        (again, 2, "two", "", "", False),
+        (back, 0, "one", "given_back", "again", True),
+        (back, 1, "two", "", "", False),
+    ]
+
+
+async def test_attempts_that_were_given_back_are_told_where_they_were(desk: Desk) -> None:
+    id_ = await desk.put()
+    for counted in (False, True, False, False):
+        desk.now += 1
+        await desk.claim()
+        desk.now += 1
+        await desk.later(id_, counted=counted)
+    desk.now += 1
+    await desk.claim()
+
+    found = await desk.storage.read(oversight.one, "shop", id_, desk.now)
+
+    assert found is not None
+    assert [(each.number, each.outcome) for each in found[1]] == [
+        (1, "given_back"),
+        (2, "retry"),
+        (3, "given_back"),
+        (4, "given_back"),
+        (5, ""),
+    ]
+    assert [row[0] for row in await desk.rows("select attempts from jobs")] == [2]
 
 
 async def test_what_was_given_back_too_often_is_not_said_to_have_lost_its_worker(desk: Desk) -> None:
