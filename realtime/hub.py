@@ -87,8 +87,7 @@ class Hub:
     def unsubscribe(self, topic: str, sink: Sink) -> None:
         """Ends a sink's subscription of a topic, if it has one."""
         known = self._topics.get(topic)
-        subscription = known.find(sink) if known else None
-        if known is None or subscription is None:
+        if known is None or (subscription := known.find(sink)) is None:
             return
         self._end(subscription)
         rest = tuple(other for other in self._topics_of[sink] if other is not known)

@@ -63,7 +63,7 @@ class LiveSocket(asyncio.Protocol):
         self._faults = faults
         self._loop = asyncio.get_running_loop()
         self._open = not transport.is_closing()
-        self.fd = -1 if transport.is_closing() or transport.get_write_buffer_size() else _fileno(transport)
+        self.fd = _fileno(transport) if self._open and not self.buffered_bytes() else -1
         """Transports close their file only after `connection_lost`, which ends with -1 here."""
         self._failed = False
         self._controls, self._controls_since = 0, 0.0
@@ -143,7 +143,7 @@ class LiveSocket(asyncio.Protocol):
             self.refuse_binary()
         elif opcode in (PING, PONG):
             if self._open and self._may_control() and opcode == PING:
-                self._transport.write(pong_frame(payload))
+                self.write(pong_frame(payload))
         elif opcode == CLOSE:
             # 7.1.1: the server closes the connection, once both sides have said goodbye.
             code = close_code(payload)

@@ -13,12 +13,9 @@ from starlette.types import Receive, Scope, Send
 from realtime.counts import LOST
 from realtime.errors import TooLarge
 from realtime.frames import CLOSE, TEXT, close_frame, split
-from realtime.server.live import CLOSE_SECONDS
+from realtime.server.live import CLOSE_SECONDS, PAUSE_BYTES
 from realtime.server.wire import EXTENSION
 from realtime.sink import Handler, Sink, close_for
-
-PAUSE_BYTES = 65_536
-"""With more than this buffered, a client's next message is left waiting."""
 
 log = logging.getLogger(__name__)
 
