@@ -38,6 +38,7 @@ _LOST = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.StatementCompletionUnknownError,
     asyncpg.ConnectionDoesNotExistError,
+    asyncpg.InternalClientError,
     OSError,
 )
 """The connection is gone. A time that ran out is an OSError too, but says nothing of the connection."""
@@ -60,6 +61,14 @@ class PostgresStorage:
     another order, so whoever needs the order goes by `seq`. An operation that the database undid for another's sake (40001, 40P01),
     or whose connection was lost before its commit was sent, is run again, a bounded number of times. A connection that is lost
     while the commit is under way leaves the outcome unknown: that is raised as Unavailable, never reported as done or undone.
+
+    Args:
+        write_queue: operations that may wait for a connection.
+        pool: connections.
+        statement_seconds: how long one statement may take, waiting for rows included.
+        idle_seconds: how long a transaction may do nothing. A process that stands still in the middle of one (a machine that is moved,
+            or lost without a word) keeps a store's row from all others for so long, once for each of its transactions that wait for it.
+        acquire_seconds: how long an operation may wait for a connection.
     """
 
     def __init__(
@@ -69,11 +78,13 @@ class PostgresStorage:
         write_queue: int = 10_000,
         pool: int = 8,
         statement_seconds: float = 10.0,
+        idle_seconds: float = 2.0,
         acquire_seconds: float = 5.0,
     ) -> None:
         self._url = DatabaseURL(url)
         self._queue = write_queue
         self._statement_seconds = statement_seconds
+        self._idle_seconds = idle_seconds
         self._acquire_seconds = acquire_seconds
         # Of what may follow the `?` of an address, `databases` passes next to nothing on, so it is done here.
         options = self._url.options
@@ -244,8 +255,11 @@ class PostgresStorage:
     async def _transaction(self, begin: str, make: Callable[[], Operation[Any]], name: str, abandoned: asyncio.Event) -> Any:
         async with self._connection() as raw:
             try:
+                started = asyncio.get_running_loop().time()
                 await raw.execute(begin)
                 value = await _drive(raw, make(), abandoned)
+                if asyncio.get_running_loop().time() - started >= self._idle_seconds:
+                    await raw.execute("select 1")  # the server may have ended it; the commit's answer would not say so for certain
             except BaseException as error:
                 await _roll_back(raw, error)
                 if isinstance(error, Exception) and _is_lost(raw, error):
@@ -289,10 +303,9 @@ class PostgresStorage:
                 log.warning("a connection was lost when it was put back: %s", _reason(error))
 
     async def _prepare(self, raw: asyncpg.Connection) -> None:
-        limit = str(int(self._statement_seconds * 1000))
         wanted = {
-            "statement_timeout": limit,
-            "idle_in_transaction_session_timeout": limit,
+            "statement_timeout": str(int(self._statement_seconds * 1000)),
+            "idle_in_transaction_session_timeout": str(int(self._idle_seconds * 1000)),
             "tcp_keepalives_idle": "60",  # routers forget connections that say nothing
         }
         await raw.execute(
