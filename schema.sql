@@ -329,6 +329,15 @@ create table if not exists opt_outs (
     primary key (recipient_hash, channel)
 );
 
+-- A message that was handed out for a guest, by a keyed hash of the number or address it goes to, so that nobody gets too many. Forgotten after guest_messages_minutes.
+create table if not exists guest_messages (
+    recipient_hash text not null,
+    job_id text not null,
+    at_ms bigint not null,
+    primary key (recipient_hash, job_id)
+);
+create index if not exists guest_messages_at on guest_messages (at_ms);
+
 -- A message as its recipient would have seen it, kept instead of sent while the setting capture_messages is on. Deleted with the store's data.
 create table if not exists outbox (
     store_id text not null,

@@ -15,7 +15,7 @@ from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDeli
 from realtime.ladder import NOT_REACHED
 from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
-from realtime.operations import accounts, answers, attempts, escalation, jobs, notices, outbox, reports, subscriptions
+from realtime.operations import accounts, answers, attempts, escalation, guest_messages, jobs, notices, outbox, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
 from realtime.opt_outs import WHY, OptOuts
 from realtime.providers import Providers
@@ -73,6 +73,7 @@ class Courier(ByCrew[Job]):
         self._told = told
         self.providers = Providers(settings.notifier_concurrency, clock_ms, random_, meter)
         self._opt_outs = opt_outs
+        self._counted_ms = settings.guest_messages_minutes * 60_000
         # Room for all notifiers, and for what is owed to one that is not here: none can take another's.
         self._crew = Crew(self, clock_ms, random_, settings.notifier_concurrency * (len(registry.notifiers()) + 1))
         self._forget_ms = 0
@@ -117,6 +118,8 @@ class Courier(ByCrew[Job]):
             continue
         while await self._storage.write(answers.forget, now - answers.KEEP_MS, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
             continue
+        while await self._storage.write(guest_messages.forget, now - self._counted_ms, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+            continue
         while await self._storage.write(outbox.forget, now - KEEP_MS, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
             continue
         await self._storage.write(accounts.forget, now, FORGOTTEN_AT_ONCE)
@@ -141,11 +144,21 @@ class Courier(ByCrew[Job]):
         browser = await self._browser(job)
         if job.ticket_id and job.delivery.moment in escalation.LINE_MOMENTS and await self._stands_no_more(job, browser):
             return
-        if self._settings.capture_messages and not self._registry.stays(job.delivery.notifier):
+        why = await self._unwanted(job)
+        if not why and self._settings.capture_messages and not self._registry.stays(job.delivery.notifier):
             await self._capture(job, await self._parcel(job, browser))
+            return
+        counted = not why and await self._counts(job)
+        if counted and not await self._reserve(job):
+            why = too_many(self._settings.guest_messages_most, self._settings.guest_messages_minutes)
+        if why:
+            self._meter.ended(DELIVERIES, job.delivery.notifier, "suppressed", 0.0)
+            await self._settle(job, JobState.CANCELLED, why, "suppressed")
             return
         outcome = await self._deliver(job, browser)
         self._crew.answered()
+        if counted and not isinstance(outcome, Sent | Accepted):
+            await self._storage.write(guest_messages.release, self._opt_outs.hash(job.delivery.recipient), job.id)
         self.providers.heard(job.delivery.notifier, job.id, outcome)
         self._meter.ended(DELIVERIES, job.delivery.notifier, type(outcome).__name__.lower(), (self._now() - now) / 1000)
         if browser and isinstance(outcome, Gone):
@@ -190,11 +203,25 @@ class Courier(ByCrew[Job]):
         if not mine:
             self._meter.lost(DELIVERIES)
 
+    async def _unwanted(self, job: Job) -> str:
+        """Why a party is not sent this: it does not want it. Empty for whatever is about no party."""
+        owed = job.delivery
+        return WHY if job.ticket_id and await self._opt_outs.has(owed.notifier, owed.recipient) else ""
+
+    async def _counts(self, job: Job) -> bool:
+        """Whether it leaves this server for a party's own number or address, so that it is one of those of which nobody gets too many."""
+        if not job.ticket_id or self._registry.stays(job.delivery.notifier):
+            return False
+        return await self._storage.read(guest_messages.owned, job.store_id, job.ticket_id, job.delivery.recipient)
+
+    async def _reserve(self, job: Job) -> bool:
+        now, hashed = self._now(), self._opt_outs.hash(job.delivery.recipient)
+        most = self._settings.guest_messages_most
+        return await self._storage.write(guest_messages.reserve, hashed, job.id, most, now - self._counted_ms, now)
+
     async def _deliver(self, job: Job, browser: Subscription | None) -> Outcome:
-        """Ask before a party is sent anything whether it wants it, and remember what its gateway says of that."""
+        """Hand it over, and remember what a party's gateway says of its wishes."""
         channel, recipient = job.delivery.notifier, job.delivery.recipient
-        if job.ticket_id and await self._opt_outs.has(channel, recipient):
-            return Suppressed(WHY)
         outcome = await self._registry.deliver(await self._parcel(job, browser))
         if isinstance(outcome, Suppressed) and job.ticket_id:
             await self._opt_outs.put(channel, recipient, "gateway")
@@ -250,7 +277,7 @@ class Courier(ByCrew[Job]):
             mine = await self._noted(notices.settle, job, state, outcome, notice, now, hashed)
         else:
             mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, state, outcome, now)
-        level = logging.INFO if state is JobState.DONE else logging.WARNING
+        level = logging.INFO if state in (JobState.DONE, JobState.CANCELLED) else logging.WARNING
         _log.log(level, "Delivery %s by %s: %s, %s", job.id, job.delivery.notifier, state.value, outcome)
         if not mine:
             self._meter.lost(DELIVERIES)
@@ -284,6 +311,12 @@ class Courier(ByCrew[Job]):
             )
             for file in files
         )
+
+
+def too_many(most: int, minutes: int) -> str:
+    """What the staff read of a message that would have been one too many."""
+    time = {1: "the minute", 60: "the hour"}.get(minutes, f"{minutes} minutes")
+    return f"This guest got {most} {'message' if most == 1 else 'messages'} within {time}."
 
 
 async def report_chunks(storage: Storage, store_id: str, file: str) -> AsyncIterator[bytes]:

@@ -97,6 +97,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     job_max_attempts: Count
     retry_first_seconds: Seconds
     retry_most_seconds: Seconds
+    guest_messages_most: Annotated[int, Meta(ge=1, le=1000)]
+    guest_messages_minutes: Annotated[int, Meta(ge=1, le=1440)]
     capture_messages: bool
     report_files: list[Literal["csv", "html", "jsonl"]]
     plugins_off: list[str]
