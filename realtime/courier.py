@@ -17,6 +17,7 @@ from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
 from realtime.operations import accounts, answers, attempts, escalation, guest_messages, jobs, notices, outbox, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
+from realtime.operations.guest_messages import Standing
 from realtime.opt_outs import WHY, OptOuts
 from realtime.providers import Providers
 from realtime.registry import Registry
@@ -142,13 +143,16 @@ class Courier(ByCrew[Job]):
         if job.called_ms and await self._is_over(job):
             return
         browser = await self._browser(job)
-        if job.ticket_id and job.delivery.moment in escalation.LINE_MOMENTS and await self._stands_no_more(job, browser):
+        standing = await self._standing(job, browser)
+        if standing.over:
+            mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, JobState.CANCELLED, standing.over, self._now())
+            self._needless(job, standing.over, mine)
             return
         why = await self._unwanted(job)
         if not why and self._settings.capture_messages and not self._registry.stays(job.delivery.notifier):
             await self._capture(job, await self._parcel(job, browser))
             return
-        counted = not why and await self._counts(job)
+        counted = not why and standing.own and not self._registry.stays(job.delivery.notifier)
         if counted and not await self._reserve(job):
             why = too_many(self._settings.guest_messages_most, self._settings.guest_messages_minutes)
         if why:
@@ -189,13 +193,11 @@ class Courier(ByCrew[Job]):
         self._needless(job, said, mine)
         return True
 
-    async def _stands_no_more(self, job: Job, browser: Subscription | None) -> bool:
-        """Whether it says "you are next" to a party that was called meanwhile, or is gone."""
-        said = await self._storage.read(escalation.stands_no_more, job, to_its_browser=browser is not None)
-        if said:
-            mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, JobState.CANCELLED, said, self._now())
-            self._needless(job, said, mine)
-        return bool(said)
+    async def _standing(self, job: Job, browser: Subscription | None) -> Standing:
+        """Whether a party is told this still; what is about none always is."""
+        if not job.ticket_id:
+            return Standing()
+        return await self._storage.read(guest_messages.look, job, to_its_browser=browser is not None)
 
     def _needless(self, job: Job, said: str, mine: bool) -> None:
         self._meter.ended(DELIVERIES, job.delivery.notifier, "sent" if said == escalation.TOLD_STAFF else "suppressed", 0.0)
@@ -208,13 +210,8 @@ class Courier(ByCrew[Job]):
         owed = job.delivery
         return WHY if job.ticket_id and await self._opt_outs.has(owed.notifier, owed.recipient) else ""
 
-    async def _counts(self, job: Job) -> bool:
-        """Whether it leaves this server for a party's own number or address, so that it is one of those of which nobody gets too many."""
-        if not job.ticket_id or self._registry.stays(job.delivery.notifier):
-            return False
-        return await self._storage.read(guest_messages.owned, job.store_id, job.ticket_id, job.delivery.recipient)
-
     async def _reserve(self, job: Job) -> bool:
+        """Whether its recipient may be sent one more now."""
         now, hashed = self._now(), self._opt_outs.hash(job.delivery.recipient)
         most = self._settings.guest_messages_most
         return await self._storage.write(guest_messages.reserve, hashed, job.id, most, now - self._counted_ms, now)

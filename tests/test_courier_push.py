@@ -44,6 +44,7 @@ def office(notifier: Post) -> Office:
 async def called(work: Work) -> int:
     """A ticket whose phone is owed a notification; the ticket's id."""
     ticket = await work.shop.add()
+    await work.shop.call_next()
     await work.storage.write(subscriptions.subscribe, work.shop.store_id, [ticket.id], PHONE, 1)
     await work.storage.write(_owe, work.shop.store_id, ticket.id, Delivery("text", PHONE.id, "called", {}), work.clock() - 60_000)
     work.courier.wake()

@@ -107,20 +107,6 @@ def why_not(job: Job) -> Operation[str]:
     return SEEN if seen_ms else ""
 
 
-LINE_MOMENTS = frozenset({"joined", "almost"})
-"""What a party is told of its place in the line."""
-NO_PLACE = "it does not wait any more"
-
-
-def stands_no_more(job: Job, *, to_its_browser: bool) -> Operation[str]:
-    """Why a party is not told of its place in the line any more - it was called meanwhile, or is gone - in a few words; empty while it waits."""
-    found = yield Statement("select state, phone, email from tickets where store_id = $1 and id = $2", (job.store_id, job.ticket_id))
-    if not found or found[0][0] == "waiting":
-        return ""
-    own = job.delivery.recipient in found[0][1:] or to_its_browser
-    return NO_PLACE if own else ""
-
-
 def tell_staff(job: Job, now_ms: int) -> Operation[Change]:
     """The last step: nobody has seen the call, so the staff are told. `value` is True.
 

@@ -1,14 +1,65 @@
-"""What guests are sent at their own number or address: counted for each recipient, so that nobody gets too many."""
+"""What a party is sent, just before it goes: whether it is owed still, and how many the same recipient got, so that nobody gets too many."""
 
 from __future__ import annotations
 
+import msgspec
+
+from realtime.model import Job, TicketState
+from realtime.operations.escalation import CALLED, OVER
 from realtime.storage.statement import Operation, Statement
 
+LINE_MOMENTS = frozenset({"joined", "almost"})
+"""What a party is told of its place in the line."""
+NO_PLACE = "it does not wait any more"
+NEWER = "something newer is to be said"
+_OTHERS = 4
+"""So many more parties can join in one request; their ids follow each other."""
 
-def owned(store_id: str, ticket_id: int, recipient: str) -> Operation[bool]:
-    """Whether it is a party's own number or address."""
-    found = yield Statement("select phone, email from tickets where store_id = $1 and id = $2", (store_id, ticket_id))
-    return bool(recipient and found) and recipient in tuple(found[0])
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a delivery about a ticket stands."""
+
+    over: str = ""
+    """Why it is not owed any more, in a few words; empty while it is."""
+    own: bool = False
+    """Whether it goes to the party's own number or address."""
+
+
+def look(job: Job, *, to_its_browser: bool) -> Operation[Standing]:
+    """Whether a party is told this still: of its place while it waits, of its call while it is called, and nothing where something newer
+    waits behind it. What a plugin tells somebody else is always owed, and of a step of the ladder `escalation.why_not` knows more.
+    """
+    moment, recipient = job.delivery.moment, job.delivery.recipient
+    found = yield Statement(
+        "select state, phone, email, joined_ms from tickets where store_id = $1 and id = $2", (job.store_id, job.ticket_id)
+    )
+    if not found:
+        return Standing()
+    state, phone, email, joined_ms = found[0]
+    own = bool(recipient) and recipient in (phone, email)
+    if not (own or to_its_browser) or job.called_ms or moment not in {CALLED, *LINE_MOMENTS}:
+        return Standing(own=own)
+    wanted, over = (TicketState.CALLED, OVER) if moment == CALLED else (TicketState.WAITING, NO_PLACE)
+    if state == wanted:
+        newer = yield Statement(LATER, (job.store_id, job.id))
+        over = NEWER if newer else ""
+    if over and moment == "joined":
+        # It may name the parties that joined with this one, too.
+        others = yield Statement(
+            "select 1 from tickets where store_id = $1 and id > $2 and id <= $3 and joined_ms = $4 and state = 'waiting'"
+            " and (phone = $5 or email = $5) limit 1",
+            (job.store_id, job.ticket_id, job.ticket_id + _OTHERS, joined_ms, recipient),
+        )
+        over = "" if others else over
+    return Standing(over, own)
+
+
+LATER = (
+    "select 1 from jobs as mine join jobs as later on later.store_id = mine.store_id and later.queue = mine.queue and later.lane = mine.lane"
+    " and later.place > mine.place where mine.store_id = $1 and mine.id = $2 and later.lane <> '' and later.state in ('waiting', 'leased')"
+    " and later.ticket_id = mine.ticket_id limit 1"
+)
+"""Something about the same ticket that waits behind a delivery in its lane: the same recipient and notifier."""
 
 
 COUNT = "select count(*) from guest_messages where recipient_hash = $1"

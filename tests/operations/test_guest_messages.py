@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from realtime.model import Delivery, Job
 from realtime.operations import guest_messages
-from realtime.operations.guest_messages import release, reserve
+from realtime.operations.changes import owe
+from realtime.operations.guest_messages import Standing, release, reserve
 from realtime.storage.statement import Operation, Statement, Storage
 from tests.operations.conftest import Shop
 
@@ -69,10 +71,31 @@ async def test_what_nobody_counts_any_more_is_forgotten_in_parts(storage: Storag
 async def test_an_address_is_a_partys_own_or_it_is_not(shop: Shop, recipient: str) -> None:
     ticket = await shop.add("Ann", phone="+391")
 
-    mine = await shop.storage.read(guest_messages.owned, shop.store_id, ticket.id, recipient)
+    def job(ticket_id: int) -> Job:
+        return Job(shop.store_id, "job", Delivery("text", recipient, "joined", {}), 1, "lease", 0, ticket_id=ticket_id)
 
-    assert mine == (recipient == "+391")
-    assert not await shop.storage.read(guest_messages.owned, shop.store_id, 99, recipient)
+    standing = await shop.storage.read(guest_messages.look, job(ticket.id), to_its_browser=False)
+
+    assert standing == Standing(own=recipient == "+391")
+    assert await shop.storage.read(guest_messages.look, job(99), to_its_browser=False) == Standing()
+
+
+async def test_the_plan_for_what_is_newer_looks_at_one_lane_only(shop: Shop, database_url: str) -> None:
+    def fill() -> Operation[None]:
+        for number in range(2_000):
+            yield from owe(shop.store_id, f"cause-{number}", [Delivery("sms", f"+{number}", "joined", {})], 1_000, tickets=[number])
+
+    await shop.storage.write(fill)
+    sql = guest_messages.LATER.replace("$1", f"'{shop.store_id}'").replace("$2", f"'{shop.store_id}-cause-7-0'")
+    if database_url.startswith("sqlite"):
+        steps = [str(row[3]) for row in await shop.storage.read(_ask, f"explain query plan {sql}")]
+        assert [step.split(" ")[0] for step in steps] == ["SEARCH", "SEARCH"], steps
+        assert "INDEX jobs_lane (store_id=? AND queue=? AND lane=?" in steps[1], steps
+        return
+    await shop.storage.write(_ask, "analyze jobs")
+    plan = "\n".join(row[0] for row in await shop.storage.write(_ask, f"explain {sql}"))
+    assert "Seq Scan" not in plan, plan
+    assert "using jobs_lane" in plan, plan
 
 
 async def test_the_plan_looks_at_one_recipient_only(storage: Storage, database_url: str) -> None:
