@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from realtime.builtin_wordings import FALLBACK
 from realtime.hookspecs import JoinFacts, QueueFacts, StoreFacts, TicketFacts, TicketNotice
 from realtime.keys import Keys
-from realtime.model import Delivery
+from realtime.model import Delivery, Queue, Ticket
 from realtime.operations.changes import Moment, Rules
 from realtime.registry import Registry
 
@@ -69,32 +69,37 @@ class _Rules:
         if not self._registry.implements("compose_ticket_notice"):
             return ()
         ticket = moment.ticket
-        facts = TicketFacts(
-            id=ticket.id,
-            label=ticket.label,
-            name=ticket.name,
-            phone=ticket.phone,
-            email=ticket.email,
-            party=ticket.party,
-            desk=ticket.desk,
-            ahead=moment.ahead,
-            walk_in=ticket.walk_in,
-            push=tuple(ticket.push.split()),
-        )
         link = f"{self._base}/t#{self._keys.ticket_token(moment.store_id, ticket.id)}"
         store_language = moment.language or FALLBACK
         notice = TicketNotice(
             moment=moment.kind,
             store=_store(moment),
             queue=_queue(moment),
-            ticket=facts,
+            ticket=_ticket(ticket, moment.queue, moment.ahead),
             link=link,
             now_ms=moment.now_ms,
             language=ticket.language or store_language,
             store_language=store_language,
             texts=moment.texts,
+            together=tuple(_ticket(each, queue) for queue, each in moment.together),
         )
         return self._registry.compose_ticket_notice(notice)
+
+
+def _ticket(ticket: Ticket, queue: Queue, ahead: int = 0) -> TicketFacts:
+    return TicketFacts(
+        id=ticket.id,
+        label=ticket.label,
+        name=ticket.name,
+        phone=ticket.phone,
+        email=ticket.email,
+        party=ticket.party,
+        desk=ticket.desk,
+        ahead=ahead,
+        walk_in=ticket.walk_in,
+        queue=queue.name,
+        push=tuple(ticket.push.split()),
+    )
 
 
 def _store(moment: Moment) -> StoreFacts:

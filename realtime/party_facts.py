@@ -40,6 +40,8 @@ class TicketFacts(Facts, frozen=True, kw_only=True):
     ahead: int = 0
     """Parties before this one."""
     walk_in: bool = False
+    queue: str = ""
+    """The name of its queue."""
     push: tuple[str, ...] = ()
     """The browsers that asked to be notified: a delivery to each, by a notifier with a `push_key`, names one as its recipient."""
 
@@ -90,23 +92,47 @@ class TicketNotice(Facts, frozen=True, kw_only=True):
     texts: tuple[OwnText, ...] = ()
     """What the owner wrote in place of our texts, for this moment; `wording` chooses among them."""
 
+    together: tuple[TicketFacts, ...] = ()
+    """For "joined": all parties of one request, this one among them, in the order of their numbers; empty where there is only one."""
+
+    def shared(self, channel: str) -> tuple[TicketFacts, ...]:
+        """The parties of the request that are told over a channel, "email" or any other, at this one's address or number: this one at least."""
+        ticket = self.ticket
+
+        def address(of: TicketFacts) -> str:
+            return (of.email if channel == "email" else of.phone).lower()
+
+        return tuple(each for each in self.together if address(each) and address(each) == address(ticket)) or (ticket,)
+
+    def told_with_another(self, channel: str) -> bool:
+        """Whether an earlier party of the same request is told at the same number or address, in a message that names this one's number too."""
+        return self.shared(channel)[0].id != self.ticket.id
+
+    def numbers(self, channel: str) -> str:
+        """The numbers that the message over a channel is about: "A07", or "A07, A08"."""
+        return ", ".join(each.label for each in self.shared(channel))
+
     def wording(self, channel: str) -> Said:
         """What to say over a channel, "sms" or "email": the owner's own text, else ours, in the party's language, filled in.
 
         Any other channel is told the short text of an SMS.
         """
         ticket = self.ticket
+        parties = self.shared(channel)
+        queues = list(dict.fromkeys(each.queue for each in parties)) if len(parties) > 1 else [self.queue.name]
+        # Of parties in several queues none stands where another does.
+        one_line = len(queues) == 1
         language, template = wording.chosen(self.moment, channel, (self.language, self.store_language), self.texts)
         values = {
-            "number": ticket.label,
-            "place": wording.sentence_of_place(language, ticket.ahead),
-            "ahead": str(ticket.ahead),
+            "number": self.numbers(channel),
+            "place": wording.sentence_of_place(language, ticket.ahead) if one_line else "",
+            "ahead": str(ticket.ahead) if one_line else "",
             "desk": ticket.desk,
             "name": ticket.name,
-            "people": str(ticket.party),
+            "people": str(sum(each.party for each in parties)),
             "store": self.store.name if channel == "email" else wording.short(self.store.name),
-            "queue": self.queue.name,
-            "note": self.queue.waiting_text,
+            "queue": ", ".join(queues),
+            "note": self.queue.waiting_text if one_line else "",
             "link": self.link,
         }
         said = wording.say(template, values)

@@ -35,7 +35,7 @@ def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
 @hookimpl
 def compose_ticket_notice(notice: TicketNotice) -> Delivery | None:
     ticket = notice.ticket
-    if not ticket.email or notice.moment not in LATEST_MS:
+    if not ticket.email or notice.moment not in LATEST_MS or notice.told_with_another("email"):
         return None
     said = notice.wording("email")
     return Delivery(
@@ -49,7 +49,7 @@ def compose_ticket_notice(notice: TicketNotice) -> Delivery | None:
             "action": said.action,
             "store": notice.store.name,
             "queue": notice.queue.name,
-            "label": ticket.label,
+            "label": notice.numbers("email"),
             "link": notice.link,
         },
         not_after_ms=notice.now_ms + LATEST_MS[notice.moment],

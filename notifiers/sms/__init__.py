@@ -43,7 +43,7 @@ def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
 @hookimpl
 def compose_ticket_notice(notice: TicketNotice) -> Delivery | None:
     ticket = notice.ticket
-    if not ticket.phone or notice.moment not in LATEST_MS:
+    if not ticket.phone or notice.moment not in LATEST_MS or notice.told_with_another("sms"):
         return None
     return Delivery(
         notifier="sms",

@@ -31,6 +31,8 @@ class Moment(msgspec.Struct, frozen=True):
     """The store's, for whoever said none; empty: English."""
     texts: tuple[OwnText, ...] = ()
     """What the owner wrote for this moment in place of our texts."""
+    together: tuple[tuple[Queue, Ticket], ...] = ()
+    """All parties that joined in one request, this one among them; empty where there is only one."""
 
 
 class Rules(Protocol):

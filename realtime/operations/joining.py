@@ -122,10 +122,11 @@ def _join_store(store_id: str, calls: Sequence[Call]) -> Operation[list[Change]]
     changes = []
     for (_, guests, _, rules, now_ms), made in zip(calls, joined, strict=True):
         owed = posted = 0
+        parties = tuple((lines[ticket.queue].queue, ticket) for ticket, *_ in made) if len(made) > 1 else ()
         for guest, (ticket, event, ahead, mine) in zip(guests, made, strict=True):
             if rules:
                 queue = lines[guest.queue].queue
-                moment = Moment("joined", store_id, taken.name, taken.timezone, queue, ticket, ahead, now_ms, taken.language, mine)
+                moment = Moment("joined", store_id, taken.name, taken.timezone, queue, ticket, ahead, now_ms, taken.language, mine, parties)
                 if sentence := rules.check(moment):
                     raise Refused(sentence)
                 if deliveries := rules.compose(moment):
