@@ -320,7 +320,8 @@ create table if not exists arrivals (
 );
 create index if not exists arrivals_awaited on arrivals (recipient_hash, at_ms) where state = 'accepted';
 
--- Somebody who wants no more messages over a channel ("" is every one), by a keyed hash of the address. Belongs to the installation and stays.
+-- Somebody who wants no more messages over a channel ("" is every one), or with ":line" behind it none but "it's your turn"; by a keyed hash of the address, with who said so
+-- ("gateway", "reply", "mail" or "page") and since when. Belongs to the installation and stays.
 create table if not exists opt_outs (
     recipient_hash text not null,
     channel text not null,

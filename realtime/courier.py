@@ -18,7 +18,7 @@ from realtime.model import Job, JobState, Notice, Subscription
 from realtime.operations import accounts, answers, attempts, escalation, guest_messages, jobs, notices, outbox, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
 from realtime.operations.guest_messages import Standing
-from realtime.opt_outs import WHY, OptOuts
+from realtime.opt_outs import OptOuts
 from realtime.providers import Providers
 from realtime.registry import Registry
 from realtime.settings import Settings
@@ -208,7 +208,7 @@ class Courier(ByCrew[Job]):
     async def _unwanted(self, job: Job) -> str:
         """Why a party is not sent this: it does not want it. Empty for whatever is about no party."""
         owed = job.delivery
-        return WHY if job.ticket_id and await self._opt_outs.has(owed.notifier, owed.recipient) else ""
+        return await self._opt_outs.why_not(owed.notifier, owed.recipient, owed.moment) if job.ticket_id else ""
 
     async def _reserve(self, job: Job) -> bool:
         """Whether its recipient may be sent one more now."""

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from realtime.keys import Keys
 from realtime.operations import opt_outs
+from realtime.operations.escalation import CALLED
+from realtime.operations.opt_outs import Choice
 from realtime.storage.statement import Storage
 
 WHY = "The guest wants no messages."
+ONLY_CALLS = "The guest wants to be told only that it is their turn."
 
 
 class OptOuts:
@@ -32,6 +35,13 @@ class OptOuts:
         """Whether a recipient wants nothing over a channel."""
         return await self._storage.read(opt_outs.has, self._keys.recipient_hash(recipient), channel)
 
+    async def why_not(self, channel: str, recipient: str, moment: str) -> str:
+        """Why a recipient does not want to be told of a moment, as a sentence; empty where they do."""
+        choice = await self._storage.read(opt_outs.chosen, self._keys.recipient_hash(recipient), channel)
+        if choice is Choice.CALLS:
+            return "" if moment == CALLED else ONLY_CALLS
+        return WHY if choice is Choice.NONE else ""
+
     async def put(self, channel: str, recipient: str, source: str) -> None:
         await self._storage.write(opt_outs.put, self._keys.recipient_hash(recipient), channel, source, self._now())
 
@@ -44,30 +54,22 @@ class OptOuts:
         """Where they say so themselves; empty where this server's address is not known, or is not secret on its way."""
         return f"{self._public_url}/stop/{self._keys.stop_token(channel, recipient)}" if self._public_url.startswith("https://") else ""
 
-    async def stopped(self, token: str) -> bool:
-        """Whether whoever holds a link gets nothing any more. Raises: NotFound."""
+    async def chosen(self, token: str) -> Choice:
+        """What whoever holds a link wants. Raises: NotFound."""
         channel, hashed = self._keys.read_stop_token(token)
-        return await self._storage.read(opt_outs.has, hashed, channel)
+        return await self._storage.read(opt_outs.chosen, hashed, channel)
 
-    async def choose(self, token: str, *, wanted: bool) -> None:
+    async def choose(self, token: str, choice: Choice) -> None:
         """The same, said by whoever holds the link. Raises: NotFound."""
         channel, hashed = self._keys.read_stop_token(token)
-        if wanted:
-            await self._storage.write(opt_outs.take_back, hashed, channel)
-        else:
-            await self._storage.write(opt_outs.put, hashed, channel, "mail", self._now())
+        await self._storage.write(opt_outs.choose, hashed, channel, choice, "mail", self._now())
 
-    async def wanted(self, *recipients: str) -> bool:
-        """Whether somebody may be sent messages at one of their addresses, over whatever channel."""
-        for recipient in filter(None, recipients):
-            if not await self.has(opt_outs.EVERY, recipient):
-                return True
-        return False
+    async def chosen_for(self, *recipients: str) -> Choice:
+        """The most that somebody wants at one of their addresses, over whatever channel."""
+        known = {await self._storage.read(opt_outs.chosen, self.hash(each), opt_outs.EVERY) for each in recipients if each}
+        return next((choice for choice in Choice if choice in known), Choice.NONE)
 
-    async def choose_for(self, *recipients: str, wanted: bool) -> None:
-        """Somebody says for all their addresses, and for every channel, whether they want messages."""
+    async def choose_for(self, *recipients: str, choice: Choice) -> None:
+        """Somebody says for all their addresses, and for every channel, what they want."""
         for recipient in filter(None, recipients):
-            if wanted:
-                await self.take_back(opt_outs.EVERY, recipient)
-            else:
-                await self.put(opt_outs.EVERY, recipient, "page")
+            await self._storage.write(opt_outs.choose, self.hash(recipient), opt_outs.EVERY, choice, "page", self._now())

@@ -11,6 +11,7 @@ from realtime.keys import Keys
 from realtime.model import Delivery, JobState
 from realtime.operations import accounts, dead
 from realtime.operations.changes import Change, owe
+from realtime.operations.opt_outs import Choice
 from realtime.storage.statement import Operation
 from tests.support.carrying import MakeWork, Work, a_shop, couriers, opened
 from tests.support.waiting import until_async
@@ -25,10 +26,10 @@ async def work(database_url: str) -> AsyncIterator[Work]:
     await storage.close()
 
 
-async def called(work: Work, recipient: str, notifier: str = "text") -> None:
+async def called(work: Work, recipient: str, notifier: str = "text", moment: str = "called") -> None:
     """A party is owed a message about its ticket."""
     ticket = await work.shop.add("Ann")
-    delivery = Delivery(notifier, recipient, "called", {})
+    delivery = Delivery(notifier, recipient, moment, {})
     await work.storage.write(_about, work.shop.store_id, ticket.id, delivery, work.clock())
     work.courier.wake()
 
@@ -60,6 +61,28 @@ async def test_it_holds_for_one_recipient_and_one_notifier(work: Work) -> None:
     await work.until(JobState.CANCELLED, JobState.DONE, JobState.DONE)
 
 
+async def test_who_wants_calls_only_is_told_of_nothing_else(work: Work) -> None:
+    await work.opt_outs.choose_for("+1", choice=Choice.CALLS)
+
+    for moment in ("joined", "almost", "of a plugin", "called"):
+        await called(work, "+1", moment=moment)
+    await called(work, "+2", moment="joined")
+
+    rows = await work.until(*[JobState.CANCELLED] * 3, JobState.DONE, JobState.DONE)
+    assert {row[2] for row in rows[:3]} == {"The guest wants to be told only that it is their turn."}
+    assert {(each.delivery.recipient, each.delivery.moment) for each in work.text.given} == {("+1", "called"), ("+2", "joined")}
+
+
+async def test_a_choice_holds_from_the_next_message_on(work: Work) -> None:
+    for choice in (Choice.CALLS, Choice.NONE, Choice.CALLS, Choice.ALL):
+        await work.opt_outs.choose_for("+1", "", choice=choice)
+        assert await work.opt_outs.chosen_for("", "+1") is choice
+        assert await work.opt_outs.chosen_for("+2", "+1") is Choice.ALL, "the most of what is wanted at one of their addresses"
+    await called(work, "+1", moment="joined")
+
+    await work.until(JobState.DONE)
+
+
 async def test_a_refusal_of_another_kind_is_not_taken_for_a_wish(work: Work) -> None:
     work.text.answers.append(Permanent("no such number"))
     await called(work, "+1")
@@ -72,7 +95,7 @@ async def test_a_refusal_of_another_kind_is_not_taken_for_a_wish(work: Work) -> 
 
 async def test_an_owners_mails_and_reports_go_out_all_the_same(work: Work) -> None:
     owner = "owner@example.com"
-    await work.opt_outs.choose_for(owner, wanted=False)
+    await work.opt_outs.choose_for(owner, choice=Choice.NONE)
 
     await work.storage.write(accounts.tell, work.shop.account_id, (Delivery("mail", owner, "reset_password", {}),), work.clock())
     await work.owe(owner, notifier="mail", needs_report=True)
@@ -86,13 +109,13 @@ async def test_a_party_is_given_a_link_that_stops_it(work: Work) -> None:
     (sent,) = await until_async(lambda: work.office.mail.given, what="the mail")
     token = sent.stop_link.removeprefix("https://queue.example.com/stop/")
 
-    assert not await work.opt_outs.stopped(token)
-    await work.opt_outs.choose(token, wanted=False)
+    assert await work.opt_outs.chosen(token) is Choice.ALL
+    await work.opt_outs.choose(token, Choice.NONE)
 
-    assert await work.opt_outs.stopped(token)
+    assert await work.opt_outs.chosen(token) is Choice.NONE
     assert await work.opt_outs.has("mail", "ann@example.com"), "however it is written"
     assert not await work.opt_outs.has("text", "ann@example.com")
-    await work.opt_outs.choose(token, wanted=True)
+    await work.opt_outs.choose(token, Choice.ALL)
     assert not await work.opt_outs.has("mail", "ann@example.com")
 
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from realtime.storage.statement import Operation, Statement
 
 EVERY = ""
 """As a channel: all of them."""
+LINE = ":line"
+"""Behind a channel: what is not a call, over it."""
+
+
+class Choice(StrEnum):
+    """What somebody wants to be told."""
+
+    ALL = "all"
+    CALLS = "calls"
+    """Only that it is their turn."""
+    NONE = "none"
 
 
 def put(recipient_hash: str, channel: str, source: str, now_ms: int) -> Operation[None]:
@@ -22,7 +35,7 @@ def put(recipient_hash: str, channel: str, source: str, now_ms: int) -> Operatio
 
 
 def take_back(recipient_hash: str, channel: str = EVERY) -> Operation[None]:
-    """Messages again over this channel, or over every one."""
+    """Messages again over this channel, or over every one; over one, who wanted calls only goes on to get these."""
     yield Statement(
         "delete from opt_outs where recipient_hash = $1 and ($2 = '' or channel = $2 or channel = '')", (recipient_hash, channel)
     )
@@ -31,3 +44,27 @@ def take_back(recipient_hash: str, channel: str = EVERY) -> Operation[None]:
 def has(recipient_hash: str, channel: str) -> Operation[bool]:
     rows = yield Statement("select 1 from opt_outs where recipient_hash = $1 and channel in ('', $2) limit 1", (recipient_hash, channel))
     return bool(rows)
+
+
+def chosen(recipient_hash: str, channel: str) -> Operation[Choice]:
+    rows = yield Statement(
+        "select channel from opt_outs where recipient_hash = $1 and channel in ('', $2, $3, $4)",
+        (recipient_hash, channel, LINE, channel + LINE),
+    )
+    if not rows:
+        return Choice.ALL
+    return Choice.CALLS if all(row[0].endswith(LINE) for row in rows) else Choice.NONE
+
+
+def choose(recipient_hash: str, channel: str, choice: Choice, source: str, now_ms: int) -> Operation[None]:
+    """What is wanted over a channel from now on, in place of whatever was said before; said twice, the first time counts."""
+    if choice is Choice.NONE:
+        yield from put(recipient_hash, channel, source, now_ms)
+        return
+    kept = channel + LINE if choice is Choice.CALLS else None
+    yield Statement(
+        "delete from opt_outs where recipient_hash = $1 and ($2 = '' or channel in ('', $2, $3, $4)) and channel <> coalesce($5, '-')",
+        (recipient_hash, channel, LINE, channel + LINE, kept),
+    )
+    if kept:
+        yield from put(recipient_hash, kept, source, now_ms)

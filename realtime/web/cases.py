@@ -29,6 +29,7 @@ from realtime.messages import (
     WalkIn,
 )
 from realtime.model import MadeFile, Receipt
+from realtime.operations.opt_outs import Choice
 from realtime.operator_messages import (
     Changed,
     Count,
@@ -227,16 +228,16 @@ class Push(Protocol):
 
 
 class OptOuts(Protocol):
-    async def stopped(self, token: str) -> bool:
+    async def chosen(self, token: str) -> Choice:
         """Raises: NotFound."""
         ...
 
-    async def choose(self, token: str, *, wanted: bool) -> None:
+    async def choose(self, token: str, choice: Choice) -> None:
         """Raises: NotFound."""
         ...
 
-    async def wanted(self, *recipients: str) -> bool: ...
-    async def choose_for(self, *recipients: str, wanted: bool) -> None: ...
+    async def chosen_for(self, *recipients: str) -> Choice: ...
+    async def choose_for(self, *recipients: str, choice: Choice) -> None: ...
 
 
 class Callbacks(Protocol):

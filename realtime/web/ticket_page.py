@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope
 
 from realtime.errors import BadMessage, StoreClosed, TicketNotFound
+from realtime.operations.opt_outs import Choice
 from realtime.web import held, problems
 from realtime.web.addresses import header
 from realtime.web.context import Context
@@ -18,6 +19,7 @@ from realtime.web.pages import Page, render, spoken
 from realtime.web.security import refuse_cross_site
 
 PATH = "/ticket"
+_WISHES = {"messages": Choice.ALL, "only_calls": Choice.CALLS, "no_messages": Choice.NONE}
 
 
 async def look(context: Context, scope: Scope, receive: Receive) -> Response:
@@ -34,22 +36,22 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     page_data["push"] = msgspec.to_builtins(push) if push.key else None
     tells = context.tells
     reachable = bool((own.phone and tells.phone) or (own.email and tells.email))
-    wanted = await context.opt_outs.wanted(own.phone, own.email) if reachable else None
-    return render(context, "ticket.html", page_data, words=spoken(scope), messages=wanted)
+    choice = await context.opt_outs.chosen_for(own.phone, own.email) if reachable else None
+    return render(context, "ticket.html", page_data, words=spoken(scope), messages=choice.value if choice else "")
 
 
 async def send(context: Context, scope: Scope, receive: Receive) -> Response:
-    """The forms of the page: `step=leave` gives up the place of the ticket it shows, `no_messages` and `messages` say whether to tell its party."""
+    """The forms of the page: `step=leave` gives up the place of the ticket it shows, the others say what its party is told."""
     refuse_cross_site(context, scope, cookie=True)
     form = await read_form(scope, receive, context.settings.max_body_bytes)
     step = form.get("step")
-    if step not in ("leave", "messages", "no_messages"):
+    if step != "leave" and step not in _WISHES:
         raise BadMessage("That form could not be read. Go back and try again.")
     token, own = await held.shown(context.reception, context.cookies(scope).read_tickets(scope), context.public_base(scope))
     if step == "leave":
         await context.reception.leave(token)
     else:
-        await context.opt_outs.choose_for(own.phone, own.email, wanted=step == "messages")
+        await context.opt_outs.choose_for(own.phone, own.email, choice=_WISHES[step])
     return RedirectResponse(PATH, 303)
 
 

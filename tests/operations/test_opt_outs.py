@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from realtime.operations import opt_outs
+from realtime.operations.opt_outs import Choice
 from realtime.storage.statement import Operation, Row, Statement, Storage
 
 ANN, BO = "hash of Ann", "hash of Bo"
@@ -46,6 +49,36 @@ async def test_taken_back_on_a_channel_the_others_stay(storage: Storage) -> None
     assert await has(storage, ANN, "email")
     await storage.write(opt_outs.take_back, ANN)
     assert await storage.read(_all) == []
+
+
+@pytest.mark.parametrize("channel", ["sms", opt_outs.EVERY])
+async def test_what_is_chosen_takes_the_place_of_what_was(storage: Storage, channel: str) -> None:
+    for number, choice in enumerate((Choice.CALLS, Choice.NONE, Choice.CALLS, Choice.CALLS, Choice.ALL, Choice.NONE, Choice.ALL)):
+        await storage.write(opt_outs.choose, ANN, channel, choice, "page", number)
+
+        assert await storage.read(opt_outs.chosen, ANN, channel) is choice
+        assert await storage.read(opt_outs.chosen, ANN, "sms") is choice
+        assert await storage.read(opt_outs.chosen, BO, channel) is Choice.ALL
+        assert await has(storage, ANN) == (choice is Choice.NONE)
+    assert await storage.read(_all) == []
+
+
+async def test_a_choice_is_kept_with_its_source_and_the_first_time_it_was_made(storage: Storage) -> None:
+    await storage.write(opt_outs.choose, ANN, "sms", Choice.CALLS, "mail", 1)
+    await storage.write(opt_outs.choose, ANN, "sms", Choice.CALLS, "page", 2)
+
+    assert [tuple(row) for row in await storage.read(_all)] == [(ANN, "sms:line", "mail", 1)]
+    assert await storage.read(opt_outs.chosen, ANN, "email") is Choice.ALL
+
+
+async def test_start_after_stop_brings_back_what_was_chosen_before(storage: Storage) -> None:
+    await storage.write(opt_outs.choose, ANN, opt_outs.EVERY, Choice.CALLS, "page", 1)
+    await storage.write(opt_outs.put, ANN, "sms", "reply", 2)
+    assert await storage.read(opt_outs.chosen, ANN, "sms") is Choice.NONE
+
+    await storage.write(opt_outs.take_back, ANN, "sms")
+
+    assert await storage.read(opt_outs.chosen, ANN, "sms") is Choice.CALLS
 
 
 def _all() -> Operation[list[Row]]:

@@ -57,6 +57,21 @@ async def test_looking_changes_nothing_and_a_person_may_change_their_mind(house:
     assert ANN not in (await person.get(link(house))).text
 
 
+async def test_a_person_may_keep_only_the_call(house: House) -> None:
+    person = await house.client("https://test.example")
+
+    assert "Only when it is my turn" in said(await person.get(link(house)))
+    assert "Only when it is your turn" in said(await person.post(link(house), data={"step": "calls"}))
+    assert "Only when it is your turn" in said(await person.get(link(house)))
+    assert await house.parts.opt_outs.why_not("email", ANN, "called") == ""
+    assert await house.parts.opt_outs.why_not("email", ANN, "almost")
+
+    assert "You get no more messages" in said(await person.post(link(house), data={"step": "stop"}))
+    assert await house.parts.opt_outs.why_not("email", ANN, "called")
+    assert "No more messages?" in said(await person.post(link(house), data={"step": "again"}))
+    assert await house.parts.opt_outs.why_not("email", ANN, "almost") == ""
+
+
 async def test_the_page_is_in_the_language_of_the_browser(house: House) -> None:
     person = await house.client("https://test.example", **{"Accept-Language": "it-CH,it;q=0.9,en;q=0.5"})
 
@@ -94,7 +109,7 @@ async def test_a_customer_says_so_on_their_ticket(house: House) -> None:
     await phone.post(f"/j/{code}", data={"step": "scan"})
     await phone.post(f"/j/{code}", data={"step": "join", "name": "Ann", "queue": "A", "party": "2", "phone": "", "email": ANN})
 
-    assert "We message you when it is your turn." in said(await phone.get("/ticket"))
+    assert "We message you before your turn, and when it comes." in said(await phone.get("/ticket"))
     assert (await phone.post("/ticket", data={"step": "no_messages"})).status_code == 303
     assert await house.parts.opt_outs.has("email", ANN)
     assert await house.parts.opt_outs.has("sms", ANN), "whatever goes to that address"
@@ -102,6 +117,16 @@ async def test_a_customer_says_so_on_their_ticket(house: House) -> None:
     assert (await phone.post("/ticket", data={"step": "messages"})).status_code == 303
 
     assert not await house.parts.opt_outs.has("email", ANN)
+
+    assert (await phone.post("/ticket", data={"step": "only_calls"})).status_code == 303
+    assert "We message you only when it is your turn." in said(await phone.get("/ticket"))
+    assert [await house.parts.opt_outs.why_not("email", ANN, moment) == "" for moment in ("joined", "almost", "called")] == [
+        False,
+        False,
+        True,
+    ]
+    assert (await phone.post("/ticket", data={"step": "everything"})).status_code == 400
+    assert "We message you only when it is your turn." in said(await phone.get("/ticket"))
 
 
 async def test_another_site_cannot_say_it_for_them(house: House) -> None:
@@ -140,7 +165,7 @@ async def test_a_party_is_promised_only_what_this_server_can_send(
         await phone.post(f"/j/{code}", data={"step": "scan"})
         form = {"step": "join", "name": "Ann", "queue": "A", "party": "2", "phone": "", "email": "", field: left}
         assert (await phone.post(f"/j/{code}", data=form)).status_code == 303
-        if "We message you when it is your turn." in said(await phone.get("/ticket")):
+        if "We message you before your turn, and when it comes." in said(await phone.get("/ticket")):
             promised.add(field)
 
     assert promised == reached
