@@ -1,7 +1,5 @@
--- Every table once, in the dialect that SQLite and Postgres share.
--- Times are milliseconds since 1970 UTC; 0 means "not yet". Ids come from the application.
--- A check that allows more than two words says "or": for "in" SQLite fills a table of its own, anew for every row it checks.
--- A table that belongs to a store leads its primary key with store_id.
+-- Every table once, in the dialect that SQLite and Postgres share. Times are milliseconds since 1970 UTC; 0 means "not yet". Ids come from the application.
+-- A check that allows more than two words says "or": for "in" SQLite fills a table of its own, anew for every row it checks. A table that belongs to a store leads its primary key with store_id.
 
 -- What this installation knows about itself: the version of this schema, the secret key it made for itself.
 create table if not exists installation (
@@ -112,6 +110,12 @@ create table if not exists stores (
 create unique index if not exists stores_one_open on stores (account_id) where state = 'open';
 create index if not exists stores_unfinished on stores (closes_ms) where state <> 'purged';
 
+-- From when to when, "22:00-08:00" by the store's clock, its guests are written nothing but that they are called. No row: never. Deleted with the store's data.
+create table if not exists quiet_hours (
+    store_id text primary key references stores (id),
+    hours text not null
+);
+
 -- One line of waiting people. "id" is the letter its numbers begin with.
 create table if not exists queues (
     store_id text not null references stores (id),
@@ -213,8 +217,7 @@ create table if not exists answers (
 
 -- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id, for its webhooks "webhooks-" and its id.
 -- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
--- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" and "ticket_id" are for deliveries: one notification to one recipient.
--- "called_ms" names a call: such a delivery is not sent once the party has seen that call, or is not called any more.
+-- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" and "ticket_id" are for deliveries: one notification to one recipient. "called_ms" names a call: such a delivery is not sent once the party has seen that call, or is not called any more.
 create table if not exists jobs (
     store_id text not null,
     id text not null,
@@ -320,8 +323,7 @@ create table if not exists arrivals (
 );
 create index if not exists arrivals_awaited on arrivals (recipient_hash, at_ms) where state = 'accepted';
 
--- Somebody who wants no more messages over a channel ("" is every one), or with ":line" behind it none but "it's your turn"; by a keyed hash of the address, with who said so
--- ("gateway", "reply", "mail" or "page") and since when. Belongs to the installation and stays.
+-- Somebody who wants no more messages over a channel ("" is every one), or with ":line" behind it none but "it's your turn"; by a keyed hash of the address, with who said so and since when. Belongs to the installation and stays.
 create table if not exists opt_outs (
     recipient_hash text not null,
     channel text not null,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import ParamSpec
 
+from realtime import quiet_hours
 from realtime.crew import ByCrew, Crew
 from realtime.errors import StoreClosed, StoreNotFound
 from realtime.hookspecs import Accepted, Attachment, Gone, Outcome, OutgoingDelivery, Retry, Sent, Suppressed
@@ -148,7 +149,7 @@ class Courier(ByCrew[Job]):
             mine = await self._storage.write(jobs.settle, job.store_id, job.id, job.lease, JobState.CANCELLED, standing.over, self._now())
             self._needless(job, standing.over, mine)
             return
-        why = await self._unwanted(job)
+        why = await self._unwanted(job) or await self._too_quiet(standing, now)
         if not why and self._settings.capture_messages and not self._registry.stays(job.delivery.notifier):
             await self._capture(job, await self._parcel(job, browser))
             return
@@ -209,6 +210,13 @@ class Courier(ByCrew[Job]):
         """Why a party is not sent this: it does not want it. Empty for whatever is about no party."""
         owed = job.delivery
         return await self._opt_outs.why_not(owed.notifier, owed.recipient, owed.moment) if job.ticket_id else ""
+
+    async def _too_quiet(self, standing: Standing, now_ms: int) -> str:
+        """Why it is not the time to write to somebody."""
+        hours = standing.quiet_hours
+        if hours and await asyncio.to_thread(quiet_hours.is_quiet, hours, standing.timezone, now_ms):
+            return quiet_hours.said(hours)
+        return ""
 
     async def _reserve(self, job: Job) -> bool:
         """Whether its recipient may be sent one more now."""

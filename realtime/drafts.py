@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from msgspec import UnsetType
 
-from realtime import checks, ladder
+from realtime import checks, ladder, quiet_hours
 from realtime.errors import InvalidInput
 from realtime.keys import digest
 from realtime.ladder import Step
@@ -35,6 +35,7 @@ def new_store(request: OpenStore) -> stores.NewStore:
         request.board_code,
         [_new_queue(draft, f"queues[{index}]") for index, draft in enumerate(request.queues)],
         _ladder(request.ladder),
+        quiet_hours.checked(request.quiet_hours),
     )
 
 
@@ -95,6 +96,7 @@ def store_change(request: EditStore) -> stores.StoreChange:
         _plain(request.almost_at),
         _plain(request.board_code),
         _ladder(request.ladder),
+        _given(request.quiet_hours, quiet_hours.checked, "quiet_hours"),
         tuple(queues),
         tuple(_new_queue(draft, f"add_queues[{index}]") for index, draft in enumerate(request.add_queues)),
     )

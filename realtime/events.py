@@ -82,7 +82,8 @@ def queue_event(store_id: str, seq: int, at_ms: int, change: str, queue: Queue) 
 
 def store_event(seq: int, at_ms: int, change: str, store: Store) -> Event:
     shared = (store.id, store.name, store.description, store.timezone, store.accent, store.state, store.opened_ms, store.closes_ms)
-    owner = _encode({"change": change, "store": OwnStoreView(*shared, store.almost_at, store.board_code, kept(store.ladder))}).decode()
+    own = OwnStoreView(*shared, store.almost_at, store.board_code, kept(store.ladder), store.quiet_hours)
+    owner = _encode({"change": change, "store": own}).decode()
     public = _encode({"change": change, "store": StoreView(*shared)}).decode()
     return Event(store.id, seq, at_ms, "store", owner, public)
 

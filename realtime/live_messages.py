@@ -10,7 +10,17 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from realtime.ladder import Ladder
-from realtime.messages import CodeView, OwnerSnapshot, OwnerTicket, OwnTicket, PublicSnapshot, PublicTicket, QueueView, StoreView
+from realtime.messages import (
+    CodeView,
+    OwnerSnapshot,
+    OwnerTicket,
+    OwnTicket,
+    PublicSnapshot,
+    PublicTicket,
+    QueueView,
+    QuietHours,
+    StoreView,
+)
 
 SUBPROTOCOL = "nowserving.v1"
 
@@ -70,6 +80,7 @@ class OwnStoreView(StoreView, frozen=True):
     almost_at: int
     board_code: bool
     ladder: Ladder
+    quiet_hours: QuietHours
 
 
 class OwnerStoreChanged(Tick, frozen=True, kw_only=True):

@@ -28,6 +28,15 @@ Steps = Annotated[
 ]
 
 
+QuietHours = Annotated[
+    str,
+    Meta(
+        max_length=11,
+        description='When guests are written nothing but that they are called, by the store\'s clock: "22:00-08:00"; empty: never.',
+    ),
+]
+
+
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
     """What a client sends. Unknown fields are refused."""
 
@@ -54,6 +63,7 @@ class OpenStore(Request, frozen=True):
     almost_at: AlmostAt = 3
     board_code: bool = False
     ladder: Steps | UnsetType = UNSET
+    quiet_hours: QuietHours = ""
 
 
 class Login(Request, frozen=True):
@@ -114,6 +124,7 @@ class EditStore(Request, frozen=True):
     almost_at: AlmostAt | UnsetType = UNSET
     board_code: bool | UnsetType = UNSET
     ladder: Steps | UnsetType = UNSET
+    quiet_hours: QuietHours | UnsetType = UNSET
     queues: Annotated[list[QueueEdit], Meta(max_length=26)] = []
     add_queues: Annotated[list[QueueDraft], Meta(max_length=26)] = []
 
@@ -235,6 +246,7 @@ class OwnerStoreView(Struct, frozen=True):
     board_code: bool
     board_link: str
     ladder: Ladder
+    quiet_hours: QuietHours
 
 
 class PublicTicket(Struct, frozen=True):

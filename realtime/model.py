@@ -145,6 +145,8 @@ class Store(Struct, frozen=True):
     """When it closes by itself."""
     ladder: str = ""
     """How a called party is reached, as JSON; empty: everything at once. See `ladder.kept`."""
+    quiet_hours: str = ""
+    """When guests are written nothing but that they are called, "22:00-08:00" by the store's clock; empty: never."""
 
 
 class Ticket(Struct, frozen=True):

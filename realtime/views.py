@@ -36,6 +36,7 @@ def owner_snapshot(whole: Whole, keys: Keys, base: str) -> OwnerSnapshot:
         store.board_code,
         f"{base}/board#{keys.board_token(store.account_id)}",
         kept(store.ladder),
+        store.quiet_hours,
     )
     return OwnerSnapshot(
         view,

@@ -47,7 +47,7 @@ def test_what_a_store_keeps_for_itself_is_not_told_to_the_public() -> None:
     owner, public = msgspec.json.decode(event.owner)["store"], msgspec.json.decode(event.public)["store"]
 
     assert (owner["almost_at"], owner["board_code"]) == (3, True)
-    assert owner.keys() - public.keys() == {"almost_at", "board_code", "ladder"}
+    assert owner.keys() - public.keys() == {"almost_at", "board_code", "ladder", "quiet_hours"}
     assert "account" not in event.owner
 
 

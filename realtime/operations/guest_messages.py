@@ -23,6 +23,9 @@ class Standing(msgspec.Struct, frozen=True):
     """Why it is not owed any more, in a few words; empty while it is."""
     own: bool = False
     """Whether it goes to the party's own number or address."""
+    quiet_hours: str = ""
+    """The store's, where it keeps to them: everything but a call to the party's own number or address does."""
+    timezone: str = ""
 
 
 def look(job: Job, *, to_its_browser: bool) -> Operation[Standing]:
@@ -31,14 +34,17 @@ def look(job: Job, *, to_its_browser: bool) -> Operation[Standing]:
     """
     moment, recipient = job.delivery.moment, job.delivery.recipient
     found = yield Statement(
-        "select state, phone, email, joined_ms from tickets where store_id = $1 and id = $2", (job.store_id, job.ticket_id)
+        "select t.state, t.phone, t.email, t.joined_ms, s.timezone, coalesce(q.hours, '') from tickets t join stores s on s.id = t.store_id"
+        " left join quiet_hours q on q.store_id = t.store_id where t.store_id = $1 and t.id = $2",
+        (job.store_id, job.ticket_id),
     )
     if not found:
         return Standing()
-    state, phone, email, joined_ms = found[0]
+    state, phone, email, joined_ms, timezone, hours = found[0]
     own = bool(recipient) and recipient in (phone, email)
+    standing = Standing("", own, hours if own and moment != CALLED else "", timezone)
     if not (own or to_its_browser) or job.called_ms or moment not in {CALLED, *LINE_MOMENTS}:
-        return Standing(own=own)
+        return standing
     wanted, over = (TicketState.CALLED, OVER) if moment == CALLED else (TicketState.WAITING, NO_PLACE)
     if state == wanted:
         newer = yield Statement(LATER, (job.store_id, job.id))
@@ -51,7 +57,7 @@ def look(job: Job, *, to_its_browser: bool) -> Operation[Standing]:
             (job.store_id, job.ticket_id, job.ticket_id + _OTHERS, joined_ms, recipient),
         )
         over = "" if others else over
-    return Standing(over, own)
+    return msgspec.structs.replace(standing, over=over)
 
 
 LATER = (

@@ -157,6 +157,7 @@ def purge(store_id: str, account_id: str, receipt: str) -> Operation[bool]:
     if not found:
         return False
     yield Statement("delete from report_files where store_id = $1", (store_id,))
+    yield Statement("delete from quiet_hours where store_id = $1", (store_id,))
     yield Statement("update queues set logo = '', logo_version = '', waiting_text = '', end_text = '' where store_id = $1", (store_id,))
     yield Statement("insert into receipts (store_id, account_id, body) values ($1, $2, $3)", (store_id, account_id, receipt))
     return True

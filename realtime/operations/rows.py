@@ -10,7 +10,10 @@ TICKET = (
     " push, language, seen_ms, unreached_ms, was"
 )
 QUEUE = "id, name, waiting_text, end_text, paused, pace_ms, logo_version"
-STORE = "id, account_id, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened_ms, closes_ms, ladder"
+STORE = (
+    "id, account_id, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened_ms, closes_ms, ladder,"
+    " coalesce((select hours from quiet_hours where store_id = stores.id), '')"
+)
 
 
 def ticket(row: Row) -> Ticket:
@@ -42,7 +45,7 @@ def queue(row: Row) -> Queue:
 
 
 def store(row: Row) -> Store:
-    id_, account, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened, closes, ladder = row
+    id_, account, name, description, timezone, state, epoch, seq, almost_at, board_code, accent, opened, closes, *more = row
     return Store(
         id_,
         account,
@@ -57,5 +60,5 @@ def store(row: Row) -> Store:
         accent,
         opened,
         closes,
-        ladder,
+        *more,
     )

@@ -34,6 +34,7 @@ class NewStore(msgspec.Struct, frozen=True):
     queues: list[NewQueue]
     ladder: str | None = None
     """See `model.Store`; None: as this installation has it."""
+    quiet_hours: str = ""
 
 
 class QueueChange(msgspec.Struct, frozen=True):
@@ -57,6 +58,7 @@ class StoreChange(msgspec.Struct, frozen=True):
     almost_at: int | None = None
     board_code: bool | None = None
     ladder: str | None = None
+    quiet_hours: str | None = None
     queues: tuple[QueueChange, ...] = ()
     add_queues: tuple[NewQueue, ...] = ()
 
@@ -98,11 +100,12 @@ def open_store(
     )
     if not made:
         raise StoreOpen
+    yield from _keep_quiet(store_id, new.quiet_hours)
     for letter, queue in zip(_LETTERS, new.queues, strict=False):
         yield from _add_queue(store_id, letter, queue)
     yield Statement("update accounts set template = $2 where id = $1", (account_id, msgspec.json.encode(new).decode()))
     yield from wordings.carry_over(account_id)
-    store = rows.store(made[0])
+    store = msgspec.structs.replace(rows.store(made[0]), quiet_hours=new.quiet_hours)
     opened = store_event(1, now_ms, "opened", store)
     yield from append(opened)
     posted = 0
@@ -111,6 +114,17 @@ def open_store(
         posted = yield from posts.tell(listening, opened, "opened")
     shown = yield from codes.show(store_id, 2, hash_of, now_ms, code_until_ms)
     return Change(store, (opened, *shown.events), 0, posted)
+
+
+def _keep_quiet(store_id: str, hours: str) -> Operation[None]:
+    """From now on; empty: never."""
+    if hours:
+        yield Statement(
+            "insert into quiet_hours (store_id, hours) values ($1, $2) on conflict (store_id) do update set hours = excluded.hours",
+            (store_id, hours),
+        )
+    else:
+        yield Statement("delete from quiet_hours where store_id = $1", (store_id,))
 
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -176,7 +190,7 @@ def edit(store_id: str, account_id: str, change: StoreChange, now_ms: int) -> Op
         NotAllowed, StoreClosed, StoreNotFound
     """
     yield from owned(store_id, account_id)
-    wants = change.name, change.description, change.accent, change.almost_at, change.board_code, change.ladder
+    wants = change.name, change.description, change.accent, change.almost_at, change.board_code, change.ladder, change.quiet_hours
     own = any(want is not None for want in wants)
     count = int(own) + len(change.queues) + len(change.add_queues)
     if not count:
@@ -184,6 +198,8 @@ def edit(store_id: str, account_id: str, change: StoreChange, now_ms: int) -> Op
     taken = yield from take(store_id, count)
     seq, events = taken.first_seq, list[Event]()
     if own:
+        if change.quiet_hours is not None:
+            yield from _keep_quiet(store_id, change.quiet_hours)
         found = yield Statement(
             "update stores set name = coalesce($2, name), description = coalesce($3, description), accent = coalesce($4, accent),"
             f" almost_at = coalesce($5, almost_at), board_code = coalesce($6, board_code), ladder = coalesce($7, ladder) where id = $1 returning {rows.STORE}",
@@ -244,6 +260,7 @@ def _remember(store_id: str) -> Operation[None]:
         store.board_code,
         [NewQueue(*line) for line in lines],
         store.ladder,
+        store.quiet_hours,
     )
     yield Statement("update accounts set template = $2 where id = $1", (store.account_id, msgspec.json.encode(new).decode()))
 

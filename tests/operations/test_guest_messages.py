@@ -76,7 +76,7 @@ async def test_an_address_is_a_partys_own_or_it_is_not(shop: Shop, recipient: st
 
     standing = await shop.storage.read(guest_messages.look, job(ticket.id), to_its_browser=False)
 
-    assert standing == Standing(own=recipient == "+391")
+    assert (standing.over, standing.own) == ("", recipient == "+391")
     assert await shop.storage.read(guest_messages.look, job(99), to_its_browser=False) == Standing()
 
 

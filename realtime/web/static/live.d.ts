@@ -55,6 +55,7 @@ export interface Store {
   board_code?: boolean;
   board_link?: string;
   ladder?: Step[];
+  quiet_hours?: string;
 }
 
 export interface Code {

@@ -7,6 +7,7 @@ import { openDialog } from "./dialog.js";
 import { h, icon } from "./dom.js";
 import { ladderEditor } from "./edit_ladder.js";
 import { queueEditor } from "./edit_queue.js";
+import { quietEditor } from "./edit_quiet.js";
 import { check, faultLine, faults, field, onSend } from "./forms.js";
 
 /**
@@ -22,6 +23,7 @@ export function openEdit(store, commands, toast, queueId) {
   const boardCode = check("The board shows the QR code", { name: "board_code", checked: shop.board_code });
   const accent = accentField(shop.accent);
   const ladder = ladderEditor(shop.ladder ?? [], store.get().account);
+  const quiet = quietEditor(shop.quiet_hours ?? "", shop.timezone);
   const editors = [...queues.values()].map((queue) => queueEditor(queue, queue.id === queueId));
   const added = h("div", { class: "stack" });
   const form = h(
@@ -37,6 +39,7 @@ export function openEdit(store, commands, toast, queueId) {
         h("p", { class: "hint" }, h("a", { href: "/messages" }, "What guests are told"), " by text message and e-mail."),
         boardCode)),
     ladder.node,
+    quiet.node,
     ...editors.map((editor) => editor.node),
     added,
     h("button", { type: "button", class: "button", onclick: addQueue }, icon("plus"), "Add a queue"),
@@ -75,6 +78,7 @@ export function openEdit(store, commands, toast, queueId) {
     if (Number(almost.value) !== shop?.almost_at) edit.almost_at = Number(almost.value);
     if (box.checked !== shop?.board_code) edit.board_code = box.checked;
     if (ladder.changed()) edit.ladder = ladder.value();
+    if (quiet.changed()) edit.quiet_hours = quiet.value();
     const changed = editors.filter((editor) => editor.changed());
     if (changed.length) edit.queues = changed.map((editor, at) => editor.value(at));
     const fresh = [...added.querySelectorAll("input")].map((input) => ({ name: input.value.trim() })).filter((queue) => queue.name);

@@ -8,7 +8,7 @@
  *   notices?: {by: string, moment: string, state: string, at_ms: number, why: string}[]}} Ticket   the fields with ? reach the staff only
  * @typedef {{id: string, name: string, waiting_text: string, end_text: string, paused: boolean, pace_ms: number, logo: string}} Queue
  * @typedef {{id: string, name: string, description: string, timezone: string, accent: string, state: string, opened_ms: number,
- *   closes_ms: number, almost_at?: number, board_code?: boolean, board_link?: string, ladder?: Step[]}} Store
+ *   closes_ms: number, almost_at?: number, board_code?: boolean, board_link?: string, ladder?: Step[], quiet_hours?: string}} Store
  * @typedef {{channel: string, after_s: number | null}} Step   of the store's ladder
  * @typedef {{number: number, expires_ms: number, link: string, svg: string}} Code
  * @typedef {{store: Store, queues: Queue[], tickets: Ticket[], code?: Code | null}} Snapshot
