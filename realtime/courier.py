@@ -214,9 +214,10 @@ class Courier(ByCrew[Job]):
     async def _too_quiet(self, standing: Standing, now_ms: int) -> str:
         """Why it is not the time to write to somebody."""
         hours = standing.quiet_hours
-        if hours and await asyncio.to_thread(quiet_hours.is_quiet, hours, standing.timezone, now_ms):
-            return quiet_hours.said(hours)
-        return ""
+        if not hours:
+            return ""
+        quiet = await asyncio.to_thread(quiet_hours.is_quiet, hours, standing.timezone, now_ms)
+        return quiet_hours.said(hours) if quiet else ""
 
     async def _reserve(self, job: Job) -> bool:
         """Whether its recipient may be sent one more now."""

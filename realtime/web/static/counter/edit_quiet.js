@@ -13,7 +13,7 @@ export function quietEditor(hours, timezone) {
   const node = h(
     "details",
     { class: "edit-part" },
-    h("summary", {}, icon("bell-off"), "Quiet hours", icon("down")),
+    h("summary", {}, icon("clock"), "Quiet hours", icon("down")),
     h("div", { class: "stack" },
       h("div", { class: "row quiet" }, h("label", {}, h("span", {}, "From"), from), h("label", {}, h("span", {}, "until"), until)),
       h("span", { class: "error", id: "quiet-from-error" }),
