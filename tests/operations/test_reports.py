@@ -114,6 +114,7 @@ async def test_a_person_may_decide_to_delete_without_delivery(shop: Shop) -> Non
 
 
 async def test_after_the_purge_nothing_is_left_but_the_receipt(shop: Shop) -> None:
+    await shop.storage.write(stores.edit, shop.store_id, shop.account_id, stores.StoreChange(quiet_hours="22:00-08:00"), 5)
     await _reported(shop, confirmed=False)
     await shop.storage.write(reports.decide, shop.store_id, 8_000)
     while await shop.storage.write(reports.delete_some, shop.store_id, 2):
@@ -126,5 +127,6 @@ async def test_after_the_purge_nothing_is_left_but_the_receipt(shop: Shop) -> No
     assert await shop.storage.read(reports.page, shop.store_id, 0, 10) == []
     assert await shop.storage.read(reports.files, shop.store_id) == []
     assert await shop.storage.read(jobs.of_report, shop.store_id) == []
+    assert (await shop.storage.read(stores.one, shop.store_id)).quiet_hours == ""
     assert await shop.storage.read(reports.receipts, shop.account_id) == ['{"receipt":1}']
     assert await shop.storage.read(stores.of_account, shop.account_id) is None
