@@ -215,6 +215,7 @@ create table if not exists answers (
 -- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
 -- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" and "ticket_id" are for deliveries: one notification to one recipient.
 -- "called_ms" names a call: such a delivery is not sent once the party has seen that call, or is not called any more.
+-- "trace" is the W3C trace context of whoever put it in: "traceparent" and, after a space, "tracestate".
 create table if not exists jobs (
     store_id text not null,
     id text not null,
@@ -243,6 +244,7 @@ create table if not exists jobs (
     blocks bigint not null default 0 check (blocks in (0, 1)),
     ticket_id bigint not null default 0,
     called_ms bigint not null default 0,
+    trace text not null default '',
     primary key (store_id, id)
 );
 create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) where state = 'waiting' and head = 1;
@@ -287,6 +289,7 @@ create table if not exists dead_jobs (
     moment text not null,
     ticket_id bigint not null default 0,
     called_ms bigint not null default 0,
+    trace text not null default '',
     primary key (store_id, id)
 );
 create index if not exists dead_jobs_of_queue on dead_jobs (queue, died_ms);

@@ -16,14 +16,14 @@ from realtime.errors import InvalidInput, NotFound
 from realtime.job_messages import AddedJob, AddJob, JobAttempt, JobPage, JobStatus, JobStatuses, OneJob, ShowJobs, Status
 from realtime.keys import digest
 from realtime.metering import Meter, NoMeter
-from realtime.operations import answers, queue, services
+from realtime.operations import answers, keyed, queue, services
+from realtime.operations.keyed import OnKey
 from realtime.operations.queue import NewJob
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
 from realtime.targets import Forbidden, Leads, check, leads
 
-KEY_MS = 300_000
 SERVICE = "service"
 """The handler that calls the address of a job."""
 
@@ -54,11 +54,12 @@ class JobService:
         self._meter: Meter = meter or NoMeter()
         self._last_id = 0
 
-    async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "") -> AddedJob:
+    async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "", trace: str = "") -> AddedJob:
         """Put a job in; once only, however often it is asked for with one key.
 
         Args:
             client: which of the account's programs asks; its jobs are done one after the other unless it says otherwise.
+            trace: the trace that the request belongs to; see `realtime.trace`.
 
         Raises:
             InvalidInput: there is no such handler here, its address can never be called, or the key came with another job.
@@ -79,9 +80,12 @@ class JobService:
             now + (request.delay + request.expires) * 1000 if request.expires else 0,
             self._settings.job_retries + 1,
             notifier=request.handler,
+            trace=trace,
             blocks=request.on_dead == "block",
         )
-        make: Callable[[], Operation[AddedJob]] = partial(_put, job, checks.line(request.key, "key", 128), now)
+        make: Callable[[], Operation[AddedJob]] = partial(
+            _put, job, checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key), now
+        )
         if idempotency_key:
             asked = digest(msgspec.json.encode(request).decode())
             make = partial(answers.same, job.store_id, idempotency_key, asked, now, make, AddedJob)
@@ -128,10 +132,10 @@ class JobService:
         return OneJob(job.id, _status(job.state), job.state, job.attempts, _time(job.created_ms), job.handler, job.lane, job.outcome, tries)
 
 
-def _put(job: NewJob, key: str, now_ms: int) -> Operation[AddedJob]:
+def _put(job: NewJob, key: str, window_ms: int, on_key: OnKey, now_ms: int) -> Operation[AddedJob]:
     if key:
-        id_ = yield from queue.enqueue_once(job, key, KEY_MS, now_ms)
-        return AddedJob(id_, deduplicated=id_ != job.id)
+        stands = yield from keyed.enqueue_once(job, key, window_ms, now_ms, on_key)
+        return AddedJob(stands.id, deduplicated=not stands.first, replaced=stands.replaced)
     yield from queue.enqueue(job, now_ms)
     return AddedJob(job.id)
 

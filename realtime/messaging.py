@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from realtime import checks
+from realtime import checks, trace
 from realtime.errors import InvalidInput, NotFound
 from realtime.keys import digest
 from realtime.metering import CONSUMER, Meter, NoMeter
-from realtime.operations import answers, attempts, dead, queue, receives
+from realtime.operations import answers, attempts, dead, keyed, queue, receives
 from realtime.operations.claims import Claimed
 from realtime.operations.dead import DeadJob
+from realtime.operations.keyed import OnKey
 from realtime.operations.queue import Leased, NewJob, Settled
 from realtime.queue_messages import (
     Acknowledge,
@@ -37,7 +38,6 @@ from realtime.queue_messages import (
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
 
-KEY_MS = 300_000
 RELEASED = "released"
 LOOK_S = 1.0
 """Another process may have published: whoever waits looks this often, give or take a half."""
@@ -74,11 +74,11 @@ class Messaging:
         self._ending = False
 
     async def publish(
-        self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "", *, batch: bool = False
+        self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "", *, batch: bool = False, trace: str = ""
     ) -> list[Published]:
         """Put messages in, all or none; once only, however often it is asked for with one key. Raises: InvalidInput."""
         now = self._now()
-        new = [(self._job(account_id, request, now), checks.line(request.key, "key", 128)) for request in requests]
+        new = [_New(self._job(account_id, request, now, trace), *_keyed(request)) for request in requests]
         make: Callable[[], Operation[list[Published]]] = partial(_publish_all, new, now)
         if idempotency_key:
             asked = digest(f"{'batch' if batch else ''}{msgspec.json.encode(requests).decode()}")
@@ -89,7 +89,7 @@ class Messaging:
                 self._meter.deduplicated(_queue(account_id, ""))
         return published
 
-    def _job(self, account_id: str, request: Publish, now: int) -> NewJob:
+    def _job(self, account_id: str, request: Publish, now: int, trace: str) -> NewJob:
         return NewJob(
             _owner(account_id),
             self._next_id(now),
@@ -99,6 +99,7 @@ class Messaging:
             request.priority,
             now + request.delay * 1000,
             now + (request.delay + request.expires) * 1000 if request.expires else 0,
+            trace=trace,
             blocks=request.on_dead == "block",
         )
 
@@ -218,8 +219,8 @@ class Messaging:
             raise NotFound("There is no such dead letter.")
         self._wake_all(account_id)
 
-    def _wake(self, new: Sequence[tuple[NewJob, str]]) -> None:
-        for name in {job.queue for job, _ in new}:
+    def _wake(self, new: Sequence[_New]) -> None:
+        for name in {each.job.queue for each in new}:
             self.wake(name)
             self._tell(name)
 
@@ -246,7 +247,7 @@ def _queue(account_id: str, name: str) -> str:
 
 def _message(held: Leased) -> Message:
     body: Any = msgspec.json.decode(held.body)
-    return Message(held.id, body, held.lease, held.attempts, held.lane, held.created_ms, held.leased_until_ms)
+    return Message(held.id, body, held.lease, held.attempts, held.lane, held.created_ms, held.leased_until_ms, *trace.split(held.trace))
 
 
 def _letter(dead_job: DeadJob) -> DeadLetter:
@@ -261,18 +262,32 @@ def _after(cursor: str) -> tuple[int, str]:
     return int(died_ms or 0), id_
 
 
-def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[list[Published]]:
+class _New(msgspec.Struct, frozen=True):
+    """A message that is published, and the key that it comes under."""
+
+    job: NewJob
+    key: str
+    window_ms: int
+    on_key: OnKey
+
+
+def _keyed(request: Publish) -> tuple[str, int, OnKey]:
+    """Raises: InvalidInput."""
+    return checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key)
+
+
+def _publish_all(new: Sequence[_New], now_ms: int) -> Operation[list[Published]]:
     # Lanes are held in one order by everybody, or two publishers would wait for each other.
-    order = sorted(range(len(new)), key=lambda at: (new[at][0].queue, new[at][0].lane, at))
+    order = sorted(range(len(new)), key=lambda at: (new[at].job.queue, new[at].job.lane, at))
     done: dict[int, Published] = {}
     for at in order:
-        job, key = new[at]
-        id_ = job.id
+        job, key = new[at].job, new[at].key
         if key:
-            id_ = yield from queue.enqueue_once(job, key, KEY_MS, now_ms)
+            stands = yield from keyed.enqueue_once(job, key, new[at].window_ms, now_ms, new[at].on_key)
+            done[at] = Published(stands.id, not stands.first, stands.replaced)
         else:
             yield from queue.enqueue(job, now_ms)
-        done[at] = Published(id_, id_ != job.id)
+            done[at] = Published(job.id)
     return [done[at] for at in range(len(new))]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from realtime import trace
 from realtime.hookspecs import Done, JobFacts, Retry
 from realtime.metering import Meter
 from realtime.operations import attempts, queue, services
@@ -41,7 +42,7 @@ class Worker(QueueWork):
         began = self._now()
         if job.attempts == 1:
             self._meter.began(services.QUEUE, (began - job.ready_ms) / 1000)
-        said = msgspec.json.decode(job.body)
+        said, (parent, state) = msgspec.json.decode(job.body), trace.split(job.trace)
         facts = JobFacts(
             id=job.id,
             attempt=job.attempts,
@@ -50,6 +51,8 @@ class Worker(QueueWork):
             url=said["url"],
             lane=job.lane,
             created_ms=job.created_ms,
+            traceparent=parent,
+            tracestate=state,
         )
         outcome = await self._registry.handle(job.notifier, facts)
         self._crew.answered()

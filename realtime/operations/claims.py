@@ -29,7 +29,7 @@ _PICKED = f"with picked as materialized (select * from ({{candidates}}) as c whe
 _TAKEN = (
     "update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
     " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
-    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id, called_ms, outcome"
+    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id, called_ms, outcome, trace"
 )
 _CLAIM = f"{_PICKED} {_TAKEN}"
 # Each round trip to Postgres costs more than what it asks for, so there the attempts are recorded by the same statement.

@@ -74,9 +74,9 @@ def _put_back(store_id: str, id_: str, queue: str, lane: str, now_ms: int) -> Op
         yield from lanes.lock(store_id, queue, lane)
     yield Statement(
         "insert into jobs (store_id, id, queue, lane, place, head, priority, state, attempts, max_attempts, due_ms, ready_ms,"
-        " not_after_ms, created_ms, body, notifier, recipient, moment, blocks, ticket_id, called_ms) select store_id, id, queue, lane, place,"
+        " not_after_ms, created_ms, body, notifier, recipient, moment, blocks, ticket_id, called_ms, trace) select store_id, id, queue, lane, place,"
         " case when lane = '' then 1 else 0 end, priority, 'waiting', 0, max_attempts, $3, $3, not_after_ms, created_ms, body,"
-        " notifier, recipient, moment, blocks, ticket_id, called_ms from dead_jobs where store_id = $1 and id = $2",
+        " notifier, recipient, moment, blocks, ticket_id, called_ms, trace from dead_jobs where store_id = $1 and id = $2",
         (store_id, id_, now_ms),
     )
     yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))

@@ -48,6 +48,8 @@ class NewJob(Struct, frozen=True):
     """The ticket that a delivery is about."""
     called_ms: int = 0
     """The call that it is about, where it is dropped once that was seen."""
+    trace: str = ""
+    """See schema.sql."""
     blocks: bool = False
     """What happens when it is given up: its lane waits until somebody has decided, or else the next may go."""
 
@@ -74,6 +76,7 @@ class Leased(Struct, frozen=True):
     """When it could first have been taken."""
     ticket_id: int = 0
     called_ms: int = 0
+    trace: str = ""
 
 
 class Settled(StrEnum):
@@ -90,9 +93,9 @@ class Settled(StrEnum):
 
 _PUT = (
     "insert into jobs (store_id, id, queue, lane, priority, state, max_attempts, due_ms, ready_ms, not_after_ms, created_ms, body,"
-    " notifier, recipient, moment, needs_report, blocks, ticket_id, called_ms, place, head) {each}"
+    " notifier, recipient, moment, needs_report, blocks, ticket_id, called_ms, trace, place, head) {each}"
 )
-_VALUES = "$1, $2, $3, $4, $5, 'waiting', $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17"
+_VALUES = "$1, $2, $3, $4, $5, 'waiting', $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18"
 _ENQUEUE = _PUT.format(each=f"values ({_VALUES}, 0, 1)")
 _LAST = (
     f"with {lanes.ENDS} select {_VALUES}, {{greatest}}($9, coalesce(last, 0) + 1, coalesce(blocked, 0) + 1),"
@@ -126,23 +129,8 @@ enqueue = Together(_enqueue, _enqueue_many, in_turn=False)
 def _new(job: NewJob, now_ms: int) -> tuple[str | int, ...]:
     return (
         job.store_id, job.id, job.queue, job.lane, job.priority, job.max_attempts, job.due_ms or now_ms, job.not_after_ms, now_ms, job.body,
-        job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks), job.ticket_id, job.called_ms,
+        job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks), job.ticket_id, job.called_ms, job.trace,
     )  # fmt: skip
-
-
-def enqueue_once(job: NewJob, key: str, window_ms: int, now_ms: int) -> Operation[str]:
-    """Put a job in unless one with this key was put in within its window; the id of the one that stands for the key."""
-    mine = yield Statement(
-        "insert into job_keys (store_id, queue, key, job_id, until_ms) values ($1, $2, $3, $4, $5)"
-        " on conflict (store_id, queue, key) do update set job_id = excluded.job_id, until_ms = excluded.until_ms"
-        " where job_keys.until_ms <= $6 returning job_id",
-        (job.store_id, job.queue, key, job.id, now_ms + window_ms, now_ms),
-    )
-    if mine:
-        yield from enqueue(job, now_ms)
-        return job.id
-    first = yield Statement("select job_id from job_keys where store_id = $1 and queue = $2 and key = $3", (job.store_id, job.queue, key))
-    return str(first[0][0])
 
 
 def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[Claimed[Leased]]:
@@ -195,7 +183,7 @@ def _begun(rows: Sequence[Row], worker: str, lease: str, now_ms: int, most: int)
 
 
 def _leased(row: Row, lease: str) -> Leased:
-    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), *row[15:18])
+    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), *row[15:18], row[19])
     return Leased(*values)
 
 
@@ -350,8 +338,8 @@ def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just
         return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms, just_claimed=just_claimed))
     yield Statement(
         "insert into dead_jobs (store_id, id, queue, lane, place, priority, attempts, max_attempts, not_after_ms, outcome, created_ms,"
-        " died_ms, blocks, body, notifier, recipient, moment, ticket_id, called_ms) select store_id, id, queue, lane, place, priority, attempts,"
-        " max_attempts, not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment, ticket_id, called_ms from jobs where store_id = $1 and id = $2",
+        " died_ms, blocks, body, notifier, recipient, moment, ticket_id, called_ms, trace) select store_id, id, queue, lane, place, priority, attempts,"
+        " max_attempts, not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment, ticket_id, called_ms, trace from jobs where store_id = $1 and id = $2",
         (store_id, id_, outcome, now_ms, int(blocks and lane != "")),
     )
     yield Statement("delete from jobs where store_id = $1 and id = $2", (store_id, id_))

@@ -15,7 +15,7 @@ MESSAGES = "messages/"
 """How the name of every message queue begins; its account and its own name follow."""
 ATTEMPT_MS = 300_000
 """How long a receive can be asked for again."""
-_COLUMNS = "store_id, id, queue, lane, body, attempts, leased_until_ms, created_ms"
+_COLUMNS = "store_id, id, queue, lane, body, attempts, leased_until_ms, created_ms, trace"
 _SAME = f"select {_COLUMNS} from jobs where queue = $1 and state = 'leased' and lease = $2 and leased_until_ms > "
 
 
@@ -53,8 +53,8 @@ def receive(
 
 
 def _leased(row: Row, lease: str) -> Leased:
-    owner, id_, name, lane, body, attempts, until_ms, created_ms = row
-    return Leased(owner, id_, name, lane, body, attempts, until_ms, created_ms, lease)
+    owner, id_, name, lane, body, attempts, until_ms, created_ms, trace = row
+    return Leased(owner, id_, name, lane, body, attempts, until_ms, created_ms, lease, trace=trace)
 
 
 def queue_of(account_id: str, name: str) -> str:

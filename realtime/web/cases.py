@@ -170,7 +170,7 @@ class Programs(Protocol):
 
 class Messaging(Protocol):
     async def publish(
-        self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "", *, batch: bool = False
+        self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "", *, batch: bool = False, trace: str = ""
     ) -> list[Published]: ...
     async def consume(
         self, account_id: str, request: Consume, still: Callable[[], Coroutine[Any, Any, object]] | None = None
@@ -183,7 +183,7 @@ class Messaging(Protocol):
 
 
 class JobService(Protocol):
-    async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "") -> AddedJob: ...
+    async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "", trace: str = "") -> AddedJob: ...
     async def statuses(self, account_id: str, request: ShowJobs) -> JobStatuses: ...
     async def status(self, account_id: str, id_: str) -> OneJob: ...
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from realtime import trace
 from realtime.errors import InvalidInput, NotFound, NotSignedIn, NowServingError, QueueNotFound, StoreNotFound, TicketNotFound, TooLarge
 from realtime.languages import preferred
 from realtime.reading import read, refusal
@@ -149,6 +150,11 @@ class Call(Generic[B]):
         if not _KEY.fullmatch(key):
             raise InvalidInput("Use 1 to 128 letters, digits or signs as a key.", field="Idempotency-Key")
         return key
+
+    @property
+    def trace(self) -> str:
+        """The trace that the request belongs to; see `realtime.trace`."""
+        return trace.context(addresses.header(self.scope, b"traceparent"), addresses.header(self.scope, b"tracestate"))
 
     def answer(self, value: Any = None, cookies: Iterable[str] = (), *, location: str = "") -> Response:
         """The endpoint's answer: `value` as JSON, or nothing; and where to look further."""

@@ -137,7 +137,7 @@ async def test_a_key_stands_for_the_first_message(program: httpx.AsyncClient) ->
     first = await _publish(program, 1, key="k")
     answer = await program.post("/v1/publish", json={"message": 1, "key": "k"})
 
-    assert answer.json() == {"messageId": first, "deduplicated": True}
+    assert answer.json() == {"messageId": first, "deduplicated": True, "replaced": False}
     assert len(await _consume(program)) == 1
 
 
