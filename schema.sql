@@ -220,30 +220,23 @@ create table if not exists jobs (
     store_id text not null,
     id text not null,
     queue text not null,
-    lane text not null default '',
-    place bigint not null default 0,
+    lane text not null default '', place bigint not null default 0,
     head bigint not null default 1 check (head in (0, 1)),
     priority bigint not null default 1 check (priority between 0 and 3),
     state text not null check (state = 'waiting' or state = 'leased' or state = 'done' or state = 'dead' or state = 'expired' or state = 'cancelled'),
-    attempts bigint not null default 0,
-    max_attempts bigint not null default 0,
-    lease text not null default '',
-    leased_until_ms bigint not null default 0,
+    attempts bigint not null default 0, max_attempts bigint not null default 0,
+    lease text not null default '', leased_until_ms bigint not null default 0,
     worker text not null default '',
-    due_ms bigint not null,
-    ready_ms bigint not null,
+    due_ms bigint not null, ready_ms bigint not null,
     not_after_ms bigint not null default 0,
     outcome text not null default '',
     created_ms bigint not null,
     ended_ms bigint not null default 0,
     body text not null,
-    notifier text not null default '',
-    recipient text not null default '',
-    moment text not null default '',
+    notifier text not null default '', recipient text not null default '', moment text not null default '',
     needs_report bigint not null default 0 check (needs_report in (0, 1)),
     blocks bigint not null default 0 check (blocks in (0, 1)),
-    ticket_id bigint not null default 0,
-    called_ms bigint not null default 0,
+    ticket_id bigint not null default 0, called_ms bigint not null default 0,
     trace text not null default '',
     primary key (store_id, id)
 );
@@ -272,23 +265,15 @@ create table if not exists attempts (
 create table if not exists dead_jobs (
     store_id text not null,
     id text not null,
-    queue text not null,
-    lane text not null,
-    place bigint not null,
-    priority bigint not null,
-    attempts bigint not null,
-    max_attempts bigint not null,
-    not_after_ms bigint not null,
+    queue text not null, lane text not null, place bigint not null, priority bigint not null,
+    attempts bigint not null, max_attempts bigint not null, not_after_ms bigint not null,
     outcome text not null,
     created_ms bigint not null,
     died_ms bigint not null,
     blocks bigint not null default 0 check (blocks in (0, 1)),
     body text not null,
-    notifier text not null,
-    recipient text not null,
-    moment text not null,
-    ticket_id bigint not null default 0,
-    called_ms bigint not null default 0,
+    notifier text not null, recipient text not null, moment text not null,
+    ticket_id bigint not null default 0, called_ms bigint not null default 0,
     trace text not null default '',
     primary key (store_id, id)
 );
@@ -306,6 +291,25 @@ create table if not exists job_keys (
     primary key (store_id, queue, key)
 );
 create index if not exists job_keys_until on job_keys (until_ms);
+
+-- What an account has put in again and again: at the times of "cron" in "timezone" a message or a job, which "body" says (JSON). "next_ms" is its next
+-- time, and whoever moves that on puts in what is due; "missed" says what becomes of times that passed while nobody could. "problem" is why nothing was put in last.
+create table if not exists schedules (
+    account_id text not null references accounts (id),
+    name text not null,
+    cron text not null,
+    timezone text not null,
+    missed text not null check (missed in ('skip', 'once', 'each')),
+    body text not null,
+    paused bigint not null check (paused in (0, 1)),
+    next_ms bigint not null,
+    last_ms bigint not null,
+    last_id text not null,
+    problem text not null,
+    created_ms bigint not null,
+    primary key (account_id, name)
+);
+create index if not exists schedules_due on schedules (next_ms) where paused = 0;
 
 -- A delivery about a ticket that a provider accepted, and what the provider told later. "recipient_hash" is keyed, "at_ms" when it was accepted.
 create table if not exists arrivals (

@@ -64,10 +64,29 @@ class JobService:
         Raises:
             InvalidInput: there is no such handler here, its address can never be called, or the key came with another job.
         """
+        now = self._now()
+        make: Callable[[], Operation[AddedJob]] = self._putting(account_id, client, request, trace, now)
+        if idempotency_key:
+            asked = digest(msgspec.json.encode(request).decode())
+            make = partial(answers.same, services.owner(account_id), idempotency_key, asked, now, make, AddedJob)
+        added = await self._storage.write_and_tell(lambda _: self._wake(), make)
+        if added.deduplicated:
+            self._meter.deduplicated(services.QUEUE)
+        return added
+
+    def prepared(self, account_id: str, client: str, request: AddJob) -> Callable[[], Operation[str]]:
+        """What puts a job in now, as part of somebody's transaction; its id. Who commits it says so with `came`. Raises: InvalidInput."""
+        return partial(_put_one, self._putting(account_id, client, request, "", self._now()))
+
+    def came(self) -> None:
+        """A job was put in."""
+        self._wake()
+
+    def _putting(self, account_id: str, client: str, request: AddJob, trace: str, now: int) -> Callable[[], Operation[AddedJob]]:
+        """Raises: InvalidInput."""
         if request.handler not in self._registry.handlers():
             raise InvalidInput(f"Nobody here does {request.handler!r}. There is: {self._known()}.", field="handler")
         self._check_address(request)
-        now = self._now()
         self._last_id = max(self._last_id + 1, (now << 20) + secrets.randbelow(1 << 19))
         job = NewJob(
             services.owner(account_id),
@@ -83,16 +102,7 @@ class JobService:
             trace=trace,
             blocks=request.on_dead == "block",
         )
-        make: Callable[[], Operation[AddedJob]] = partial(
-            _put, job, checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key), now
-        )
-        if idempotency_key:
-            asked = digest(msgspec.json.encode(request).decode())
-            make = partial(answers.same, job.store_id, idempotency_key, asked, now, make, AddedJob)
-        added = await self._storage.write_and_tell(lambda _: self._wake(), make)
-        if added.deduplicated:
-            self._meter.deduplicated(services.QUEUE)
-        return added
+        return partial(_put, job, checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key), now)
 
     def _check_address(self, request: AddJob) -> None:
         """What can be known of an address without looking up a name; the rest is checked when it is called. Raises: InvalidInput."""
@@ -130,6 +140,10 @@ class JobService:
         job, attempts = found
         tries = [JobAttempt(one.number, _time(one.started_ms), _time(one.ended_ms), one.outcome, one.detail) for one in attempts]
         return OneJob(job.id, _status(job.state), job.state, job.attempts, _time(job.created_ms), job.handler, job.lane, job.outcome, tries)
+
+
+def _put_one(put: Callable[[], Operation[AddedJob]]) -> Operation[str]:
+    return (yield from put()).jobId
 
 
 def _put(job: NewJob, key: str, window_ms: int, on_key: OnKey, now_ms: int) -> Operation[AddedJob]:

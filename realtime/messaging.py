@@ -89,6 +89,17 @@ class Messaging:
                 self._meter.deduplicated(_queue(account_id, ""))
         return published
 
+    def prepared(self, account_id: str, request: Publish) -> Callable[[], Operation[str]]:
+        """What publishes a message now, as part of somebody's transaction; its id. Who commits it says so with `came`. Raises: InvalidInput."""
+        now = self._now()
+        return partial(_publish_one, _New(self._job(account_id, request, now, ""), *_keyed(request)), now)
+
+    def came(self, account_id: str, queue: str) -> None:
+        """Something was put into a queue."""
+        name = _queue(account_id, queue)
+        self.wake(name)
+        self._tell(name)
+
     def _job(self, account_id: str, request: Publish, now: int, trace: str) -> NewJob:
         return NewJob(
             _owner(account_id),
@@ -274,6 +285,11 @@ class _New(msgspec.Struct, frozen=True):
 def _keyed(request: Publish) -> tuple[str, int, OnKey]:
     """Raises: InvalidInput."""
     return checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key)
+
+
+def _publish_one(new: _New, now_ms: int) -> Operation[str]:
+    (published,) = yield from _publish_all([new], now_ms)
+    return published.messageId
 
 
 def _publish_all(new: Sequence[_New], now_ms: int) -> Operation[list[Published]]:

@@ -24,14 +24,14 @@ AnyMessageId = MessageId | Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_80
 """In JSON also as a number, for who reads numbers of 19 digits exactly."""
 Receipt = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="The lease token that came with the message.")]
 Visibility = Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the message.")]
-Scope = Literal["publish", "consume", "jobs"]
+Scope = Literal["publish", "consume", "jobs", "schedules"]
 OnDead = Literal["skip", "block"]
 OnKeyWord = Literal["keep", "replace", "postpone"]
 
 
 class NewToken(Request, frozen=True):
     name: Name
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=3)]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=4)]
 
 
 class TokenView(Struct, frozen=True):

@@ -57,6 +57,7 @@ EXAMPLES: Mapping[str, Any] = {
     "Publish": {"message": {"order": 17}, "lane": "table 4"},
     "PublishMany": {"messages": [{"message": {"order": 17}}, {"message": {"order": 18}}]},
     "AcknowledgeMany": {"messages": [{"cid": "1", "id": "1882668100000000017"}]},
+    "PutSchedule": {"cron": "0 4 * * *", "timezone": "Europe/Rome", "message": {"message": {"report": "yesterday"}}},
     "AddJob": {"payload": {"order": 17}, "handler": "echo"},
     "RedriveQueue": {"queue": "deliveries", "limit": 10},
     "PurgeQueue": {"queue": "deliveries", "older_than": 86_400},
