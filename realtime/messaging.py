@@ -138,7 +138,7 @@ class Messaging:
                 )  # fmt: skip
                 left = until - loop.time()
                 self._noted(name, held)
-                if held or left <= 0 or self._ending:
+                if held or held.again or left <= 0 or self._ending:
                     return [_message(each) for each in held]
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, await self._until_ready(name))):

@@ -111,6 +111,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     job_service_hosts: list[str]
     job_service_seconds: Seconds
     job_retries: Annotated[int, Meta(ge=0, le=100)]
+    jobs_at_once_per_account: Annotated[int, Meta(ge=0, le=1000)]
     outbound_networks: list[str]
 
     operator_token: Secret

@@ -36,6 +36,7 @@ class Worker(QueueWork):
         meter: Meter | None = None,
     ) -> None:
         super().__init__(settings, storage, registry, clock_ms, random_, meter)
+        self.each = settings.jobs_at_once_per_account
         self._settling = Settling(storage, clock_ms)
 
     async def carry(self, job: Leased) -> None:

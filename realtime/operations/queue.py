@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import Struct, json
 
 from realtime.model import JobState
-from realtime.operations import attempts, lanes, pauses
-from realtime.operations.claims import CLAIM_OF_POSTGRES, CLAIM_OF_SQLITE, CLAIM_POSTGRES, CLAIM_SQLITE, NOW, PRIORITIES, Claimed
+from realtime.operations import attempts, claims, lanes, pauses
+from realtime.operations.claims import NOW, PRIORITIES, Claimed
 from realtime.storage.statement import NOTHING, Operation, Row, Statement, Together, changed
 
 TOO_LATE = "too late to be of use"
@@ -133,7 +133,9 @@ def _new(job: NewJob, now_ms: int) -> tuple[str | int, ...]:
     )  # fmt: skip
 
 
-def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[Claimed[Leased]]:
+def claim(
+    queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0, each: int = 0
+) -> Operation[Claimed[Leased]]:
     """Lease up to `limit` jobs: those whose lease ended first, then by priority and by how long they have been ready.
 
     Every claim counts as an attempt. What came too late, and what was claimed too often, is ended instead, and that does not count.
@@ -141,8 +143,14 @@ def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, wor
     Args:
         lease: a fresh random token.
         most: how often a job is claimed at most, where it does not say so itself; 0: without end. A report is never given up.
+        each: how many of one owner's may be in flight; 0: any number.
     """
-    rows = yield Statement(CLAIM_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker), CLAIM_POSTGRES)
+    args = queue, lease, lease_ms, limit, now_ms, worker
+    if each:
+        yield from lanes.lock("", queue, "")  # two at once would count alike
+        rows = yield Statement(claims.CLAIM_EACH_SQLITE, (*args, each), claims.CLAIM_EACH_POSTGRES)
+    else:
+        rows = yield Statement(claims.CLAIM_SQLITE, args, claims.CLAIM_POSTGRES)
     return (yield from _begun(rows, worker, lease, now_ms, most))
 
 
@@ -152,7 +160,7 @@ def claim_of(
     """`claim` of what one notifier carries, whatever its priority, without a look at what others carry. What came too late is passed by."""
     lost: list[str] = []
     for _ in range(ROUNDS):
-        rows = yield Statement(CLAIM_OF_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker, notifier), CLAIM_OF_POSTGRES)
+        rows = yield Statement(claims.CLAIM_OF_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker, notifier), claims.CLAIM_OF_POSTGRES)
         held = yield from _begun(rows, worker, lease, now_ms, most)
         lost += held.lost
         if held or not rows:

@@ -138,6 +138,21 @@ async def test_a_retry_keeps_its_place(program: httpx.AsyncClient, scripted: Scr
     assert [job.id for job in scripted.given] == [first, first, first, second]
 
 
+async def test_of_one_account_only_so_many_jobs_are_done_at_once(house: House, program: httpx.AsyncClient, scripted: Scripted) -> None:
+    house.parts.worker.each = 2
+    scripted.gate = asyncio.Event()
+    ids = [await _add(program, lane="") for _ in range(5)]
+    other = await _program(house, await new_owner(house, "mario@example.com"))
+    theirs = await _add(other, lane="")
+
+    await until_async(lambda: len(scripted.under_way) == 3)
+    scripted.gate.set()
+
+    for client, id_ in (*((program, id_) for id_ in ids), (other, theirs)):
+        assert (await _ended(client, id_))["status"] == "SUCCESS"
+    assert scripted.most[""] == 3
+
+
 async def test_the_same_key_gets_the_same_job_and_another_body_is_refused(program: httpx.AsyncClient, scripted: Scripted) -> None:
     body, key = {"handler": "scripted", "payload": {"n": 1}}, {"Idempotency-Key": "k"}
     first, second = [await program.post("/addJob", json=body, headers=key) for _ in range(2)]

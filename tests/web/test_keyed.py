@@ -24,6 +24,13 @@ async def consume(program: httpx.AsyncClient) -> list[dict[str, Any]]:
     return found
 
 
+async def test_a_key_stands_for_the_first_message(program: httpx.AsyncClient) -> None:
+    first, second = [(await program.post("/v1/publish", json={"message": number, "key": "k"})).json() for number in range(2)]
+
+    assert second == {"messageId": first["messageId"], "deduplicated": True, "replaced": False}
+    assert [message["message"] for message in await consume(program)] == [0]
+
+
 async def test_the_newest_message_of_a_key_takes_the_place_of_the_one_that_waits(program: httpx.AsyncClient) -> None:
     body = {"key": "table 7", "on_key": "replace", "window": 60}
     said = [(await program.post("/v1/publish", json={**body, "message": number})).json() for number in range(3)]
