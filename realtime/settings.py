@@ -44,6 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: list[str]
     web_concurrency: Annotated[int, Meta(ge=1, le=256)]
     log_level: Literal["debug", "info", "warning", "error"]
+    log_changes: bool
 
     database_url: Url
     redis_url: Url
