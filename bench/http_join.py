@@ -1,5 +1,4 @@
-"""A durable join over HTTP: requests per second of `POST /v1/tickets`, beside an empty Starlette POST on the same server, and beside one
-in an application that is nothing else."""
+"""A durable join over HTTP: requests per second of `POST /v1/tickets`, beside an empty Starlette POST on the same server and one by itself."""
 
 from __future__ import annotations
 

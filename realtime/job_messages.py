@@ -44,6 +44,9 @@ class ShowJobs(Request, frozen=True):
     status_type: Status | Literal[""] = ""
     """Empty: of every status."""
     before: Annotated[str, Meta(pattern="^[0-9]{0,19}$", max_length=19, description="`next` of the page before.")] = ""
+    lane: Annotated[str, Meta(max_length=128, description="Only jobs of this lane.")] = ""
+    since_ms: Annotated[int, Meta(ge=0, lt=1 << 43, description="Only jobs that were added then or later.")] = 0
+    until_ms: Annotated[int, Meta(ge=0, lt=1 << 43, description="Only jobs that were added before; 0: until now.")] = 0
 
 
 class JobAttempt(Struct, frozen=True):

@@ -128,7 +128,17 @@ class JobService:
 
     async def statuses(self, account_id: str, request: ShowJobs) -> JobStatuses:
         """A page of an account's jobs, the newest first."""
-        found = await self._storage.read(services.page, services.owner(account_id), request.status_type, request.before, request.count)
+        # An id begins with the time, so that times are ids.
+        before = min(request.before.zfill(19) if request.before else services.LAST, str(request.until_ms << 20 or services.LAST).zfill(19))
+        found = await self._storage.read(
+            services.page,
+            services.owner(account_id),
+            request.status_type,
+            before,
+            request.count,
+            str(request.since_ms << 20).zfill(19),
+            request.lane,
+        )
         jobs = [JobStatus(job.id, _status(job.state), job.attempts, _time(job.created_ms)) for job in found]
         return JobStatuses(JobPage(jobs, len(jobs), jobs[-1].id if len(jobs) == request.count else ""))
 

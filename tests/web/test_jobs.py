@@ -153,6 +153,32 @@ async def test_of_one_account_only_so_many_jobs_are_done_at_once(house: House, p
     assert scripted.most[""] == 3
 
 
+async def test_jobs_are_listed_by_lane_and_by_the_time_at_which_they_were_added(
+    house: House, program: httpx.AsyncClient, scripted: Scripted
+) -> None:
+    now_ms = 1_795_000_000_000
+    house.parts.jobs._now = lambda: now_ms
+    ids = []
+    for lane in ("a", "b", "a"):
+        ids.append(await _add(program, lane=lane))
+        now_ms += 1_000
+    failed = await _add(program, {"answers": ["never"]}, lane="a")
+    await _ended(program, failed)
+
+    async def listed(**wanted: Any) -> list[str]:
+        found = (await program.get("/status", params=wanted)).raise_for_status().json()["data"]["jobs"]
+        return [job["id"] for job in found]
+
+    assert await listed(lane="a") == [failed, ids[2], ids[0]]
+    assert await listed(lane="a", status_type="FAILED") == [failed]
+    assert await listed(lane="c") == []
+    assert await listed(since_ms=1_795_000_001_000) == [failed, ids[2], ids[1]]
+    assert await listed(until_ms=1_795_000_001_000) == [ids[0]]
+    assert await listed(since_ms=1_795_000_001_000, until_ms=1_795_000_002_000) == [ids[1]]
+    assert await listed(until_ms=1_795_000_009_000, before=ids[1]) == [ids[0]]
+    assert (await program.get("/status", params={"since_ms": 1 << 43})).status_code == 422
+
+
 async def test_the_same_key_gets_the_same_job_and_another_body_is_refused(program: httpx.AsyncClient, scripted: Scripted) -> None:
     body, key = {"handler": "scripted", "payload": {"n": 1}}, {"Idempotency-Key": "k"}
     first, second = [await program.post("/addJob", json=body, headers=key) for _ in range(2)]
