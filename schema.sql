@@ -248,7 +248,8 @@ create unique index if not exists jobs_in_flight on jobs (store_id, queue, lane)
 create index if not exists jobs_ended on jobs (ended_ms) where ended_ms > 0;
 create index if not exists jobs_of_call on jobs (store_id, ticket_id) where called_ms > 0 and state = 'waiting';
 
--- One try at a job: who had it, from when to when, and what became of it.
+-- One try at a job: who had it, from when to when, and what became of it. A "number" below 1 does not count: it was given back, or the job
+-- has begun anew since. The newest 50 of each job are kept.
 create table if not exists attempts (
     store_id text not null,
     job_id text not null,

@@ -136,6 +136,8 @@ class AttemptView(Struct, frozen=True):
     ended_ms: int
     outcome: str
     detail: str
+    counted: bool
+    """False: it was given back, or its job has begun anew since."""
 
 
 class JobWithAttempts(Struct, frozen=True):

@@ -162,7 +162,8 @@ def _show(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     lines = [f"{_LABELS.get(name, name)}: {_value(name, value)}" for name, value in found["job"].items() if value not in ("", 0, False)]
     for each in found["attempts"]:
         said = f"{each['outcome'] or 'under way'}{': ' + each['detail'] if each['detail'] else ''}"
-        lines.append(f"  attempt {each['number']} at {_clock(each['started_ms'])} by {each['worker'] or '-'}: {said}")
+        counted = "" if each["counted"] else " (does not count)"
+        lines.append(f"  attempt {each['number']} at {_clock(each['started_ms'])} by {each['worker'] or '-'}: {said}{counted}")
     return found, "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from realtime.operations import lanes
+from realtime.operations import attempts, lanes
 from realtime.storage.statement import Operation, Row, Statement
 
 
@@ -44,7 +44,7 @@ def blocked(queue: str, limit: int) -> Operation[list[DeadJob]]:
 
 
 def redrive(queue: str, limit: int, now_ms: int, *, reason: str = "") -> Operation[int]:
-    """Put dead letters back into their queue, the oldest first, as if they had never been tried; each has its old place in its lane.
+    """Put dead letters back into their queue, the oldest first, each to its old place in its lane; what they were tried before counts no more.
 
     Args:
         reason: only those whose reason begins so.
@@ -79,7 +79,7 @@ def _put_back(store_id: str, id_: str, queue: str, lane: str, now_ms: int) -> Op
         " notifier, recipient, moment, blocks, ticket_id, called_ms, trace from dead_jobs where store_id = $1 and id = $2",
         (store_id, id_, now_ms),
     )
-    yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    yield from attempts.set_aside(store_id, id_)
     yield from _leave(store_id, id_)
     yield from lanes.demote(store_id, queue, lane)
     yield from lanes.promote(store_id, queue, lane, now_ms)
@@ -115,5 +115,5 @@ def _leave(store_id: str, id_: str) -> Operation[None]:
 
 
 def _dead(row: Row) -> DeadJob:
-    store_id, id_, queue, lane, attempts, outcome, created_ms, died_ms, blocks, body = row
-    return DeadJob(store_id, id_, queue, lane, attempts, outcome, created_ms, died_ms, bool(blocks), body)
+    store_id, id_, queue, lane, tries, outcome, created_ms, died_ms, blocks, body = row
+    return DeadJob(store_id, id_, queue, lane, tries, outcome, created_ms, died_ms, bool(blocks), body)

@@ -185,6 +185,8 @@ class Tried(Struct, frozen=True):
     ended_ms: int
     outcome: str
     detail: str
+    counted: bool
+    """False: it was given back, or its job has begun anew since."""
 
 
 def one(owner: str, id_: str, now_ms: int) -> Operation[tuple[Seen, list[Tried]] | None]:
@@ -193,13 +195,18 @@ def one(owner: str, id_: str, now_ms: int) -> Operation[tuple[Seen, list[Tried]]
     if found is None:
         return None
     rows = yield Statement(
-        "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
+        "select worker, started_ms, ended_ms, outcome, detail, number from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
         (owner, id_),
     )
-    tries = [Tried(at, *row[1:]) for at, row in enumerate(rows, 1)]
+    tries = [_tried(at, row) for at, row in enumerate(rows, 1)]
     if found.lapsed and tries and not tries[-1].ended_ms:
         tries[-1] = replace(tries[-1], ended_ms=found.leased_until_ms, outcome="lost", detail=attempts.LOST)
     return found, tries
+
+
+def _tried(at: int, row: Row) -> Tried:
+    worker, started_ms, ended_ms, outcome, detail, number = row
+    return Tried(at, worker, started_ms, ended_ms, outcome, detail, number > 0)
 
 
 def _find(owner: str, id_: str, now_ms: int) -> Operation[Seen | None]:
@@ -316,6 +323,8 @@ def _retry(found: Seen, now_ms: int) -> Operation[Answer]:
         " where store_id = $1 and id = $2 and (state = 'waiting' or (state = 'dead' and needs_report = 1)) returning id",
         (found.owner, found.id, now_ms),
     )
+    if rows and found.standing is Standing.DEAD:
+        yield from attempts.set_aside(found.owner, found.id)
     return Answer.DONE if rows else Answer.IN_FLIGHT
 
 

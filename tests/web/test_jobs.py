@@ -259,7 +259,8 @@ async def test_what_failed_is_tried_anew_in_its_place_or_let_go(program: httpx.A
     assert (await program.get(f"/status/{let_go}")).status_code == 404
     scripted.gate.set()
     assert (await _ended(program, goes))["status"] == "SUCCESS"
-    assert (await _ended(program, failed))["numberOfAttempts"] == 1
+    done = await _ended(program, failed)
+    assert (done["numberOfAttempts"], [(each["number"], each["outcome"]) for each in done["attempts"]]) == (1, [(1, "dead"), (2, "dead")])
     assert (await program.delete(f"/status/{failed}")).status_code == 204
     assert (await _ended(program, waits))["status"] == "SUCCESS"
 
