@@ -218,16 +218,19 @@ class Messaging:
         return DeadLetters([_letter(each) for each in found], after)
 
     async def redrive(self, account_id: str, request: Redrive) -> Redriven:
-        """Put dead letters back into their places, the oldest first."""
-        name = _queue(account_id, request.queue)
-        count = await self._storage.write(dead.redrive, name, request.limit, self._now(), reason=checks.line(request.reason, "reason", 500))
+        """Put dead letters back into their places, the oldest first; in a dry run only say how many."""
+        name, reason = _queue(account_id, request.queue), checks.line(request.reason, "reason", 500)
+        if request.dry_run:
+            return Redriven(len(await self._storage.read(dead.to_redrive, name, request.limit, reason=reason)), dry_run=True)
+        count = await self._storage.write(dead.redrive, name, request.limit, self._now(), reason=reason)
         self._wake_all(account_id)
         return Redriven(count)
 
     async def let_go(self, account_id: str, request: LetGo) -> None:
         """Delete a dead letter; its lane goes on. Raises: NotFound."""
-        if not await self._storage.write(dead.let_go, _owner(account_id), request.id, self._now()):
-            raise NotFound("There is no such dead letter.")
+        name = _queue(account_id, request.queue) if request.queue else ""
+        if not await self._storage.write(dead.let_go, _owner(account_id), request.id, self._now(), of=name):
+            raise NotFound(f"There is no such dead letter{' in this queue' if name else ''}.")
         self._wake_all(account_id)
 
     def _wake(self, new: Sequence[_New]) -> None:

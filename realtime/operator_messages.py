@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from realtime.messages import Request
 
 AnyQueue = Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{1,160}$", max_length=160, description="A queue, as the overview names it.")]
+DryRun = Annotated[bool, Meta(description="Only say to which it would be done.")]
 Place = Literal["ready", "deferred", "behind", "held", "in_flight", "dead", "ended"]
 
 
@@ -30,12 +31,14 @@ class RedriveQueue(Request, frozen=True):
     queue: AnyQueue
     limit: Annotated[int, Meta(ge=1, le=1000, description="The oldest so many.")] = 100
     reason: Annotated[str, Meta(max_length=500, description="Only those whose reason begins so.")] = ""
+    dry_run: DryRun = False
 
 
 class PurgeQueue(Request, frozen=True):
     queue: AnyQueue
     older_than: Annotated[int, Meta(ge=0, le=31_536_000, description="Only those that died more than so many seconds ago.")] = 0
     limit: Annotated[int, Meta(ge=1, le=1000, description="The oldest so many.")] = 100
+    dry_run: DryRun = False
 
 
 class QueueFigures(Struct, frozen=True, kw_only=True):
@@ -145,9 +148,20 @@ class JobWithAttempts(Struct, frozen=True):
     attempts: list[AttemptView]
 
 
-class Count(Struct, frozen=True):
+class ChosenView(Struct, frozen=True):
+    owner: str
+    id: str
+    reason: str
+    """Why it was given up."""
+
+
+class Count(Struct, frozen=True, omit_defaults=True):
     count: int
-    """How many it was done to."""
+    """How many it was done to, or would be."""
+    dry_run: bool = False
+    """True: nothing was changed."""
+    jobs: list[ChosenView] | UnsetType = UNSET
+    """In a dry run: to which, the oldest first."""
 
 
 class Changed(Struct, frozen=True):

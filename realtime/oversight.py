@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,11 +11,13 @@ import msgspec
 from realtime import checks
 from realtime.errors import Conflict, NotFound
 from realtime.operations import alarms, dead, oversight, pauses
+from realtime.operations.dead import Chosen
 from realtime.operations.oversight import Answer, Backlog, Decided, Seen, Standing
 from realtime.operator_messages import (
     AlarmView,
     AttemptView,
     Changed,
+    ChosenView,
     Count,
     JobList,
     JobView,
@@ -136,19 +138,22 @@ class Oversight:
             raise NotFound(f"There is no queue {queue} here. The overview, or `nowserving jobs list`, names those that there are.")
 
     async def redrive(self, request: RedriveQueue) -> Count:
-        """Put dead letters back into their places. Raises: NotFound."""
+        """Put dead letters back into their places, or say which would be. Raises: NotFound."""
         await self._check(request.queue)
-        count = await self._storage.write(
-            dead.redrive, request.queue, request.limit, self._now(), reason=checks.line(request.reason, "reason", 500)
-        )
+        reason = checks.line(request.reason, "reason", 500)
+        if request.dry_run:
+            return _would(await self._storage.read(dead.to_redrive, request.queue, request.limit, reason=reason))
+        count = await self._storage.write(dead.redrive, request.queue, request.limit, self._now(), reason=reason)
         self._wake(request.queue)
         return Count(count)
 
     async def purge(self, request: PurgeQueue) -> Count:
-        """Delete dead letters; lanes that waited for them go on. Raises: NotFound."""
+        """Delete dead letters, or say which would be; lanes that waited for them go on. Raises: NotFound."""
         await self._check(request.queue)
         now = self._now()
         before = now - request.older_than * 1000 + (1 if request.older_than == 0 else 0)
+        if request.dry_run:
+            return _would(await self._storage.read(dead.to_purge, request.queue, before, request.limit))
         count = await self._storage.write(dead.purge, request.queue, before, request.limit, now)
         self._wake(request.queue)
         return Count(count)
@@ -164,6 +169,10 @@ class Oversight:
         changed = await self._storage.write(pauses.resume, request.queue)
         self._wake(request.queue)
         return Changed(changed)
+
+
+def _would(chosen: Sequence[Chosen]) -> Count:
+    return Count(len(chosen), True, [ChosenView(each.owner, each.id, each.reason) for each in chosen])
 
 
 def _figures(backlog: Backlog, now_ms: int) -> QueueFigures:

@@ -154,11 +154,16 @@ class Redrive(Request, frozen=True):
     queue: QueueName = "default"
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     reason: Annotated[str, Meta(max_length=500, description="Only those whose reason begins so.")] = ""
+    dry_run: Annotated[bool, Meta(description="Only say how many would be put back.")] = False
 
 
-class Redriven(Struct, frozen=True):
+class Redriven(Struct, frozen=True, omit_defaults=True):
     redriven: int
+    """How many were put back, or would be."""
+    dry_run: bool = False
+    """True: nothing was changed."""
 
 
 class LetGo(Request, frozen=True):
     id: MessageId
+    queue: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="Only if it is in this queue.")] = ""

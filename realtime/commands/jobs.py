@@ -57,6 +57,8 @@ def options(parser: argparse.ArgumentParser) -> None:
             many.add_argument("--reason", default="", metavar="TEXT", help="only those whose reason begins so")
         else:
             many.add_argument("--older-than", type=int, default=0, metavar="SECONDS", help="only those that died longer ago (0)")
+            many.add_argument("--yes", action="store_true", help="do not ask")
+        many.add_argument("--dry-run", action="store_true", help="only list those to which it would be done")
     for name, sentence in (("pause", "Take nothing from a queue any more."), ("resume", "Take from it again.")):
         action(name, sentence).add_argument("queue", help="the queue, as `list` shows it")
 
@@ -173,14 +175,36 @@ def _one(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
 
 
 def _many(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    path = f"/v1/operator/{arguments.action}"
     body = {"queue": arguments.queue, "limit": arguments.limit}
     if arguments.action == "redrive":
-        body |= {"reason": arguments.reason}
+        done, body["reason"] = "put back", arguments.reason
     else:
-        body |= {"older_than": arguments.older_than}
-    found = ask("POST", f"/v1/operator/{arguments.action}", body)
-    jobs = "1 dead letter" if found["count"] == 1 else f"{found['count']} dead letters"
-    return found, f"{jobs} {'put back' if arguments.action == 'redrive' else 'deleted'}."
+        done, body["older_than"] = "deleted", arguments.older_than
+    if arguments.dry_run:
+        found = ask("POST", path, {**body, "dry_run": True})
+        rows = [("owner", "id", "reason"), *((job["owner"], job["id"], job["reason"]) for job in found["jobs"])]
+        return found, "\n".join([*([table(rows)] if found["count"] else []), f"{_letters(found)} would be {done}. Nothing was changed."])
+    if arguments.action == "purge" and not arguments.yes:
+        body["limit"] = _consent(ask, path, body)  # what died meanwhile was not asked about
+    found = ask("POST", path, body) if body["limit"] else {"count": 0}
+    return found, f"{_letters(found)} {done}."
+
+
+def _letters(found: dict[str, Any]) -> str:
+    return "1 dead letter" if found["count"] == 1 else f"{found['count']} dead letters"
+
+
+def _consent(ask: Ask, path: str, body: dict[str, Any]) -> int:
+    """How many whoever sits at the terminal agrees to delete. Raises: Refusal."""
+    if not sys.stdin.isatty():
+        raise Refusal({"detail": "Nobody is there to say yes. Look with --dry-run, then say --yes."})
+    would = ask("POST", path, {**body, "dry_run": True})
+    if would["count"]:
+        print(f"Delete {_letters(would)} of {body['queue']}? yes/no", end=" ", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Refusal({"detail": "Nothing was deleted."})
+    return int(would["count"])
 
 
 def _queue(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:

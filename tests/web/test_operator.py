@@ -140,6 +140,24 @@ async def test_dead_letters_of_a_queue_are_put_back_and_deleted_together(install
             await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
     queue = (await operator.get("/v1/operator")).json()["queues"][0]["queue"]
 
+    ids = [job["id"] for job in (await operator.get("/v1/operator/jobs?state=dead")).json()["jobs"]]
+    for action, more, chosen in (
+        ("redrive", {}, ids),
+        ("redrive", {"limit": 2}, ids[:2]),
+        ("redrive", {"reason": "given up after"}, ids),
+        ("redrive", {"reason": "another"}, []),
+        ("purge", {"limit": 1}, ids[:1]),
+        ("purge", {"older_than": 60}, []),
+    ):
+        would = (await operator.post(f"/v1/operator/{action}", json={"queue": queue, "dry_run": True, **more})).raise_for_status().json()
+        assert (would["dry_run"], would["count"], [job["id"] for job in would["jobs"]]) == (True, len(chosen), chosen), (
+            action,
+            more,
+        )
+        assert all(job["owner"].startswith("account-") and "released" in job["reason"] for job in would["jobs"])
+    assert (await _queue(operator, queue))["dead"] == 3, "nothing was changed"
+    assert (await operator.post("/v1/operator/redrive", json={"queue": "messages/nobody/typo", "dry_run": True})).status_code == 404
+
     assert (await operator.post("/v1/operator/redrive", json={"queue": queue, "limit": 2})).json() == {"count": 2}
     assert ((await _queue(operator, queue))["ready"], (await _queue(operator, queue))["dead"]) == (2, 1)
     assert (await operator.post("/v1/operator/purge", json={"queue": queue, "older_than": 60})).json() == {"count": 0}
