@@ -41,6 +41,10 @@ class PurgeQueue(Request, frozen=True):
     dry_run: DryRun = False
 
 
+class Reschedule(Request, frozen=True):
+    due_ms: Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="When it may be tried next; a time that is over: now.")]
+
+
 class QueueFigures(Struct, frozen=True, kw_only=True):
     queue: str
     ready: int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from realtime import checks
-from realtime.errors import Conflict, NotFound
+from realtime.errors import Conflict, InvalidInput, NotFound
 from realtime.operations import alarms, dead, oversight, pauses
 from realtime.operations.dead import Chosen
 from realtime.operations.oversight import Answer, Backlog, Decided, Seen, Standing
@@ -29,6 +29,7 @@ from realtime.operator_messages import (
     PurgeQueue,
     QueueFigures,
     RedriveQueue,
+    Reschedule,
     ShowQueueJobs,
 )
 from realtime.providers import Providers
@@ -44,8 +45,14 @@ _REFUSALS = {
     Answer.WAS_EXPIRED: "This job came too late and was dropped. Put it in again where it is still wanted.",
     Answer.WAS_CANCELLED: "This job was cancelled. Put it in again where it is still wanted.",
     Answer.HELD: "This report waits until the owner has confirmed their e-mail address, so that no stranger gets it.",
+    Answer.DEAD: "This job was given up. Put it back first (retry), then say when it is tried.",
+    Answer.TOO_LATE: "This job comes too late by then, and would be dropped. Name an earlier time.",
     Answer.REPORT: "This carries a store's report. Only the store's owner may give it up, on the page of the closing.",
 }
+
+
+LATEST_MS = 366 * 24 * 3_600_000
+"""A job is put off for so long at most."""
 
 
 class Oversight:
@@ -120,6 +127,13 @@ class Oversight:
     async def cancel(self, owner: str, id_: str) -> Changed:
         """End it, or delete a dead letter; its lane goes on. Raises: NotFound, Conflict."""
         return self._told(await self._storage.write(oversight.cancel, owner, id_, self._now()))
+
+    async def reschedule(self, owner: str, id_: str, request: Reschedule) -> Changed:
+        """Let a job that waits be tried at a time; it keeps its place in its lane. Raises: NotFound, Conflict, InvalidInput."""
+        now = self._now()
+        if request.due_ms > now + LATEST_MS:
+            raise InvalidInput("Name a time within a year from now.", field="due_ms")
+        return self._told(await self._storage.write(oversight.reschedule, owner, id_, request.due_ms, now, receives=self._receives))
 
     def _told(self, decided: Decided) -> Changed:
         what, queue = decided.answer, decided.queue

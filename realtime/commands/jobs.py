@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,10 +17,17 @@ from realtime.commands.rehearse import address
 from realtime.errors import BadSettings
 from realtime.settings import Settings
 
-SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, redrive, purge, pause, resume."
+SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, reschedule, redrive, purge, pause, resume."
 STATES = ("ready", "deferred", "behind", "held", "in_flight", "dead", "ended", "blocking")
 PATIENCE_S = 30.0
-_OPTIONS = {"state": "--state", "owner": "--owner", "limit": "--limit", "reason": "--reason", "older_than": "--older-than"}
+_OPTIONS = {
+    "state": "--state",
+    "owner": "--owner",
+    "limit": "--limit",
+    "reason": "--reason",
+    "older_than": "--older-than",
+    "due_ms": "--at, --in",
+}
 """What the server calls a field -> what is typed here."""
 
 Ask = Callable[..., Any]
@@ -45,10 +53,17 @@ def options(parser: argparse.ArgumentParser) -> None:
         ("show", "One job with its attempts."),
         ("retry", "Let a job be tried now; a dead letter goes back to its place."),
         ("cancel", "End a job that nobody holds, or delete a dead letter."),
+        ("reschedule", "Say when a job that waits may be tried next; it keeps its place in its lane."),
     ):
         one = action(name, sentence)
         one.add_argument("owner", help="the store or account, as `list` shows it")
         one.add_argument("id", help="the job's id")
+        if name == "reschedule":
+            when = one.add_mutually_exclusive_group(required=True)
+            when.add_argument(
+                "--at", type=_time, metavar="TIME", help="such as 2026-11-28T18:30, by this machine's zone, or with one, as +01:00"
+            )
+            when.add_argument("--in", type=_count, dest="after", metavar="SECONDS", help="so many seconds from now")
     for name, sentence in (("redrive", "Put a queue's dead letters back."), ("purge", "Delete a queue's dead letters.")):
         many = action(name, sentence)
         many.add_argument("queue", help="the queue, as `list` shows it")
@@ -68,6 +83,14 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("must be a whole number of at least 1")
     return int(text)
+
+
+def _time(text: str) -> int:
+    """Milliseconds. Raises: ArgumentTypeError."""
+    try:
+        return max(int(datetime.fromisoformat(text).timestamp() * 1000), 0)
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError("must be a time such as 2026-11-28T18:30") from None
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -174,6 +197,13 @@ def _one(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     return found, {"retry": "It is due now. What stands before it in its lane goes first.", "cancel": "It is over."}[arguments.action]
 
 
+def _reschedule(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    # What is in some seconds goes by the server's clock: this machine's may be another.
+    due_ms = arguments.at if arguments.after is None else ask("GET", "/v1/operator")["at_ms"] + arguments.after * 1000
+    found = ask("POST", f"{_job(arguments)}/reschedule", {"due_ms": due_ms})
+    return found, f"It is due at {_clock(due_ms)}. What stands before it in its lane goes first."
+
+
 def _many(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     path = f"/v1/operator/{arguments.action}"
     body = {"queue": arguments.queue, "limit": arguments.limit}
@@ -218,6 +248,7 @@ _ACTIONS: dict[str, Callable[[Ask, argparse.Namespace], tuple[Any, str]]] = {
     "show": _show,
     "retry": _one,
     "cancel": _one,
+    "reschedule": _reschedule,
     "redrive": _many,
     "purge": _many,
     "pause": _queue,

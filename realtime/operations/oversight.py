@@ -261,6 +261,10 @@ class Answer(StrEnum):
     """Its owner has to act first."""
     REPORT = "report"
     """It carries a store's report, about which only the store's owner may decide."""
+    DEAD = "dead"
+    """It was given up."""
+    TOO_LATE = "too_late"
+    """It is dropped before then."""
 
 
 class Decided(Struct, frozen=True):
@@ -295,14 +299,20 @@ def retry(owner: str, id_: str, now_ms: int, *, receives: int = 0) -> Operation[
     Args:
         receives: how often a message is received at most.
     """
+    found, lost = yield from _settled(owner, id_, receives, now_ms)
+    if found is None:
+        return Decided(Answer.NOT_FOUND)
+    return Decided((yield from _retry(found, now_ms)), found.queue, lost)
+
+
+def _settled(owner: str, id_: str, receives: int, now_ms: int) -> Operation[tuple[Seen | None, tuple[str, ...]]]:
+    """A job, once a lease of it that ended is settled; and whose lease that was."""
     lost: tuple[str, ...] = ()
     found = yield from _find(owner, id_, now_ms)
     if found and found.lapsed:
         lost = yield from _settle(found, receives if found.queue.startswith(MESSAGES) else 0, now_ms)
         found = yield from _find(owner, id_, now_ms)
-    if found is None:
-        return Decided(Answer.NOT_FOUND)
-    return Decided((yield from _retry(found, now_ms)), found.queue, lost)
+    return found, lost
 
 
 def _settle(found: Seen, most: int, now_ms: int) -> Operation[tuple[str, ...]]:
@@ -314,8 +324,7 @@ def _retry(found: Seen, now_ms: int) -> Operation[Answer]:
     if found.standing is Standing.DEAD and not found.needs_report:
         again = yield from dead.put_back(found.owner, found.id, now_ms)
         return Answer.DONE if again else Answer.NOT_FOUND
-    refusal = {Standing.IN_FLIGHT: Answer.IN_FLIGHT, Standing.ENDED: _WAS.get(found.state), Standing.HELD: Answer.HELD}.get(found.standing)
-    if refusal:
+    if refusal := _refusal(found):
         return refusal
     rows = yield Statement(
         "update jobs set state = 'waiting', due_ms = $3, ready_ms = $3, ended_ms = 0,"
@@ -326,6 +335,38 @@ def _retry(found: Seen, now_ms: int) -> Operation[Answer]:
     if rows and found.standing is Standing.DEAD:
         yield from attempts.set_aside(found.owner, found.id)
     return Answer.DONE if rows else Answer.IN_FLIGHT
+
+
+def _refusal(found: Seen) -> Answer | None:
+    """Why it cannot be said when a job is tried; None where it can."""
+    return {Standing.IN_FLIGHT: Answer.IN_FLIGHT, Standing.ENDED: _WAS.get(found.state), Standing.HELD: Answer.HELD}.get(found.standing)
+
+
+def reschedule(owner: str, id_: str, due_ms: int, now_ms: int, *, receives: int = 0) -> Operation[Decided]:
+    """Let a job that waits be tried at a time, and not before; it keeps its place in its lane.
+
+    Args:
+        receives: how often a message is received at most.
+    """
+    found, lost = yield from _settled(owner, id_, receives, now_ms)
+    if found is None:
+        return Decided(Answer.NOT_FOUND)
+    return Decided((yield from _reschedule(found, max(due_ms, now_ms))), found.queue, lost)
+
+
+def _reschedule(found: Seen, due_ms: int) -> Operation[Answer]:
+    refusal = Answer.DEAD if found.standing is Standing.DEAD else _refusal(found)
+    if refusal:
+        return refusal
+    rows = yield Statement(
+        "update jobs set due_ms = $3, ready_ms = $3 where store_id = $1 and id = $2 and state = 'waiting'"
+        " and (not_after_ms = 0 or not_after_ms > $3) returning id",
+        (found.owner, found.id, due_ms),
+    )
+    if rows:
+        return Answer.DONE
+    waits = yield Statement("select 1 from jobs where store_id = $1 and id = $2 and state = 'waiting'", (found.owner, found.id))
+    return Answer.TOO_LATE if waits else Answer.IN_FLIGHT
 
 
 def cancel(owner: str, id_: str, now_ms: int) -> Operation[Decided]:

@@ -29,6 +29,10 @@ async def cancel(call: Call[None]) -> Response:
     return call.answer(await call.context.oversight.cancel(call.path["owner"], call.path["any_job"]))
 
 
+async def reschedule(call: Call[messages.Reschedule]) -> Response:
+    return call.answer(await call.context.oversight.reschedule(call.path["owner"], call.path["any_job"], call.body))
+
+
 async def redrive(call: Call[messages.RedriveQueue]) -> Response:
     return call.answer(await call.context.oversight.redrive(call.body))
 
@@ -67,6 +71,10 @@ ENDPOINTS = (
     Endpoint(
         "POST", f"{_JOB}/cancel", "End it, or delete a dead letter", TAG, cancel,
         auth=Auth.OPERATOR, response=messages.Changed, errors=(Conflict, NotFound),
+    ),
+    Endpoint(
+        "POST", f"{_JOB}/reschedule", "Say when a job that waits may be tried next", TAG, reschedule,
+        auth=Auth.OPERATOR, request=messages.Reschedule, response=messages.Changed, errors=(Conflict, NotFound),
     ),
     Endpoint(
         "POST", "/v1/operator/redrive", "Put dead letters back into their places", TAG, redrive,

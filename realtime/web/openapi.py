@@ -62,6 +62,7 @@ EXAMPLES: Mapping[str, Any] = {
     "RedriveQueue": {"queue": "deliveries", "limit": 10},
     "PurgeQueue": {"queue": "deliveries", "older_than": 86_400},
     "PauseQueue": {"queue": "service"},
+    "Reschedule": {"due_ms": 1795393114000},
     "Redrive": {"queue": "default", "limit": 10},
     "Change": {"cid": "1", "id": "1882668100000000017", "vt": 60},
     "SubscribePush": {

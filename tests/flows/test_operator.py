@@ -138,6 +138,30 @@ async def test_an_operator_looks_before_dead_letters_are_put_back_and_is_asked_b
         assert nothing == (0, "", "0 dead letters deleted.\n"), "there is nothing to ask about"
 
 
+async def test_an_operator_says_when_a_job_is_tried(server: Serve) -> None:
+    process = await off_loop(lambda: server(operator_token=TOKEN))
+    async with open_store(process) as owner, visitor(process, Authorization=f"Bearer {await program_of(owner)}") as program:
+        id_ = (await program.post("/v1/publish", json={"message": 1, "delay": 60})).json()["messageId"]
+        (job,) = (await told(process, "list", "--state", "deferred"))["jobs"]
+
+        one = (job["owner"], id_)
+
+        soon = await said(process, "reschedule", *one, "--in", "7200")
+        assert re.fullmatch(r"It is due at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\. What stands before it in its lane goes first\.\n", soon)
+        (put_off,) = (await told(process, "list", "--state", "deferred"))["jobs"]
+        assert 7_140_000 <= put_off["due_ms"] - job["due_ms"] < 7_300_000
+        assert await said(process, "reschedule", *one, "--at", "2199-01-01T00:00", code=1) == (
+            "--at, --in: Name a time within a year from now.\n"
+        )
+        for wrong in (("--at", "soon"), ("--in", "0"), (), ("--in", "1", "--at", "2026-11-28T18:30")):
+            assert "error: " in await said(process, "reschedule", *one, *wrong, code=2), wrong
+
+        assert await told(process, "reschedule", *one, "--at", "2001-01-01T00:00:00+01:00") == {"changed": True}
+        assert [message["messageId"] for message in (await program.get("/v1/consumer?cid=1")).json()["messages"]] == [id_]
+        assert "A worker holds this job." in await said(process, "reschedule", *one, "--in", "60", code=1)
+        assert "There is no such job." in await said(process, "reschedule", "nobody", "1", "--in", "60", code=1)
+
+
 async def test_a_wrong_token_and_a_server_that_is_not_there_are_told_in_a_sentence(server: Serve) -> None:
     process = await off_loop(lambda: server(operator_token=TOKEN))
 
