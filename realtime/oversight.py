@@ -10,9 +10,10 @@ import msgspec
 
 from realtime import checks
 from realtime.errors import Conflict, InvalidInput, NotFound
-from realtime.operations import alarms, dead, oversight, pauses
+from realtime.operations import alarms, dead, decisions, oversight, pauses
 from realtime.operations.dead import Chosen
-from realtime.operations.oversight import Answer, Backlog, Decided, Seen, Standing
+from realtime.operations.decisions import Answer, Decided
+from realtime.operations.oversight import Backlog, Seen, Standing
 from realtime.operator_messages import (
     AlarmView,
     AttemptView,
@@ -122,18 +123,18 @@ class Oversight:
 
     async def retry(self, owner: str, id_: str) -> Changed:
         """Let it be tried now; a dead letter goes back to its place. Raises: NotFound, Conflict."""
-        return self._told(await self._storage.write(oversight.retry, owner, id_, self._now(), receives=self._receives))
+        return self._told(await self._storage.write(decisions.retry, owner, id_, self._now(), receives=self._receives))
 
     async def cancel(self, owner: str, id_: str) -> Changed:
         """End it, or delete a dead letter; its lane goes on. Raises: NotFound, Conflict."""
-        return self._told(await self._storage.write(oversight.cancel, owner, id_, self._now()))
+        return self._told(await self._storage.write(decisions.cancel, owner, id_, self._now()))
 
     async def reschedule(self, owner: str, id_: str, request: Reschedule) -> Changed:
         """Let a job that waits be tried at a time; it keeps its place in its lane. Raises: NotFound, Conflict, InvalidInput."""
         now = self._now()
         if request.due_ms > now + LATEST_MS:
             raise InvalidInput("Name a time within a year from now.", field="due_ms")
-        return self._told(await self._storage.write(oversight.reschedule, owner, id_, request.due_ms, now, receives=self._receives))
+        return self._told(await self._storage.write(decisions.reschedule, owner, id_, request.due_ms, now, receives=self._receives))
 
     def _told(self, decided: Decided) -> Changed:
         what, queue = decided.answer, decided.queue

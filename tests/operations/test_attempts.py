@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from realtime.model import JobState
-from realtime.operations import attempts, dead, jobs, leases, oversight, queue, receives
+from realtime.operations import attempts, dead, decisions, jobs, leases, oversight, queue, receives
 from realtime.operations.changes import DELIVERIES
 from realtime.operations.oversight import Tried
 from realtime.operations.queue import NewJob, Settled
@@ -203,11 +203,11 @@ async def test_an_attempt_under_way_is_kept_though_the_clock_was_set_back(desk: 
 
 async def test_a_report_that_is_sent_again_keeps_what_happened_before(desk: Desk) -> None:
     id_ = await desk.put(needs_report=True)
-    for again in (oversight.retry, jobs.send_again):
+    for again in (decisions.retry, jobs.send_again):
         desk.now += 1
         await desk.claim(worker=again.__name__)
         await desk.storage.write(queue.end, "shop", id_, "lease", JobState.DEAD, "refused", desk.now)
-        args = ("shop", id_, desk.now) if again is oversight.retry else ("shop", desk.now)
+        args = ("shop", id_, desk.now) if again is decisions.retry else ("shop", desk.now)
         await desk.storage.write(again, *args)  # type: ignore[arg-type]  # two operations, each with its own
 
     desk.now += 1
