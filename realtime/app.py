@@ -197,7 +197,7 @@ class Parts:
         self.jobs = JobService(settings, storage, registry, now_ms, self._added, metrics)
         self.schedules = Schedules(storage, self.messaging, self.jobs, now_ms)
         self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
-        self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers, settings.message_receives)
+        self.oversight = Oversight(settings, storage, registry, now_ms, self._free, metrics, self.courier.providers)
         self.push = Push(settings, storage, keys, registry.push_keys, now_ms)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.scribe = Scribe(settings, storage, clerk, registry, now_ms)

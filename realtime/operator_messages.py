@@ -94,6 +94,28 @@ class AlarmView(Struct, frozen=True):
     since_ms: int
 
 
+class Finding(Struct, frozen=True, omit_defaults=True):
+    """Something that needs a person."""
+
+    kind: Literal[
+        "clock", "plugin", "provider", "paused", "blocked_lanes", "dead_letters", "reports", "unconfirmed", "backlog", "unsettled", "alarm"
+    ]
+    of: str
+    """The queue, plugin, notifier or alarm that it is about; empty: none in particular."""
+    text: str
+    """What is so, in a sentence."""
+    todo: str
+    """What to do next, in a sentence."""
+    command: str = ""
+    """Where to begin in a shell, where there is a command."""
+
+
+class Diagnosis(Struct, frozen=True):
+    at_ms: int
+    findings: list[Finding]
+    """Empty: all is well."""
+
+
 class Overview(Struct, frozen=True, kw_only=True):
     at_ms: int
     queues: list[QueueFigures]

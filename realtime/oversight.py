@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from realtime import checks
+from realtime import checks, doctor
 from realtime.errors import Conflict, InvalidInput, NotFound
-from realtime.operations import alarms, dead, decisions, oversight, pauses
+from realtime.operations import alarms, checkup, dead, decisions, oversight, pauses
 from realtime.operations.dead import Chosen
 from realtime.operations.decisions import Answer, Decided
 from realtime.operations.oversight import Backlog, Seen, Standing
@@ -20,6 +20,7 @@ from realtime.operator_messages import (
     Changed,
     ChosenView,
     Count,
+    Diagnosis,
     JobList,
     JobView,
     JobWithAttempts,
@@ -35,6 +36,7 @@ from realtime.operator_messages import (
 )
 from realtime.providers import Providers
 from realtime.registry import Registry
+from realtime.settings import Settings
 from realtime.storage.statement import Storage
 
 if TYPE_CHECKING:
@@ -64,26 +66,25 @@ class Oversight:
         wake: called with the name of a queue in which something can be taken now.
         metrics: what was measured, where that is kept.
         providers: those of this process.
-        receives: how often a message is received at most.
     """
 
     def __init__(
         self,
+        settings: Settings,
         storage: Storage,
         registry: Registry,
         clock_ms: Callable[[], int],
         wake: Callable[[str], None],
         metrics: Metrics | None = None,
         providers: Providers | None = None,
-        receives: int = 0,
     ) -> None:
+        self._settings = settings
         self._storage = storage
         self._registry = registry
         self._now = clock_ms
         self._wake = wake
         self._metrics = metrics
         self._providers = providers
-        self._receives = receives
 
     async def overview(self) -> Overview:
         """Every queue in figures, how the plugins and the providers are, and what the alarms say."""
@@ -94,6 +95,26 @@ class Oversight:
         standings = self._providers.standings() if self._providers else []
         providers = [ProviderView(each.notifier, each.state.value, *msgspec.structs.astuple(each)[2:]) for each in standings]
         return Overview(at_ms=now, queues=queues, plugins=plugins, providers=providers, alarms=raised)
+
+    async def doctor(self) -> Diagnosis:
+        """What needs a person, as far as the process that was asked can see."""
+        ahead_ms = await self._ahead_ms()
+        now = self._now()
+        looked = doctor.Looked(
+            now_ms=now,
+            queues=await self._storage.read(checkup.look, doctor.QUIET_MS, now),
+            plugins=self._registry.plugins(),
+            providers=self._providers.standings() if self._providers else (),
+            ahead_ms=ahead_ms,
+            backlog_seconds=self._settings.alarm_backlog_seconds,
+        )
+        return Diagnosis(now, doctor.findings(looked))
+
+    async def _ahead_ms(self) -> int:
+        """By how much at least the database's clock is ahead of this one's: asking takes a while, which is no difference."""
+        before = self._now()
+        theirs = await self._storage.read(checkup.clock, before)
+        return theirs - min(max(theirs, before), self._now())
 
     async def metrics(self) -> bytes:
         """Everything that is measured, as Prometheus reads it. Raises: NotFound where nothing is."""
@@ -123,7 +144,7 @@ class Oversight:
 
     async def retry(self, owner: str, id_: str) -> Changed:
         """Let it be tried now; a dead letter goes back to its place. Raises: NotFound, Conflict."""
-        return self._told(await self._storage.write(decisions.retry, owner, id_, self._now(), receives=self._receives))
+        return self._told(await self._storage.write(decisions.retry, owner, id_, self._now(), receives=self._settings.message_receives))
 
     async def cancel(self, owner: str, id_: str) -> Changed:
         """End it, or delete a dead letter; its lane goes on. Raises: NotFound, Conflict."""
@@ -134,7 +155,9 @@ class Oversight:
         now = self._now()
         if request.due_ms > now + LATEST_MS:
             raise InvalidInput("Name a time within a year from now.", field="due_ms")
-        return self._told(await self._storage.write(decisions.reschedule, owner, id_, request.due_ms, now, receives=self._receives))
+        return self._told(
+            await self._storage.write(decisions.reschedule, owner, id_, request.due_ms, now, receives=self._settings.message_receives)
+        )
 
     def _told(self, decided: Decided) -> Changed:
         what, queue = decided.answer, decided.queue

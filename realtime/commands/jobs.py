@@ -17,7 +17,7 @@ from realtime.commands.rehearse import address
 from realtime.errors import BadSettings
 from realtime.settings import Settings
 
-SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, reschedule, redrive, purge, pause, resume."
+SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, reschedule, redrive, purge, pause, resume, doctor."
 STATES = ("ready", "deferred", "behind", "held", "in_flight", "dead", "ended", "blocking")
 PATIENCE_S = 30.0
 _OPTIONS = {
@@ -74,6 +74,7 @@ def options(parser: argparse.ArgumentParser) -> None:
             many.add_argument("--older-than", type=int, default=0, metavar="SECONDS", help="only those that died longer ago (0)")
             many.add_argument("--yes", action="store_true", help="do not ask")
         many.add_argument("--dry-run", action="store_true", help="only list those to which it would be done")
+    action("doctor", "Everything that needs a person, and what to do next. Exits 0 when all is well, 1 when not, 2 when it could not ask.")
     for name, sentence in (("pause", "Take nothing from a queue any more."), ("resume", "Take from it again.")):
         action(name, sentence).add_argument("queue", help="the queue, as `list` shows it")
 
@@ -94,19 +95,20 @@ def _time(text: str) -> int:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Returns 0, 1 when the server refused, or 2 when it could not be asked. Raises: BadSettings, where that is not to be told as JSON."""
+    """Returns 0, 1 when the server refused or something needs a person, or 2 when it could not be asked. Raises: BadSettings, where that is not
+    to be told as JSON."""
     try:
         answer, words = _ACTIONS[arguments.action](_asking(arguments), arguments)
     except Refusal as error:
         print(json.dumps(error.problem) if arguments.json else error, file=sys.stderr)
-        return error.exit_code
+        return 2 if arguments.action == "doctor" else error.exit_code
     except BadSettings as error:
         if not arguments.json:
             raise
         print(json.dumps({"code": error.code, "detail": error.message}), file=sys.stderr)
         return 2
     print(json.dumps(answer, indent=2) if arguments.json else words)
-    return 0
+    return 1 if arguments.action == "doctor" and answer["findings"] else 0
 
 
 def _asking(arguments: argparse.Namespace) -> Ask:
@@ -182,6 +184,14 @@ def _overview(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _doctor(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    found = ask("GET", "/v1/operator/doctor")
+    lines = []
+    for each in found["findings"]:
+        lines += [f"{each['text']} {each['todo']}", *([f"  {each['command']}"] if "command" in each else [])]
+    return found, "\n".join(lines) or "All is well."
+
+
 def _show(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     found = ask("GET", _job(arguments))
     lines = [f"{_LABELS.get(name, name)}: {_value(name, value)}" for name, value in found["job"].items() if value not in ("", 0, False)]
@@ -245,6 +255,7 @@ def _queue(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
 
 _ACTIONS: dict[str, Callable[[Ask, argparse.Namespace], tuple[Any, str]]] = {
     "list": _list,
+    "doctor": _doctor,
     "show": _show,
     "retry": _one,
     "cancel": _one,

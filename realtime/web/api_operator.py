@@ -13,6 +13,10 @@ async def overview(call: Call[None]) -> Response:
     return call.answer(await call.context.oversight.overview())
 
 
+async def doctor(call: Call[None]) -> Response:
+    return call.answer(await call.context.oversight.doctor())
+
+
 async def jobs(call: Call[None]) -> Response:
     return call.answer(await call.context.oversight.jobs(call.query))
 
@@ -59,6 +63,7 @@ _JOB = "/v1/operator/jobs/{owner}/{any_job}"
 ENDPOINTS = (
     Endpoint("GET", "/metrics", "Figures for Prometheus", TAG, metrics, auth=Auth.METRICS, response=str, media_type="text/plain"),
     Endpoint("GET", "/v1/operator", "Every queue in figures, plugins, alarms", TAG, overview, auth=Auth.OPERATOR, response=messages.Overview),
+    Endpoint("GET", "/v1/operator/doctor", "What needs a person", TAG, doctor, auth=Auth.OPERATOR, response=messages.Diagnosis),
     Endpoint(
         "GET", "/v1/operator/jobs", "The jobs of one standing", TAG, jobs,
         auth=Auth.OPERATOR, query=messages.ShowQueueJobs, response=messages.JobList,

@@ -162,6 +162,26 @@ async def test_an_operator_says_when_a_job_is_tried(server: Serve) -> None:
         assert "There is no such job." in await said(process, "reschedule", "nobody", "1", "--in", "60", code=1)
 
 
+async def test_a_check_up_exits_with_1_when_something_needs_a_person_and_2_when_it_could_not_ask(server: Serve) -> None:
+    process = await off_loop(lambda: server(operator_token=TOKEN))
+
+    assert await said(process, "doctor") == "All is well.\n"
+    assert (await told(process, "doctor"))["findings"] == []
+    await said(process, "pause", "service")
+
+    sick = await off_loop(lambda: jobs(process, "doctor"))
+    assert sick.returncode == 1
+    assert re.fullmatch(
+        r"service has been paused for \d+ seconds?\. Resume it when what it was paused for is over\.\n  nowserving jobs resume service\n",
+        sick.stdout,
+    )
+    for_programs = await off_loop(lambda: jobs(process, "doctor", "--json"))
+    assert (for_programs.returncode, [each["kind"] for each in json.loads(for_programs.stdout)["findings"]]) == (1, ["paused"])
+    assert await said(process, "doctor", "--url", "http://127.0.0.1:1", code=2)
+    wrong = await off_loop(lambda: jobs(process, "doctor", token="x" * 32))
+    assert (wrong.returncode, wrong.stderr) == (2, "This is not the operator's token.\n")
+
+
 async def test_a_wrong_token_and_a_server_that_is_not_there_are_told_in_a_sentence(server: Serve) -> None:
     process = await off_loop(lambda: server(operator_token=TOKEN))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from realtime.app import make_storage
-from realtime.operations import alarms, dead, oversight, pauses, queue
+from realtime.operations import alarms, checkup, dead, oversight, pauses, queue
 from realtime.operations.changes import HELD_MS
 from realtime.operations.oversight import Backlog, Standing
 from realtime.operations.queue import NewJob
@@ -101,7 +101,7 @@ async def test_nothing_is_taken_from_a_paused_queue_and_what_is_under_way_goes_o
     assert await desk.ids() == [second]
 
 
-@pytest.mark.parametrize("sql", [*oversight.COUNTS, alarms.FIRST_READY])
+@pytest.mark.parametrize("sql", [*oversight.COUNTS, alarms.FIRST_READY, checkup.UNSETTLED])
 async def test_counting_looks_at_what_is_pending_and_not_at_what_has_ended(sql: str, tmp_path: Path) -> None:
     """The planner of Postgres chooses by size; that of SQLite says always the same."""
     settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=f"sqlite:///{tmp_path / 'plan.db'}"))

@@ -209,6 +209,36 @@ async def test_a_dead_letter_is_not_rescheduled(installation: House, operator: h
     )  # fmt: skip
 
 
+async def test_a_check_up_finds_what_needs_a_person_until_it_is_seen_to(installation: House, operator: httpx.AsyncClient) -> None:
+    async def found() -> list[tuple[str, str]]:
+        diagnosis = (await operator.get("/v1/operator/doctor")).raise_for_status().json()
+        assert diagnosis["at_ms"] > 0
+        return [(each["kind"], each["of"]) for each in diagnosis["findings"]]
+
+    assert await found() == []
+    program = await _program(installation, await new_owner(installation))
+    await program.post("/v1/publish", json={"message": 1, "lane": "a", "on_dead": "block"})
+    for _ in range(6):
+        for message in (await program.get("/v1/consumer?cid=1&limit=1")).json()["messages"]:
+            await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+    (job,) = (await operator.get("/v1/operator/jobs?state=dead")).json()["jobs"]
+    queue = job["queue"]
+    await operator.post("/v1/operator/pause", json={"queue": "service"})
+    await installation.parts.alarms.look()
+    for number in range(5):
+        installation.parts.courier.providers.heard("sms", str(number), Retry("The gateway answered 503.", provider_down=True))
+
+    assert await found() == [
+        ("provider", "sms"), ("paused", "service"), ("blocked_lanes", queue), ("dead_letters", queue), ("alarm", "dead_letters"),
+    ]  # fmt: skip
+
+    await operator.post("/v1/operator/resume", json={"queue": "service"})
+    await operator.post(f"/v1/operator/jobs/{job['owner']}/{job['id']}/cancel")
+    await installation.parts.alarms.look()
+    installation.parts.courier.providers.heard("sms", "6", Sent())
+    assert await found() == []
+
+
 async def test_the_operator_is_told_of_an_alarm_once_and_when_it_is_over(
     installation: House, operator: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
