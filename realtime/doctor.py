@@ -96,7 +96,12 @@ def _around(looked: Looked) -> Iterator[Finding]:
             yield Finding("plugin", plugin.name, f"The plugin {plugin.name} is {_of_plugin(plugin.status)}.", todo, "nowserving plugins")
     for provider in looked.providers:
         if provider.state is not BreakerState.CLOSED:
-            text = f"The provider of {provider.notifier} has been down for {_ago(provider.since_ms, looked)}: {provider.reason}"
+            soon = (
+                f"It is tried again in {lasting(max(provider.until_ms - looked.now_ms, 0) // 1000)}."
+                if provider.until_ms
+                else "It is being tried."
+            )
+            text = f"The provider of {provider.notifier} has been down for {_ago(provider.since_ms, looked)}: {provider.reason} {soon}"
             yield Finding(
                 "provider",
                 provider.notifier,

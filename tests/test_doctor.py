@@ -51,12 +51,12 @@ CASES: list[tuple[Looked, tuple[str, str, str]]] = [
         ("plugin", "loyalty", "The plugin loyalty is suspended: it hung."),
     ),
     (
-        replace(WELL, providers=(ProviderStanding("sms", BreakerState.OPEN, 0, 5, "It answered 503.", NOW - 10 * MINUTE, NOW),)),
-        ("provider", "sms", "The provider of sms has been down for 10 minutes: It answered 503."),
+        replace(WELL, providers=(ProviderStanding("sms", BreakerState.OPEN, 0, 5, "It answered 503.", NOW - 10 * MINUTE, NOW + 40_000),)),
+        ("provider", "sms", "The provider of sms has been down for 10 minutes: It answered 503. It is tried again in 40 seconds."),
     ),
     (
         replace(WELL, providers=(ProviderStanding("sms", BreakerState.HALF_OPEN, 1, 5, "It answered 503.", NOW - MINUTE, 0),)),
-        ("provider", "sms", "The provider of sms has been down for 60 seconds: It answered 503."),
+        ("provider", "sms", "The provider of sms has been down for 60 seconds: It answered 503. It is being tried."),
     ),
     (
         looked((Backlog(queue="deliveries", paused_ms=NOW - 180 * MINUTE),)),
