@@ -226,6 +226,8 @@ async def test_who_answers_too_late_for_what_was_put_back_is_told_so_and_changes
 
     assert claimed.lost == [], "the end of the first lease was told already"
     assert await desk.done(id_) is Settled.LEASE_LOST
+    late = {worker: await desk.storage.read(receives.lost, "shop", id_, worker, desk.now) for worker in ("slow", "quick")}
+    assert late == {"slow": 1, "quick": 0}, "as the figures count it"
     assert await desk.done(id_, "new") is Settled.DONE
     assert await tries(desk, id_) == [(1, "slow", "lost"), (2, "quick", "done")]
 
