@@ -55,7 +55,7 @@ create table if not exists api_tokens (
 );
 create index if not exists api_tokens_account on api_tokens (account_id);
 
--- An address that an account's events are posted to. "secret" signs them, "old_secret" too until "old_until_ms"; "events" are words with spaces between them, none: all.
+-- An address that an account's events are posted to. "secret" signs them, "old_secret" too until "old_until_ms": "whsec_" is shared (HMAC), "whsk_" the private half of a key pair (Ed25519); "events" are words with spaces between them, none: all.
 -- "failing_ms" is since when nothing has arrived there, "off_ms" since when it is turned off.
 create table if not exists webhooks (
     id text primary key,

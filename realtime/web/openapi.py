@@ -74,6 +74,7 @@ EXAMPLES: Mapping[str, Any] = {
     },
     "NewWebhook": {"url": "https://example.com/nowserving", "name": "Kitchen", "events": ["ticket.joined", "ticket.called"]},
     "EditWebhook": {"events": []},
+    "RotateSecret": {"signing": "ed25519"},
     "Replay": {},
     "WriteWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{store}: {number}, Ihr Tisch ist fertig. {link}"},
     "PreviewWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{number}, Ihr Tisch ist fertig. {link}"},
