@@ -328,7 +328,11 @@ create table if not exists arrivals (
 );
 create index if not exists arrivals_awaited on arrivals (recipient_hash, at_ms) where state = 'accepted';
 
--- Somebody who wants no more messages over a channel ("" is every one), by a keyed hash of the address. Belongs to the installation and stays.
+-- Which delivery a provider means that hands back no id of ours: what it told first under its own id of the message, a keyed hash here, decided that.
+create table if not exists arrival_messages (store_id text not null, message_hash text not null, job_id text not null, primary key (store_id, message_hash));
+create index if not exists arrival_messages_hash on arrival_messages (message_hash);
+
+-- Somebody who wants no more messages over a channel ("" is every one), by a keyed hash of the address. "source" is how that is known: "reply", "gateway", "mail", "page", "bounce" or "complaint". Belongs to the installation and stays.
 create table if not exists opt_outs (
     recipient_hash text not null,
     channel text not null,

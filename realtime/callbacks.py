@@ -64,6 +64,8 @@ class Callbacks:
                 self._keys.recipient_hash(arrival.recipient),
                 delivered=arrival.delivered,
                 why=arrival.why,
+                message_hash=self._keys.message_hash(notifier, arrival.message) if arrival.message else "",
+                outranks=arrival.outranks,
                 since_ms=now - AWAITED_MS,
                 now_ms=now,
             )

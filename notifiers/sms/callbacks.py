@@ -96,7 +96,9 @@ def _status(fields: Mapping[str, str]) -> list[Arrival | Wish]:
     said = fields.get("ErrorCode", "")
     code = int(said) if said.isascii() and said.isdigit() and len(said) < 7 else 0
     why = "" if arrived else meaning.WHY.get(code, f"The gateway gives the code {code}." if code else "The gateway does not say why.")
-    told: list[Arrival | Wish] = [Arrival(arrived, delivery[:160], recipient, why)]
+    message = (fields.get("MessageSid") or fields.get("SmsSid") or "")[:160]
+    # The phone's receipt is proof; that it was not reached, the network may only have supposed.
+    told: list[Arrival | Wish] = [Arrival(arrived, delivery[:160], recipient, why, message, outranks=arrived)]
     if code == meaning.OPTED_OUT and recipient:
         told.append(Wish(recipient, wanted=False))
     return told

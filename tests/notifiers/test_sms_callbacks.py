@@ -148,10 +148,26 @@ def test_who_had_opted_out_is_remembered_from_a_status_too() -> None:
 
 
 def test_without_a_delivery_id_the_recipient_stands_for_it() -> None:
-    assert read(ours(MessageStatus="delivered", To=NUMBER)) == [Arrival(True, "", NUMBER)]
-    assert read(ours(MessageStatus="delivered", delivery="shop-12-0")) == [Arrival(True, "shop-12-0", "")]
+    assert read(ours(MessageStatus="delivered", To=NUMBER)) == [Arrival(True, "", NUMBER, outranks=True)]
+    assert read(ours(MessageStatus="delivered", delivery="shop-12-0")) == [Arrival(True, "shop-12-0", "", outranks=True)]
     assert read(ours(MessageStatus="delivered")) == []
     assert read(ours(MessageStatus="delivered", To="nobody")) == []
+
+
+@pytest.mark.parametrize(("status", "outranks"), [("delivered", True), ("read", True), ("undelivered", False), ("failed", False)])
+def test_a_phones_receipt_outranks_what_the_network_supposed(status: str, outranks: bool) -> None:
+    (told,) = read(from_twilio(MessageStatus=status, To=NUMBER)) or ()
+
+    assert isinstance(told, Arrival)
+    assert told.outranks == outranks
+
+
+@pytest.mark.parametrize("name", ["MessageSid", "SmsSid"])
+def test_the_gateways_own_id_of_the_message_is_handed_on(name: str) -> None:
+    (told,) = read(ours(MessageStatus="undelivered", To=NUMBER, **{name: "SM1" * 100})) or ()
+
+    assert isinstance(told, Arrival)
+    assert told.message == ("SM1" * 100)[:160]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ async def test_a_signed_status_is_on_the_ticket(house: House) -> None:
     assert (notice["by"], notice["state"], notice["why"]) == ("sms", "undelivered", "The number refused it.")
 
 
+async def test_what_a_gateway_tells_twice_late_and_out_of_order_ends_with_the_phones_receipt(house: House) -> None:
+    owner = await joined(house)
+    shown = []
+
+    for status in ("undelivered", "sent", "delivered", "sent", "undelivered", "delivered"):
+        assert (await call(house, "status", MessageSid="SM1", MessageStatus=status, To=PHONE)).status_code == 204
+        shown += [each["state"] for each in await notices(owner)]
+
+    assert shown == ["undelivered", "undelivered", *["delivered"] * 4]
+
+
 async def test_a_forged_or_old_one_is_refused_and_changes_nothing(house: House) -> None:
     owner = await joined(house)
     stranger = await house.client()
