@@ -17,7 +17,7 @@ from realtime.metering import Meter, NoMeter
 from realtime.model import Job, JobState, Notice, Subscription
 from realtime.operations import accounts, answers, attempts, escalation, jobs, notices, outbox, reports, subscriptions
 from realtime.operations.changes import DELIVERIES, Change
-from realtime.opt_outs import WHY, OptOuts
+from realtime.opt_outs import OptOuts
 from realtime.providers import Providers
 from realtime.registry import Registry
 from realtime.settings import Settings
@@ -193,8 +193,8 @@ class Courier(ByCrew[Job]):
     async def _deliver(self, job: Job, browser: Subscription | None) -> Outcome:
         """Ask before a party is sent anything whether it wants it, and remember what its gateway says of that."""
         channel, recipient = job.delivery.notifier, job.delivery.recipient
-        if job.ticket_id and await self._opt_outs.has(channel, recipient):
-            return Suppressed(WHY)
+        if job.ticket_id and (why := await self._opt_outs.why(channel, recipient)):
+            return Suppressed(why)
         outcome = await self._registry.deliver(await self._parcel(job, browser))
         if isinstance(outcome, Suppressed) and job.ticket_id:
             await self._opt_outs.put(channel, recipient, "gateway")

@@ -9,6 +9,8 @@ from realtime.operations import opt_outs
 from realtime.storage.statement import Storage
 
 WHY = "The guest wants no messages."
+SOURCES = {"bounce": "Messages to this address came back.", "complaint": "The guest called a message unwanted."}
+"""Why, where they did not say so to us."""
 
 
 class OptOuts:
@@ -31,6 +33,15 @@ class OptOuts:
     async def has(self, channel: str, recipient: str) -> bool:
         """Whether a recipient wants nothing over a channel."""
         return await self._storage.read(opt_outs.has, self._keys.recipient_hash(recipient), channel)
+
+    async def why(self, channel: str, recipient: str) -> str:
+        """Why a recipient is sent nothing over a channel, as a sentence; empty where they may be."""
+        source = await self._storage.read(opt_outs.source, self._keys.recipient_hash(recipient), channel)
+        return SOURCES.get(source, WHY) if source else ""
+
+    async def suppress(self, channel: str, recipient: str, source: str) -> str:
+        """Nothing more for somebody who did not say so themselves. An owner is left out, whose report must arrive: their account is returned."""
+        return await self._storage.write(opt_outs.suppress, recipient, self._keys.recipient_hash(recipient), channel, source, self._now())
 
     async def put(self, channel: str, recipient: str, source: str) -> None:
         await self._storage.write(opt_outs.put, self._keys.recipient_hash(recipient), channel, source, self._now())

@@ -89,6 +89,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, Meta(max_length=320)]
     smtp_deadline_seconds: Seconds
     smtp_allow_plain: bool
+    email_callback_secret: Secret
     sms_url: Gateway
     sms_callback_secret: Secret
     call_ladder: list[str]

@@ -162,7 +162,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         content = {"application/json": {"schema": schema, "example": example}}
         operation["requestBody"] = {"required": endpoint.needs_body, "content": content}
     if endpoint.form:
-        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+        any_fields = {"schema": {"type": "object"}}
+        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": any_fields, "application/json": any_fields}}
     return operation
 
 

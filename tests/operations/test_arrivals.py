@@ -124,7 +124,7 @@ async def test_whatever_the_order_the_word_that_outranks_stands_in_the_end_and_e
 async def test_what_outranks_is_told_of_the_right_one_of_two_calls(shop: Shop) -> None:
     ticket = await shop.add(phone="+391")
     await carried(shop)
-    jobs = []
+    jobs: list[Job] = []
     for at_ms in (NOW + 1, NOW + 2):
         await (
             shop.call_next() if not jobs else shop.storage.write(tickets.change, shop.store_id, ticket.id, Action.RECALL, "", shop.rules, 8)
@@ -270,11 +270,12 @@ async def test_a_providers_own_id_never_comes_to_mean_another_delivery(shop: Sho
     await tell(shop, hashed="hash of +391", message="SM2")
     other = await shop.storage.read(arrivals.by_recipient, "sms", "hash of +391", 0)
 
+    assert other is not None
+
     with pytest.raises(NothingNew):
         await shop.storage.write(arrivals.mean, other, "SM2")
 
     found = await shop.storage.read(arrivals.by_message, "sms", "SM2")
-    assert other is not None
     assert found is not None
     assert found.job_id != other.job_id
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from realtime.operations import opt_outs
+from realtime.operations import accounts, opt_outs
 from realtime.storage.statement import Operation, Row, Statement, Storage
+from tests.operations.conftest import Shop
 
 ANN, BO = "hash of Ann", "hash of Bo"
 
@@ -46,6 +47,28 @@ async def test_taken_back_on_a_channel_the_others_stay(storage: Storage) -> None
     assert await has(storage, ANN, "email")
     await storage.write(opt_outs.take_back, ANN)
     assert await storage.read(_all) == []
+
+
+async def test_it_is_known_whence_with_the_word_for_every_channel_before_others(storage: Storage) -> None:
+    assert await storage.read(opt_outs.source, ANN, "email") == ""
+    await storage.write(opt_outs.put, ANN, "email", "bounce", 1)
+    assert await storage.read(opt_outs.source, ANN, "email") == "bounce"
+    assert await storage.read(opt_outs.source, ANN, "sms") == ""
+
+    await storage.write(opt_outs.put, ANN, opt_outs.EVERY, "page", 2)
+
+    assert await storage.read(opt_outs.source, ANN, "email") == "page"
+
+
+async def test_who_owns_a_store_is_never_put_there_by_others(storage: Storage) -> None:
+    shop = Shop(storage)
+    await shop.open()
+    email = (await storage.read(accounts.one, shop.account_id)).email
+
+    assert await storage.write(opt_outs.suppress, email.upper(), ANN, "email", "bounce", 1) == shop.account_id
+    assert await storage.read(_all) == []
+    assert await storage.write(opt_outs.suppress, f"not-{email}", BO, "email", "bounce", 1) == ""
+    assert [tuple(row) for row in await storage.read(_all)] == [(BO, "email", "bounce", 1)]
 
 
 def _all() -> Operation[list[Row]]:
