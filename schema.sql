@@ -53,7 +53,7 @@ create table if not exists api_tokens (
 );
 create index if not exists api_tokens_account on api_tokens (account_id);
 
--- An address that an account's events are posted to. "secret" signs them, "old_secret" too until "old_until_ms"; "events" are words with spaces between them, none: all.
+-- An address that an account's events are posted to. "secret" signs them, "old_secret" too until "old_until_ms": "whsec_" is shared (HMAC), "whsk_" the private half of a key pair (Ed25519); "events" are words with spaces between them, none: all.
 -- "failing_ms" is since when nothing has arrived there, "off_ms" since when it is turned off.
 create table if not exists webhooks (
     id text primary key,
@@ -111,10 +111,7 @@ create unique index if not exists stores_one_open on stores (account_id) where s
 create index if not exists stores_unfinished on stores (closes_ms) where state <> 'purged';
 
 -- From when to when, "22:00-08:00" by the store's clock, its guests are written nothing but that they are called. No row: never. Deleted with the store's data.
-create table if not exists quiet_hours (
-    store_id text primary key references stores (id),
-    hours text not null
-);
+create table if not exists quiet_hours (store_id text primary key references stores (id), hours text not null);
 
 -- One line of waiting people. "id" is the letter its numbers begin with.
 create table if not exists queues (
@@ -218,34 +215,29 @@ create table if not exists answers (
 -- A job: a row of durable work. "store_id" is whose it is: a store, or for an account's own "account-" and its id, for its webhooks "webhooks-" and its id.
 -- A lane is an order within a queue of one owner: "place" is a job's place in it, and "head" says that nothing pending stands before it.
 -- "ready_ms" is when a head may be claimed, "blocks" whether its lane waits if it is given up; "notifier" to "needs_report" and "ticket_id" are for deliveries: one notification to one recipient. "called_ms" names a call: such a delivery is not sent once the party has seen that call, or is not called any more.
+-- "trace" is the W3C trace context of whoever put it in: "traceparent" and, after a space, "tracestate".
 create table if not exists jobs (
     store_id text not null,
     id text not null,
     queue text not null,
-    lane text not null default '',
-    place bigint not null default 0,
+    lane text not null default '', place bigint not null default 0,
     head bigint not null default 1 check (head in (0, 1)),
     priority bigint not null default 1 check (priority between 0 and 3),
     state text not null check (state = 'waiting' or state = 'leased' or state = 'done' or state = 'dead' or state = 'expired' or state = 'cancelled'),
-    attempts bigint not null default 0,
-    max_attempts bigint not null default 0,
-    lease text not null default '',
-    leased_until_ms bigint not null default 0,
+    attempts bigint not null default 0, max_attempts bigint not null default 0,
+    lease text not null default '', leased_until_ms bigint not null default 0,
     worker text not null default '',
-    due_ms bigint not null,
-    ready_ms bigint not null,
+    due_ms bigint not null, ready_ms bigint not null,
     not_after_ms bigint not null default 0,
     outcome text not null default '',
     created_ms bigint not null,
     ended_ms bigint not null default 0,
     body text not null,
-    notifier text not null default '',
-    recipient text not null default '',
-    moment text not null default '',
+    notifier text not null default '', recipient text not null default '', moment text not null default '',
     needs_report bigint not null default 0 check (needs_report in (0, 1)),
     blocks bigint not null default 0 check (blocks in (0, 1)),
-    ticket_id bigint not null default 0,
-    called_ms bigint not null default 0,
+    ticket_id bigint not null default 0, called_ms bigint not null default 0,
+    trace text not null default '',
     primary key (store_id, id)
 );
 create index if not exists jobs_ready on jobs (queue, priority, ready_ms, id) where state = 'waiting' and head = 1;
@@ -256,7 +248,8 @@ create unique index if not exists jobs_in_flight on jobs (store_id, queue, lane)
 create index if not exists jobs_ended on jobs (ended_ms) where ended_ms > 0;
 create index if not exists jobs_of_call on jobs (store_id, ticket_id) where called_ms > 0 and state = 'waiting';
 
--- One try at a job: who had it, from when to when, and what became of it.
+-- One try at a job: who had it, from when to when, and what became of it. A "number" below 1 does not count: it was given back, or the job
+-- has begun anew since. The newest 50 of each job are kept.
 create table if not exists attempts (
     store_id text not null,
     job_id text not null,
@@ -273,23 +266,16 @@ create table if not exists attempts (
 create table if not exists dead_jobs (
     store_id text not null,
     id text not null,
-    queue text not null,
-    lane text not null,
-    place bigint not null,
-    priority bigint not null,
-    attempts bigint not null,
-    max_attempts bigint not null,
-    not_after_ms bigint not null,
+    queue text not null, lane text not null, place bigint not null, priority bigint not null,
+    attempts bigint not null, max_attempts bigint not null, not_after_ms bigint not null,
     outcome text not null,
     created_ms bigint not null,
     died_ms bigint not null,
     blocks bigint not null default 0 check (blocks in (0, 1)),
     body text not null,
-    notifier text not null,
-    recipient text not null,
-    moment text not null,
-    ticket_id bigint not null default 0,
-    called_ms bigint not null default 0,
+    notifier text not null, recipient text not null, moment text not null,
+    ticket_id bigint not null default 0, called_ms bigint not null default 0,
+    trace text not null default '',
     primary key (store_id, id)
 );
 create index if not exists dead_jobs_of_queue on dead_jobs (queue, died_ms);
@@ -307,6 +293,25 @@ create table if not exists job_keys (
 );
 create index if not exists job_keys_until on job_keys (until_ms);
 
+-- What an account has put in again and again: at the times of "cron" in "timezone" a message or a job, which "body" says (JSON). "next_ms" is its next
+-- time, and whoever moves that on puts in what is due; "missed" says what becomes of times that passed while nobody could. "problem" is why nothing was put in last.
+create table if not exists schedules (
+    account_id text not null references accounts (id),
+    name text not null,
+    cron text not null,
+    timezone text not null,
+    missed text not null check (missed in ('skip', 'once', 'each')),
+    body text not null,
+    paused bigint not null check (paused in (0, 1)),
+    next_ms bigint not null,
+    last_ms bigint not null,
+    last_id text not null,
+    problem text not null,
+    created_ms bigint not null,
+    primary key (account_id, name)
+);
+create index if not exists schedules_due on schedules (next_ms) where paused = 0;
+
 -- A delivery about a ticket that a provider accepted, and what the provider told later. "recipient_hash" is keyed, "at_ms" when it was accepted.
 create table if not exists arrivals (
     store_id text not null,
@@ -323,7 +328,11 @@ create table if not exists arrivals (
 );
 create index if not exists arrivals_awaited on arrivals (recipient_hash, at_ms) where state = 'accepted';
 
--- Somebody who wants no more messages over a channel ("" is every one), or with ":line" behind it none but "it's your turn"; by a keyed hash of the address, with who said so and since when. Belongs to the installation and stays.
+-- Which delivery a provider means that hands back no id of ours: what it told first under its own id of the message, a keyed hash here, decided that.
+create table if not exists arrival_messages (store_id text not null, message_hash text not null, job_id text not null, primary key (store_id, message_hash));
+create index if not exists arrival_messages_hash on arrival_messages (message_hash);
+
+-- Somebody who wants no more messages over a channel ("" is every one), or with ":line" behind it none but "it's your turn"; by a keyed hash of the address. "source" is how that is known: "reply", "gateway", "mail", "page", "bounce" or "complaint". Belongs to the installation and stays.
 create table if not exists opt_outs (
     recipient_hash text not null,
     channel text not null,
@@ -333,12 +342,7 @@ create table if not exists opt_outs (
 );
 
 -- A message that was handed out for a guest, by a keyed hash of the number or address it goes to, so that nobody gets too many. Forgotten after guest_messages_minutes.
-create table if not exists guest_messages (
-    recipient_hash text not null,
-    job_id text not null,
-    at_ms bigint not null,
-    primary key (recipient_hash, job_id)
-);
+create table if not exists guest_messages (recipient_hash text not null, job_id text not null, at_ms bigint not null, primary key (recipient_hash, job_id));
 create index if not exists guest_messages_at on guest_messages (at_ms);
 
 -- A message as its recipient would have seen it, kept instead of sent while the setting capture_messages is on. Deleted with the store's data.
@@ -386,15 +390,7 @@ create table if not exists receipts (
 create index if not exists receipts_account on receipts (account_id);
 
 -- A queue from which nothing is taken until an operator says so.
-create table if not exists paused_queues (
-    queue text primary key,
-    since_ms bigint not null
-);
+create table if not exists paused_queues (queue text primary key, since_ms bigint not null);
 
 -- What the operator was told is wrong, until it is right again.
-create table if not exists alarms (
-    name text primary key,
-    since_ms bigint not null,
-    told_ms bigint not null,
-    figure bigint not null
-);
+create table if not exists alarms (name text primary key, since_ms bigint not null, told_ms bigint not null, figure bigint not null);

@@ -1,14 +1,13 @@
-"""What the HTTP figure is compared with: a POST that does nothing, in Starlette, on the program's own server with its own settings."""
+"""What the HTTP figure is compared with besides: a POST that does nothing, in a Starlette application of its own, served as the program is."""
 
 from __future__ import annotations
 
 import os
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
+from bench.join_server import PATH, empty
 from realtime import logs
 from realtime.server.run import serve
 from realtime.settings import Settings
@@ -27,14 +26,10 @@ class Nothing:
         pass
 
 
-async def empty(request: Request) -> Response:
-    return Response()
-
-
 def main() -> int:
     settings = Settings.load(os.environ)
     logs.configure(settings.log_level)
-    routes = [Route("/v1/tickets", empty, methods=["POST"]), Route("/healthz", empty)]
+    routes = [Route(PATH, empty, methods=["POST"]), Route("/healthz", empty)]
     return serve(Starlette(routes=routes), settings, Nothing())
 
 

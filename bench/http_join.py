@@ -1,4 +1,4 @@
-"""A durable join over HTTP: requests per second of `POST /v1/tickets`, beside an empty Starlette POST on the same server."""
+"""A durable join over HTTP: requests per second of `POST /v1/tickets`, beside an empty Starlette POST on the same server and one by itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import msgspec
 
 from bench import shop
 from bench.http_load import post, send_all
+from bench.join_server import PATH
 from bench.program import Program
 from bench.result import Result, line
 from realtime import app
@@ -21,11 +22,12 @@ from realtime.messages import Join, Party
 from realtime.settings import Settings
 
 CONNECTIONS = 64
+JOIN_SERVER = ("-m", "bench.join_server")
 EMPTY_SERVER = ("-m", "bench.empty_server")
 
 
 def run(quick: bool) -> list[Result]:
-    """The figures, medians of several runs; the two servers have a core to themselves and take turns, this process has another."""
+    """The figures, medians of several runs; the servers have a core to themselves and take turns, this process has another."""
     runs, joins = (3, 1_000) if quick else (7, 4_000)
     everywhere = shop.cores()
     with shop.disk_folder() as folder:
@@ -38,26 +40,36 @@ def run(quick: bool) -> list[Result]:
         }
         core = everywhere[-1:] if len(everywhere) > 1 else []
         start = partial(Program, folder, environment, core)
-        with start() as program, start(command=EMPTY_SERVER) as nothing:
+        with start(command=JOIN_SERVER) as program, start(command=EMPTY_SERVER) as nothing:
             if core:
                 os.sched_setaffinity(0, set(everywhere) - set(core))
-            rates: dict[str, list[float]] = {"join": [], "empty": []}
-            cost: dict[str, list[float]] = {"join": [], "empty": []}
+            rates: dict[str, list[float]] = {"join": [], "empty": [], "bare": []}
+            cost: dict[str, list[float]] = {"join": [], "empty": [], "bare": []}
             for turn in range(runs + 1):
                 some = requests[turn * joins : (turn + 1) * joins]
-                for name, server, status in (("empty", nothing, 200), ("join", program, 201)):
+                nothings = [post(PATH, request.partition(b"\r\n\r\n")[2]) for request in some]
+                for name, server, sent, status in (
+                    ("bare", nothing, nothings, 200),
+                    ("empty", program, nothings, 200),
+                    ("join", program, some, 201),
+                ):
                     before = server.cpu_s()
-                    rate = shop.on_loop(send_all(server.port, some, CONNECTIONS, status))
+                    rate = shop.on_loop(send_all(server.port, sent, CONNECTIONS, status))
                     if turn:  # the first one warms up
                         rates[name].append(rate)
                         cost[name].append((server.cpu_s() - before) / joins * 1e6)
         _count(folder, len(requests))
-    join, empty = statistics.median(rates["join"]), statistics.median(rates["empty"])
-    to_empty = shop.ratio(rates["join"], rates["empty"])
+    middle = {name: statistics.median(each) for name, each in rates.items()}
+    to_empty, to_bare = shop.ratio(rates["join"], rates["empty"]), shop.ratio(rates["join"], rates["bare"])
     return [
-        Result(f"empty Starlette POST, {CONNECTIONS} connections", empty, "/s"),
+        Result(f"empty POST in a Starlette application that is nothing else, {CONNECTIONS} connections", middle["bare"], "/s"),
+        Result("the same, server CPU", statistics.median(cost["bare"]), "us"),
+        Result(f"empty Starlette POST on the same server, {CONNECTIONS} connections", middle["empty"], "/s"),
         Result("the same, server CPU", statistics.median(cost["empty"]), "us"),
-        Result(f"durable join over HTTP, {CONNECTIONS} connections", join, "/s", to_empty, "empty POST", ">= 0.4 x", to_empty >= 0.4),
+        Result(
+            f"durable join over HTTP, {CONNECTIONS} connections", middle["join"], "/s", to_empty, "empty POST", ">= 0.4 x", to_empty >= 0.4
+        ),
+        Result(f"durable join over HTTP, {CONNECTIONS} connections", middle["join"], "/s", to_bare, "the one that is nothing else"),
         Result("the same, server CPU", statistics.median(cost["join"]), "us"),
     ]
 

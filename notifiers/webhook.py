@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from realtime.outbound import Answer, Outbound
     from realtime.settings import Settings
 
+PRIVATE_KEY = "whsk_"
+SEED_BYTES = 32
+"""Of a private key; its public key stands behind them."""
+CANNOT_SIGN = "This server cannot sign with ed25519 any more: cryptography is not installed; pip install 'nowserving[ed25519]'."
+
 
 @hookimpl
 def register_notifiers(settings: Settings) -> list[Notifier]:
@@ -40,12 +45,16 @@ class WebhookNotifier:
             return Permanent("The webhook was turned off or deleted.")
         payload = str(delivery.delivery.body["payload"]).encode()
         now = int(self._clock())
+        try:
+            signed = await self._signed(endpoint.secrets, delivery.id, now, payload)
+        except ImportError:
+            return Retry(CANNOT_SIGN)
         headers = (
             ("Content-Type", "application/json"),
             ("User-Agent", "nowserving"),
             ("webhook-id", delivery.id),
             ("webhook-timestamp", str(now)),
-            ("webhook-signature", " ".join(signature(secret, delivery.id, now, payload) for secret in endpoint.secrets)),
+            ("webhook-signature", signed),
         )
         outbound = await self._connected()
         from realtime.outbound import Forbidden, NotReachable
@@ -58,6 +67,16 @@ class WebhookNotifier:
     async def close(self) -> None:
         if self._outbound is not None:
             await self._outbound.close()
+
+    async def _signed(self, secrets: Sequence[str], id_: str, at_s: int, payload: bytes) -> str:
+        """A signature for each. Raises: ImportError, where there is no library for one."""
+
+        def sign() -> str:
+            return " ".join(signature(secret, id_, at_s, payload) for secret in secrets)
+
+        if any(secret.startswith(PRIVATE_KEY) for secret in secrets):
+            return await asyncio.to_thread(sign)  # the first time it loads a library
+        return sign()
 
     async def _connected(self) -> Outbound:
         """Made at its first use, for most installations post nothing, and in a thread, for that reads the trusted certificates."""
@@ -73,9 +92,14 @@ class WebhookNotifier:
 
 
 def signature(secret: str, id_: str, at_s: int, payload: bytes) -> str:
-    """One signature of Standard Webhooks: "v1," and an HMAC-SHA256 in base64."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
+    """One signature of Standard Webhooks in base64: "v1," and an HMAC-SHA256, or "v1a," and an Ed25519. Raises: ImportError."""
     signed = b"%b.%d.%b" % (id_.encode(), at_s, payload)
+    if secret.startswith(PRIVATE_KEY):
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # it takes a while, and may not be installed
+
+        seed = base64.b64decode(secret.removeprefix(PRIVATE_KEY))[:SEED_BYTES]
+        return "v1a," + base64.b64encode(Ed25519PrivateKey.from_private_bytes(seed).sign(signed)).decode()
+    key = base64.b64decode(secret.removeprefix("whsec_"))
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from realtime.hookspecs import EventFacts, hookimpl
+from realtime.hookspecs import EventFacts, Idle, Notifier, hookimpl
+
+if TYPE_CHECKING:
+    from realtime.settings import Settings
 
 logger = logging.getLogger("nowserving.journal")
+
+
+@hookimpl
+def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
+    return [] if settings.log_changes else Idle("log_changes is not set")
 
 
 @hookimpl

@@ -45,6 +45,7 @@ class Service:
             ("User-Agent", "nowserving"),
             ("Idempotency-Key", job.id),
             ("Nowserving-Attempt", str(job.attempt)),
+            *((name, said) for name, said in (("traceparent", job.traceparent), ("tracestate", job.tracestate)) if said),
         )
         try:
             url = job.url or self._url

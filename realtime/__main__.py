@@ -1,4 +1,4 @@
-"""The command line: `nowserving [run | worker | jobs | settings | plugins | rehearse]`."""
+"""The command line: `nowserving [run | worker | jobs | settings | plugins | bounce | rehearse]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
-from realtime.commands import jobs, plugins, rehearse, run, settings, worker
+from realtime.commands import bounce, jobs, plugins, rehearse, run, settings, worker
 from realtime.errors import BadSettings, CannotStart
 
 
@@ -22,7 +22,15 @@ class Command(Protocol):
     def main(self, arguments: argparse.Namespace) -> int: ...
 
 
-COMMANDS: dict[str, Command] = {"run": run, "worker": worker, "jobs": jobs, "settings": settings, "plugins": plugins, "rehearse": rehearse}
+COMMANDS: dict[str, Command] = {
+    "run": run,
+    "worker": worker,
+    "jobs": jobs,
+    "settings": settings,
+    "plugins": plugins,
+    "bounce": bounce,
+    "rehearse": rehearse,
+}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -45,6 +45,7 @@ from realtime.programs import Programs
 from realtime.push import Push
 from realtime.reception import Reception
 from realtime.registry import Registry
+from realtime.schedules import Schedules
 from realtime.scribe import Scribe
 from realtime.server import lag
 from realtime.server.drain import disconnect_all
@@ -194,8 +195,9 @@ class Parts:
         self.crews: tuple[ByCrew[Any], ...] = self.courier, self.postman, self.worker
         self.ends_s = 0.0  # when the end began, by the monotonic clock
         self.jobs = JobService(settings, storage, registry, now_ms, self._added, metrics)
+        self.schedules = Schedules(storage, self.messaging, self.jobs, now_ms)
         self.webhooks = Webhooks(settings, storage, now_ms, lambda: self._free(posts.QUEUE))
-        self.oversight = Oversight(storage, registry, now_ms, self._free, metrics, self.courier.providers, settings.message_receives)
+        self.oversight = Oversight(settings, storage, registry, now_ms, self._free, metrics, self.courier.providers)
         self.push = Push(settings, storage, keys, registry.push_keys, now_ms)
         self.alarms = Alarms(settings, storage, registry, now_ms, self.courier.wake)
         self.scribe = Scribe(settings, storage, clerk, registry, now_ms)
@@ -259,6 +261,7 @@ class Parts:
         self.beside.keep("closing", self.closing.run)
         self.beside.keep("alarms", self.alarms.run)
         self.beside.keep("lease ends", self.lease_ends.run)
+        self.beside.keep("schedules", self.schedules.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
         if not self.alone:
@@ -364,6 +367,7 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 messaging=parts.messaging,
                 programs=parts.programs,
                 jobs=parts.jobs,
+                schedules=parts.schedules,
                 webhooks=parts.webhooks,
                 oversight=parts.oversight,
                 push=parts.push,

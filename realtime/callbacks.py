@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Callable
 
 from realtime.clerk import Clerk
 from realtime.errors import NotAllowed, NotFound, StoreClosed, StoreNotFound, Unavailable
-from realtime.hookspecs import Arrival, Callback
+from realtime.hookspecs import Arrival, Callback, Wish
 from realtime.isolation import Broken
 from realtime.keys import Keys
 from realtime.operations import notices
 from realtime.operations.arrivals import NothingNew
 from realtime.opt_outs import OptOuts
 from realtime.registry import Registry
+
+_log = logging.getLogger("nowserving.callbacks")
 
 AWAITED_MS = 4 * 3_600_000
 """So long after a message was accepted its provider may tell of it by naming the recipient only; Twilio keeps one for four hours."""
@@ -49,8 +52,17 @@ class Callbacks:
                 await self._arrived(notifier, each)
             elif each.wanted:
                 await self._opt_outs.take_back(notifier, each.recipient)
+            elif each.source:
+                await self._suppress(notifier, each)
             else:
                 await self._opt_outs.put(notifier, each.recipient, "reply" if callback.kind == "inbound" else "gateway")
+
+    async def _suppress(self, notifier: str, wish: Wish) -> None:
+        if account_id := await self._opt_outs.suppress(notifier, wish.recipient, wish.source):
+            _log.warning(
+                "A %s was told by %s for the address of the account %s. Its reports are sent there all the same: have its owner correct it.",
+                wish.source, notifier, account_id,
+            )  # fmt: skip
 
     async def _arrived(self, notifier: str, arrival: Arrival) -> None:
         if arrival.delivery_id and not _ID.fullmatch(arrival.delivery_id):
@@ -64,6 +76,8 @@ class Callbacks:
                 self._keys.recipient_hash(arrival.recipient),
                 delivered=arrival.delivered,
                 why=arrival.why,
+                message_hash=self._keys.message_hash(notifier, arrival.message) if arrival.message else "",
+                outranks=arrival.outranks,
                 since_ms=now - AWAITED_MS,
                 now_ms=now,
             )

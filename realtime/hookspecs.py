@@ -139,6 +139,9 @@ class JobFacts(Facts, frozen=True, kw_only=True):
     """The address the job names, if it names one."""
     lane: str = ""
     created_ms: int
+    traceparent: str = ""
+    """Trace context (W3C) of the request that put it in: hand it on with what you ask of others."""
+    tracestate: str = ""
 
 
 # ---- what notifiers are given, and answer -------------------------------------------------------------------------

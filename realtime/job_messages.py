@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from realtime.messages import Request
-from realtime.queue_messages import Key, MessageId, OnDead
+from realtime.queue_messages import Key, MessageId, OnDead, OnKeyWord, Window
 
 Status = Literal["SUCCESS", "FAILED", "PENDING"]
 
@@ -23,6 +23,9 @@ class AddJob(Request, frozen=True):
     delay: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds before it is begun.")] = 0
     expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is not begun any more; 0: never.")] = 0
     key: Key = ""
+    window: Window = 300
+    on_key: OnKeyWord = "keep"
+    """As for messages."""
     on_dead: OnDead = "skip"
     """What its lane does when it is given up: goes on with the next, or waits until somebody has decided."""
 
@@ -32,6 +35,8 @@ class AddedJob(Struct, frozen=True):
     message: str = "Job added successfully"
     deduplicated: bool = False
     """Whether the key stood for an earlier job already; this is that one's id."""
+    replaced: bool = False
+    """Whether that one is what this one says now."""
 
 
 class ShowJobs(Request, frozen=True):
@@ -39,6 +44,9 @@ class ShowJobs(Request, frozen=True):
     status_type: Status | Literal[""] = ""
     """Empty: of every status."""
     before: Annotated[str, Meta(pattern="^[0-9]{0,19}$", max_length=19, description="`next` of the page before.")] = ""
+    lane: Annotated[str, Meta(max_length=128, description="Only jobs of this lane.")] = ""
+    since_ms: Annotated[int, Meta(ge=0, lt=1 << 43, description="Only jobs that were added then or later.")] = 0
+    until_ms: Annotated[int, Meta(ge=0, lt=1 << 43, description="Only jobs that were added before; 0: until now.")] = 0
 
 
 class JobAttempt(Struct, frozen=True):

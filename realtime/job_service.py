@@ -16,14 +16,14 @@ from realtime.errors import InvalidInput, NotFound
 from realtime.job_messages import AddedJob, AddJob, JobAttempt, JobPage, JobStatus, JobStatuses, OneJob, ShowJobs, Status
 from realtime.keys import digest
 from realtime.metering import Meter, NoMeter
-from realtime.operations import answers, queue, services
+from realtime.operations import answers, keyed, queue, services
+from realtime.operations.keyed import OnKey
 from realtime.operations.queue import NewJob
 from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
 from realtime.targets import Forbidden, Leads, check, leads
 
-KEY_MS = 300_000
 SERVICE = "service"
 """The handler that calls the address of a job."""
 
@@ -54,19 +54,39 @@ class JobService:
         self._meter: Meter = meter or NoMeter()
         self._last_id = 0
 
-    async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "") -> AddedJob:
+    async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "", trace: str = "") -> AddedJob:
         """Put a job in; once only, however often it is asked for with one key.
 
         Args:
             client: which of the account's programs asks; its jobs are done one after the other unless it says otherwise.
+            trace: the trace that the request belongs to; see `realtime.trace`.
 
         Raises:
             InvalidInput: there is no such handler here, its address can never be called, or the key came with another job.
         """
+        now = self._now()
+        make: Callable[[], Operation[AddedJob]] = self._putting(account_id, client, request, trace, now)
+        if idempotency_key:
+            asked = digest(msgspec.json.encode(request).decode())
+            make = partial(answers.same, services.owner(account_id), idempotency_key, asked, now, make, AddedJob)
+        added = await self._storage.write_and_tell(lambda _: self._wake(), make)
+        if added.deduplicated:
+            self._meter.deduplicated(services.QUEUE)
+        return added
+
+    def prepared(self, account_id: str, client: str, request: AddJob) -> Callable[[], Operation[str]]:
+        """What puts a job in now, as part of somebody's transaction; its id. Who commits it says so with `came`. Raises: InvalidInput."""
+        return partial(_put_one, self._putting(account_id, client, request, "", self._now()))
+
+    def came(self) -> None:
+        """A job was put in."""
+        self._wake()
+
+    def _putting(self, account_id: str, client: str, request: AddJob, trace: str, now: int) -> Callable[[], Operation[AddedJob]]:
+        """Raises: InvalidInput."""
         if request.handler not in self._registry.handlers():
             raise InvalidInput(f"Nobody here does {request.handler!r}. There is: {self._known()}.", field="handler")
         self._check_address(request)
-        now = self._now()
         self._last_id = max(self._last_id + 1, (now << 20) + secrets.randbelow(1 << 19))
         job = NewJob(
             services.owner(account_id),
@@ -79,16 +99,10 @@ class JobService:
             now + (request.delay + request.expires) * 1000 if request.expires else 0,
             self._settings.job_retries + 1,
             notifier=request.handler,
+            trace=trace,
             blocks=request.on_dead == "block",
         )
-        make: Callable[[], Operation[AddedJob]] = partial(_put, job, checks.line(request.key, "key", 128), now)
-        if idempotency_key:
-            asked = digest(msgspec.json.encode(request).decode())
-            make = partial(answers.same, job.store_id, idempotency_key, asked, now, make, AddedJob)
-        added = await self._storage.write_and_tell(lambda _: self._wake(), make)
-        if added.deduplicated:
-            self._meter.deduplicated(services.QUEUE)
-        return added
+        return partial(_put, job, checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key), now)
 
     def _check_address(self, request: AddJob) -> None:
         """What can be known of an address without looking up a name; the rest is checked when it is called. Raises: InvalidInput."""
@@ -114,7 +128,17 @@ class JobService:
 
     async def statuses(self, account_id: str, request: ShowJobs) -> JobStatuses:
         """A page of an account's jobs, the newest first."""
-        found = await self._storage.read(services.page, services.owner(account_id), request.status_type, request.before, request.count)
+        # An id begins with the time, so that times are ids.
+        before = min(request.before.zfill(19) if request.before else services.LAST, str(request.until_ms << 20 or services.LAST).zfill(19))
+        found = await self._storage.read(
+            services.page,
+            services.owner(account_id),
+            request.status_type,
+            before,
+            request.count,
+            str(request.since_ms << 20).zfill(19),
+            request.lane,
+        )
         jobs = [JobStatus(job.id, _status(job.state), job.attempts, _time(job.created_ms)) for job in found]
         return JobStatuses(JobPage(jobs, len(jobs), jobs[-1].id if len(jobs) == request.count else ""))
 
@@ -128,10 +152,14 @@ class JobService:
         return OneJob(job.id, _status(job.state), job.state, job.attempts, _time(job.created_ms), job.handler, job.lane, job.outcome, tries)
 
 
-def _put(job: NewJob, key: str, now_ms: int) -> Operation[AddedJob]:
+def _put_one(put: Callable[[], Operation[AddedJob]]) -> Operation[str]:
+    return (yield from put()).jobId
+
+
+def _put(job: NewJob, key: str, window_ms: int, on_key: OnKey, now_ms: int) -> Operation[AddedJob]:
     if key:
-        id_ = yield from queue.enqueue_once(job, key, KEY_MS, now_ms)
-        return AddedJob(id_, deduplicated=id_ != job.id)
+        stands = yield from keyed.enqueue_once(job, key, window_ms, now_ms, on_key)
+        return AddedJob(stands.id, deduplicated=not stands.first, replaced=stands.replaced)
     yield from queue.enqueue(job, now_ms)
     return AddedJob(job.id)
 

@@ -140,6 +140,10 @@ class Keys:
         """What is stored of somebody who wants no messages: without the secret key nobody can try addresses against it."""
         return self._mac("recipient", recipient.strip().lower())
 
+    def message_hash(self, notifier: str, message: str) -> str:
+        """What is stored of a provider's own id of a message, which may be anything."""
+        return self._mac("message", notifier, message)
+
     def stop_token(self, channel: str, recipient: str) -> str:
         """For whoever was sent something over a channel, to stop it; it names nobody."""
         hashed = self.recipient_hash(recipient)

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from realtime import checks
+from realtime import checks, trace
 from realtime.errors import InvalidInput, NotFound
 from realtime.keys import digest
 from realtime.metering import CONSUMER, Meter, NoMeter
-from realtime.operations import answers, attempts, dead, queue, receives
+from realtime.operations import answers, attempts, dead, keyed, queue, receives
 from realtime.operations.claims import Claimed
 from realtime.operations.dead import DeadJob
+from realtime.operations.keyed import OnKey
 from realtime.operations.queue import Leased, NewJob, Settled
 from realtime.queue_messages import (
     Acknowledge,
@@ -37,7 +38,6 @@ from realtime.queue_messages import (
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
 
-KEY_MS = 300_000
 RELEASED = "released"
 LOOK_S = 1.0
 """Another process may have published: whoever waits looks this often, give or take a half."""
@@ -74,11 +74,11 @@ class Messaging:
         self._ending = False
 
     async def publish(
-        self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "", *, batch: bool = False
+        self, account_id: str, requests: Sequence[Publish], idempotency_key: str = "", *, batch: bool = False, trace: str = ""
     ) -> list[Published]:
         """Put messages in, all or none; once only, however often it is asked for with one key. Raises: InvalidInput."""
         now = self._now()
-        new = [(self._job(account_id, request, now), checks.line(request.key, "key", 128)) for request in requests]
+        new = [_New(self._job(account_id, request, now, trace), *_keyed(request)) for request in requests]
         make: Callable[[], Operation[list[Published]]] = partial(_publish_all, new, now)
         if idempotency_key:
             asked = digest(f"{'batch' if batch else ''}{msgspec.json.encode(requests).decode()}")
@@ -89,7 +89,18 @@ class Messaging:
                 self._meter.deduplicated(_queue(account_id, ""))
         return published
 
-    def _job(self, account_id: str, request: Publish, now: int) -> NewJob:
+    def prepared(self, account_id: str, request: Publish) -> Callable[[], Operation[str]]:
+        """What publishes a message now, as part of somebody's transaction; its id. Who commits it says so with `came`. Raises: InvalidInput."""
+        now = self._now()
+        return partial(_publish_one, _New(self._job(account_id, request, now, ""), *_keyed(request)), now)
+
+    def came(self, account_id: str, queue: str) -> None:
+        """Something was put into a queue."""
+        name = _queue(account_id, queue)
+        self.wake(name)
+        self._tell(name)
+
+    def _job(self, account_id: str, request: Publish, now: int, trace: str) -> NewJob:
         return NewJob(
             _owner(account_id),
             self._next_id(now),
@@ -99,6 +110,7 @@ class Messaging:
             request.priority,
             now + request.delay * 1000,
             now + (request.delay + request.expires) * 1000 if request.expires else 0,
+            trace=trace,
             blocks=request.on_dead == "block",
         )
 
@@ -126,7 +138,7 @@ class Messaging:
                 )  # fmt: skip
                 left = until - loop.time()
                 self._noted(name, held)
-                if held or left <= 0 or self._ending:
+                if held or held.again or left <= 0 or self._ending:
                     return [_message(each) for each in held]
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, await self._until_ready(name))):
@@ -206,20 +218,23 @@ class Messaging:
         return DeadLetters([_letter(each) for each in found], after)
 
     async def redrive(self, account_id: str, request: Redrive) -> Redriven:
-        """Put dead letters back into their places, the oldest first."""
-        name = _queue(account_id, request.queue)
-        count = await self._storage.write(dead.redrive, name, request.limit, self._now(), reason=checks.line(request.reason, "reason", 500))
+        """Put dead letters back into their places, the oldest first; in a dry run only say how many."""
+        name, reason = _queue(account_id, request.queue), checks.line(request.reason, "reason", 500)
+        if request.dry_run:
+            return Redriven(len(await self._storage.read(dead.to_redrive, name, request.limit, reason=reason)), dry_run=True)
+        count = await self._storage.write(dead.redrive, name, request.limit, self._now(), reason=reason)
         self._wake_all(account_id)
         return Redriven(count)
 
     async def let_go(self, account_id: str, request: LetGo) -> None:
         """Delete a dead letter; its lane goes on. Raises: NotFound."""
-        if not await self._storage.write(dead.let_go, _owner(account_id), request.id, self._now()):
-            raise NotFound("There is no such dead letter.")
+        name = _queue(account_id, request.queue) if request.queue else ""
+        if not await self._storage.write(dead.let_go, _owner(account_id), request.id, self._now(), of=name):
+            raise NotFound(f"There is no such dead letter{' in this queue' if name else ''}.")
         self._wake_all(account_id)
 
-    def _wake(self, new: Sequence[tuple[NewJob, str]]) -> None:
-        for name in {job.queue for job, _ in new}:
+    def _wake(self, new: Sequence[_New]) -> None:
+        for name in {each.job.queue for each in new}:
             self.wake(name)
             self._tell(name)
 
@@ -246,7 +261,7 @@ def _queue(account_id: str, name: str) -> str:
 
 def _message(held: Leased) -> Message:
     body: Any = msgspec.json.decode(held.body)
-    return Message(held.id, body, held.lease, held.attempts, held.lane, held.created_ms, held.leased_until_ms)
+    return Message(held.id, body, held.lease, held.attempts, held.lane, held.created_ms, held.leased_until_ms, *trace.split(held.trace))
 
 
 def _letter(dead_job: DeadJob) -> DeadLetter:
@@ -261,18 +276,37 @@ def _after(cursor: str) -> tuple[int, str]:
     return int(died_ms or 0), id_
 
 
-def _publish_all(new: Sequence[tuple[NewJob, str]], now_ms: int) -> Operation[list[Published]]:
+class _New(msgspec.Struct, frozen=True):
+    """A message that is published, and the key that it comes under."""
+
+    job: NewJob
+    key: str
+    window_ms: int
+    on_key: OnKey
+
+
+def _keyed(request: Publish) -> tuple[str, int, OnKey]:
+    """Raises: InvalidInput."""
+    return checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key)
+
+
+def _publish_one(new: _New, now_ms: int) -> Operation[str]:
+    (published,) = yield from _publish_all([new], now_ms)
+    return published.messageId
+
+
+def _publish_all(new: Sequence[_New], now_ms: int) -> Operation[list[Published]]:
     # Lanes are held in one order by everybody, or two publishers would wait for each other.
-    order = sorted(range(len(new)), key=lambda at: (new[at][0].queue, new[at][0].lane, at))
+    order = sorted(range(len(new)), key=lambda at: (new[at].job.queue, new[at].job.lane, at))
     done: dict[int, Published] = {}
     for at in order:
-        job, key = new[at]
-        id_ = job.id
+        job, key = new[at].job, new[at].key
         if key:
-            id_ = yield from queue.enqueue_once(job, key, KEY_MS, now_ms)
+            stands = yield from keyed.enqueue_once(job, key, new[at].window_ms, now_ms, new[at].on_key)
+            done[at] = Published(stands.id, not stands.first, stands.replaced)
         else:
             yield from queue.enqueue(job, now_ms)
-        done[at] = Published(id_, id_ != job.id)
+            done[at] = Published(job.id)
     return [done[at] for at in range(len(new))]
 
 

@@ -264,7 +264,7 @@ class Endpoint(Struct, frozen=True):
 
     url: str
     secrets: tuple[str, ...]
-    """"whsec_" and base64; the newest first, with the one before it while that is still good."""
+    """"whsec_" (HMAC) or "whsk_" (Ed25519) and base64; the newest first, with the one before it while that is still good."""
 
 
 class Subscription(Struct, frozen=True):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from realtime.messages import Request
 
 AnyQueue = Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{1,160}$", max_length=160, description="A queue, as the overview names it.")]
+DryRun = Annotated[bool, Meta(description="Only say to which it would be done.")]
 Place = Literal["ready", "deferred", "behind", "held", "in_flight", "dead", "ended"]
 
 
@@ -30,12 +31,18 @@ class RedriveQueue(Request, frozen=True):
     queue: AnyQueue
     limit: Annotated[int, Meta(ge=1, le=1000, description="The oldest so many.")] = 100
     reason: Annotated[str, Meta(max_length=500, description="Only those whose reason begins so.")] = ""
+    dry_run: DryRun = False
 
 
 class PurgeQueue(Request, frozen=True):
     queue: AnyQueue
     older_than: Annotated[int, Meta(ge=0, le=31_536_000, description="Only those that died more than so many seconds ago.")] = 0
     limit: Annotated[int, Meta(ge=1, le=1000, description="The oldest so many.")] = 100
+    dry_run: DryRun = False
+
+
+class Reschedule(Request, frozen=True):
+    due_ms: Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="When it may be tried next; a time that is over: now.")]
 
 
 class QueueFigures(Struct, frozen=True, kw_only=True):
@@ -87,6 +94,28 @@ class AlarmView(Struct, frozen=True):
     since_ms: int
 
 
+class Finding(Struct, frozen=True, omit_defaults=True):
+    """Something that needs a person."""
+
+    kind: Literal[
+        "clock", "plugin", "provider", "paused", "blocked_lanes", "dead_letters", "reports", "unconfirmed", "backlog", "unsettled", "alarm"
+    ]
+    of: str
+    """The queue, plugin, notifier or alarm that it is about; empty: none in particular."""
+    text: str
+    """What is so, in a sentence."""
+    todo: str
+    """What to do next, in a sentence."""
+    command: str = ""
+    """Where to begin in a shell, where there is a command."""
+
+
+class Diagnosis(Struct, frozen=True):
+    at_ms: int
+    findings: list[Finding]
+    """Empty: all is well."""
+
+
 class Overview(Struct, frozen=True, kw_only=True):
     at_ms: int
     queues: list[QueueFigures]
@@ -136,6 +165,8 @@ class AttemptView(Struct, frozen=True):
     ended_ms: int
     outcome: str
     detail: str
+    counted: bool
+    """False: it was given back, or its job has begun anew since."""
 
 
 class JobWithAttempts(Struct, frozen=True):
@@ -143,9 +174,20 @@ class JobWithAttempts(Struct, frozen=True):
     attempts: list[AttemptView]
 
 
-class Count(Struct, frozen=True):
+class ChosenView(Struct, frozen=True):
+    owner: str
+    id: str
+    reason: str
+    """Why it was given up."""
+
+
+class Count(Struct, frozen=True, omit_defaults=True):
     count: int
-    """How many it was done to."""
+    """How many it was done to, or would be."""
+    dry_run: bool = False
+    """True: nothing was changed."""
+    jobs: list[ChosenView] | UnsetType = UNSET
+    """In a dry run: to which, the oldest first."""
 
 
 class Changed(Struct, frozen=True):

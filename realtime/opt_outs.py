@@ -12,6 +12,8 @@ from realtime.storage.statement import Storage
 
 WHY = "The guest wants no messages."
 ONLY_CALLS = "The guest wants to be told only that it is their turn."
+SOURCES = {"bounce": "Messages to this address came back.", "complaint": "The guest called a message unwanted."}
+"""Why, where they did not say so to us."""
 
 
 class OptOuts:
@@ -40,7 +42,14 @@ class OptOuts:
         choice = await self._storage.read(opt_outs.chosen, self._keys.recipient_hash(recipient), channel)
         if choice is Choice.CALLS:
             return "" if moment == CALLED else ONLY_CALLS
-        return WHY if choice is Choice.NONE else ""
+        if choice is Choice.ALL:
+            return ""
+        source = await self._storage.read(opt_outs.source, self._keys.recipient_hash(recipient), channel)
+        return SOURCES.get(source, WHY)
+
+    async def suppress(self, channel: str, recipient: str, source: str) -> str:
+        """Nothing more for somebody who did not say so themselves. An owner is left out, whose report must arrive: their account is returned."""
+        return await self._storage.write(opt_outs.suppress, recipient, self._keys.recipient_hash(recipient), channel, source, self._now())
 
     async def put(self, channel: str, recipient: str, source: str) -> None:
         await self._storage.write(opt_outs.put, self._keys.recipient_hash(recipient), channel, source, self._now())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 
@@ -65,6 +67,10 @@ class Arrival(Struct, frozen=True):
     """To whom, where there is no `delivery_id`: the latest delivery to them of which nothing is known is meant."""
     why: str = ""
     """Why it was not delivered: a sentence that names nobody."""
+    message: str = ""
+    """The provider's own id of the message, where there is no `delivery_id`: what comes again under it is about the same delivery."""
+    outranks: bool = False
+    """It counts also where the opposite was told before. Without that the first word about a delivery stands, in whichever order they come."""
 
 
 class Wish(Struct, frozen=True):
@@ -72,6 +78,8 @@ class Wish(Struct, frozen=True):
 
     recipient: str
     wanted: bool
+    source: Literal["", "bounce", "complaint"] = ""
+    """Whence it is known, where the recipient did not say so: their address sends everything back, or they called a message unwanted."""
 
 
 class Done(Struct, frozen=True):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from realtime import checks
-from realtime.errors import Conflict, NotFound
-from realtime.operations import alarms, dead, oversight, pauses
-from realtime.operations.oversight import Answer, Backlog, Decided, Seen, Standing
+from realtime import checks, doctor
+from realtime.errors import Conflict, InvalidInput, NotFound
+from realtime.operations import alarms, checkup, dead, decisions, oversight, pauses
+from realtime.operations.dead import Chosen
+from realtime.operations.decisions import Answer, Decided
+from realtime.operations.oversight import Backlog, Seen, Standing
 from realtime.operator_messages import (
     AlarmView,
     AttemptView,
     Changed,
+    ChosenView,
     Count,
+    Diagnosis,
     JobList,
     JobView,
     JobWithAttempts,
@@ -27,10 +31,12 @@ from realtime.operator_messages import (
     PurgeQueue,
     QueueFigures,
     RedriveQueue,
+    Reschedule,
     ShowQueueJobs,
 )
 from realtime.providers import Providers
 from realtime.registry import Registry
+from realtime.settings import Settings
 from realtime.storage.statement import Storage
 
 if TYPE_CHECKING:
@@ -42,8 +48,14 @@ _REFUSALS = {
     Answer.WAS_EXPIRED: "This job came too late and was dropped. Put it in again where it is still wanted.",
     Answer.WAS_CANCELLED: "This job was cancelled. Put it in again where it is still wanted.",
     Answer.HELD: "This report waits until the owner has confirmed their e-mail address, so that no stranger gets it.",
+    Answer.DEAD: "This job was given up. Put it back first (retry), then say when it is tried.",
+    Answer.TOO_LATE: "This job comes too late by then, and would be dropped. Name an earlier time.",
     Answer.REPORT: "This carries a store's report. Only the store's owner may give it up, on the page of the closing.",
 }
+
+
+LATEST_MS = 366 * 24 * 3_600_000
+"""A job is put off for so long at most."""
 
 
 class Oversight:
@@ -54,26 +66,25 @@ class Oversight:
         wake: called with the name of a queue in which something can be taken now.
         metrics: what was measured, where that is kept.
         providers: those of this process.
-        receives: how often a message is received at most.
     """
 
     def __init__(
         self,
+        settings: Settings,
         storage: Storage,
         registry: Registry,
         clock_ms: Callable[[], int],
         wake: Callable[[str], None],
         metrics: Metrics | None = None,
         providers: Providers | None = None,
-        receives: int = 0,
     ) -> None:
+        self._settings = settings
         self._storage = storage
         self._registry = registry
         self._now = clock_ms
         self._wake = wake
         self._metrics = metrics
         self._providers = providers
-        self._receives = receives
 
     async def overview(self) -> Overview:
         """Every queue in figures, how the plugins and the providers are, and what the alarms say."""
@@ -84,6 +95,26 @@ class Oversight:
         standings = self._providers.standings() if self._providers else []
         providers = [ProviderView(each.notifier, each.state.value, *msgspec.structs.astuple(each)[2:]) for each in standings]
         return Overview(at_ms=now, queues=queues, plugins=plugins, providers=providers, alarms=raised)
+
+    async def doctor(self) -> Diagnosis:
+        """What needs a person, as far as the process that was asked can see."""
+        ahead_ms = await self._ahead_ms()
+        now = self._now()
+        looked = doctor.Looked(
+            now_ms=now,
+            queues=await self._storage.read(checkup.look, doctor.QUIET_MS, now),
+            plugins=self._registry.plugins(),
+            providers=self._providers.standings() if self._providers else (),
+            ahead_ms=ahead_ms,
+            backlog_seconds=self._settings.alarm_backlog_seconds,
+        )
+        return Diagnosis(now, doctor.findings(looked))
+
+    async def _ahead_ms(self) -> int:
+        """By how much at least the database's clock is ahead of this one's: asking takes a while, which is no difference."""
+        before = self._now()
+        theirs = await self._storage.read(checkup.clock, before)
+        return theirs - min(max(theirs, before), self._now())
 
     async def metrics(self) -> bytes:
         """Everything that is measured, as Prometheus reads it. Raises: NotFound where nothing is."""
@@ -113,11 +144,20 @@ class Oversight:
 
     async def retry(self, owner: str, id_: str) -> Changed:
         """Let it be tried now; a dead letter goes back to its place. Raises: NotFound, Conflict."""
-        return self._told(await self._storage.write(oversight.retry, owner, id_, self._now(), receives=self._receives))
+        return self._told(await self._storage.write(decisions.retry, owner, id_, self._now(), receives=self._settings.message_receives))
 
     async def cancel(self, owner: str, id_: str) -> Changed:
         """End it, or delete a dead letter; its lane goes on. Raises: NotFound, Conflict."""
-        return self._told(await self._storage.write(oversight.cancel, owner, id_, self._now()))
+        return self._told(await self._storage.write(decisions.cancel, owner, id_, self._now()))
+
+    async def reschedule(self, owner: str, id_: str, request: Reschedule) -> Changed:
+        """Let a job that waits be tried at a time; it keeps its place in its lane. Raises: NotFound, Conflict, InvalidInput."""
+        now = self._now()
+        if request.due_ms > now + LATEST_MS:
+            raise InvalidInput("Name a time within a year from now.", field="due_ms")
+        return self._told(
+            await self._storage.write(decisions.reschedule, owner, id_, request.due_ms, now, receives=self._settings.message_receives)
+        )
 
     def _told(self, decided: Decided) -> Changed:
         what, queue = decided.answer, decided.queue
@@ -136,19 +176,22 @@ class Oversight:
             raise NotFound(f"There is no queue {queue} here. The overview, or `nowserving jobs list`, names those that there are.")
 
     async def redrive(self, request: RedriveQueue) -> Count:
-        """Put dead letters back into their places. Raises: NotFound."""
+        """Put dead letters back into their places, or say which would be. Raises: NotFound."""
         await self._check(request.queue)
-        count = await self._storage.write(
-            dead.redrive, request.queue, request.limit, self._now(), reason=checks.line(request.reason, "reason", 500)
-        )
+        reason = checks.line(request.reason, "reason", 500)
+        if request.dry_run:
+            return _would(await self._storage.read(dead.to_redrive, request.queue, request.limit, reason=reason))
+        count = await self._storage.write(dead.redrive, request.queue, request.limit, self._now(), reason=reason)
         self._wake(request.queue)
         return Count(count)
 
     async def purge(self, request: PurgeQueue) -> Count:
-        """Delete dead letters; lanes that waited for them go on. Raises: NotFound."""
+        """Delete dead letters, or say which would be; lanes that waited for them go on. Raises: NotFound."""
         await self._check(request.queue)
         now = self._now()
         before = now - request.older_than * 1000 + (1 if request.older_than == 0 else 0)
+        if request.dry_run:
+            return _would(await self._storage.read(dead.to_purge, request.queue, before, request.limit))
         count = await self._storage.write(dead.purge, request.queue, before, request.limit, now)
         self._wake(request.queue)
         return Count(count)
@@ -164,6 +207,10 @@ class Oversight:
         changed = await self._storage.write(pauses.resume, request.queue)
         self._wake(request.queue)
         return Changed(changed)
+
+
+def _would(chosen: Sequence[Chosen]) -> Count:
+    return Count(len(chosen), True, [ChosenView(each.owner, each.id, each.reason) for each in chosen])
 
 
 def _figures(backlog: Backlog, now_ms: int) -> QueueFigures:

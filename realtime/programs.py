@@ -13,7 +13,9 @@ from realtime.operations import tokens
 from realtime.queue_messages import MadeToken, NewToken, TokenView
 from realtime.storage.statement import Storage
 
-USES: Mapping[str, str] = MappingProxyType({"publish": "publishing messages", "consume": "consuming messages", "jobs": "the job service"})
+USES: Mapping[str, str] = MappingProxyType(
+    {"publish": "publishing messages", "consume": "consuming messages", "jobs": "the job service", "schedules": "schedules"}
+)
 """What each scope of a token is for."""
 PREFIX = "ns_"
 

@@ -14,7 +14,8 @@ QueueName = Annotated[
 Lane = Annotated[
     str, Meta(max_length=128, description="Messages of one lane are consumed one after the other, in the order of publishing.")
 ]
-Key = Annotated[str, Meta(max_length=128, description="The same key within 5 minutes stands for the same message.")]
+Key = Annotated[str, Meta(max_length=128, description="The same key within its window stands for the same message.")]
+Window = Annotated[int, Meta(ge=1, le=604_800, description="Seconds for which the key stands.")]
 Consumer = Annotated[
     str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", max_length=64, description="Who consumes: a number or a name of your own.")
 ]
@@ -23,13 +24,14 @@ AnyMessageId = MessageId | Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_80
 """In JSON also as a number, for who reads numbers of 19 digits exactly."""
 Receipt = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="The lease token that came with the message.")]
 Visibility = Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the message.")]
-Scope = Literal["publish", "consume", "jobs"]
+Scope = Literal["publish", "consume", "jobs", "schedules"]
 OnDead = Literal["skip", "block"]
+OnKeyWord = Literal["keep", "replace", "postpone"]
 
 
 class NewToken(Request, frozen=True):
     name: Name
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=3)]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=4)]
 
 
 class TokenView(Struct, frozen=True):
@@ -54,6 +56,10 @@ class Publish(Request, frozen=True):
     delay: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds before it can be consumed.")] = 0
     expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is dropped unread; 0: never.")] = 0
     key: Key = ""
+    window: Window = 300
+    on_key: OnKeyWord = "keep"
+    """Where the key stands for an earlier message: that one stays as it is; or, if it still waits, says what this one says; or that, and waits anew
+    for `delay`, until the window ends at the latest."""
     on_dead: OnDead = "skip"
     """What its lane does when it becomes a dead letter: goes on with the next, or waits until somebody has decided."""
 
@@ -66,6 +72,8 @@ class Published(Struct, frozen=True):
     messageId: str  # noqa: N815 - the name in the interface it is compatible with
     deduplicated: bool = False
     """Whether the key stood for an earlier message already; this is that one's id."""
+    replaced: bool = False
+    """Whether that one says now what this one says."""
 
 
 class Consume(Request, frozen=True):
@@ -78,7 +86,7 @@ class Consume(Request, frozen=True):
     """The same again within 5 minutes gets the same messages, as long as they are held."""
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, omit_defaults=True):
     messageId: str  # noqa: N815 - as above
     message: Any
     receipt: str
@@ -88,6 +96,9 @@ class Message(Struct, frozen=True):
     published_ms: int
     visible_ms: int
     """When somebody else may get it."""
+    traceparent: str = ""
+    """Trace context (W3C) of the request that published it; left out where it had none."""
+    tracestate: str = ""
 
 
 class Messages(Struct, frozen=True):
@@ -143,11 +154,16 @@ class Redrive(Request, frozen=True):
     queue: QueueName = "default"
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     reason: Annotated[str, Meta(max_length=500, description="Only those whose reason begins so.")] = ""
+    dry_run: Annotated[bool, Meta(description="Only say how many would be put back.")] = False
 
 
-class Redriven(Struct, frozen=True):
+class Redriven(Struct, frozen=True, omit_defaults=True):
     redriven: int
+    """How many were put back, or would be."""
+    dry_run: bool = False
+    """True: nothing was changed."""
 
 
 class LetGo(Request, frozen=True):
     id: MessageId
+    queue: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, description="Only if it is in this queue.")] = ""

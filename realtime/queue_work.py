@@ -12,6 +12,9 @@ from realtime.registry import Registry
 from realtime.settings import Settings
 from realtime.storage.statement import Storage
 
+FULL_MS = 500
+"""So long after nothing could be taken it is tried again, where owners may have only so many in flight."""
+
 
 class QueueWork(ByCrew[Leased]):
     """One per process; several processes share the work through the leases in the database.
@@ -24,6 +27,8 @@ class QueueWork(ByCrew[Leased]):
     name = ""
     """What the log calls one job."""
     queue = ""
+    each = 0
+    """How many of one owner's jobs may be in flight, in all processes; 0: any number."""
 
     def __init__(
         self,
@@ -49,7 +54,7 @@ class QueueWork(ByCrew[Leased]):
 
     async def claim(self, lease: str, room: int, worker: str) -> list[Leased]:
         lease_ms = int(self._settings.job_lease_seconds * 1000)
-        claimed = await self._storage.write(queue.claim, self.queue, lease, lease_ms, room, self._now(), worker=worker)
+        claimed = await self._storage.write(queue.claim, self.queue, lease, lease_ms, room, self._now(), worker=worker, each=self.each)
         self._meter.unanswered(self.queue, claimed.lost)
         return claimed
 
@@ -58,7 +63,9 @@ class QueueWork(ByCrew[Leased]):
         await self._storage.write(queue.retry, job.store_id, job.id, job.lease, now, "given back", now, counted=False)
 
     async def next_due_ms(self) -> int | None:
-        return await self._storage.read(queue.next_ready_ms, self.queue)
+        ready_ms = await self._storage.read(queue.next_ready_ms, self.queue)
+        # What is ready and was not taken just now is of owners who have enough in flight, perhaps in other processes.
+        return max(ready_ms, self._now() + FULL_MS) if ready_ms is not None and self.each else ready_ms
 
     async def tidy(self) -> None:
         """Nothing, unless the queue keeps what ended."""

@@ -44,6 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: list[str]
     web_concurrency: Annotated[int, Meta(ge=1, le=256)]
     log_level: Literal["debug", "info", "warning", "error"]
+    log_changes: bool
 
     database_url: Url
     redis_url: Url
@@ -88,6 +89,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, Meta(max_length=320)]
     smtp_deadline_seconds: Seconds
     smtp_allow_plain: bool
+    email_callback_secret: Secret
     sms_url: Gateway
     sms_callback_secret: Secret
     call_ladder: list[str]
@@ -113,6 +115,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     job_service_hosts: list[str]
     job_service_seconds: Seconds
     job_retries: Annotated[int, Meta(ge=0, le=100)]
+    jobs_at_once_per_account: Annotated[int, Meta(ge=0, le=1000)]
     outbound_networks: list[str]
 
     operator_token: Secret

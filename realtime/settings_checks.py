@@ -127,8 +127,9 @@ def contradictions(chosen: Mapping[str, Any]) -> list[str]:
         )
     if chosen.get("mail_from") and "@" not in chosen["mail_from"]:
         faults.append("mail_from: is not an e-mail address; write one such as queue@example.com")
-    if 0 < len(chosen.get("sms_callback_secret", "")) < 16:
-        faults.append("sms_callback_secret: is shorter than 16 characters; choose a longer one, or leave it empty")
+    for name in ("email_callback_secret", "sms_callback_secret"):
+        if 0 < len(chosen.get(name, "")) < 16:
+            faults.append(f"{name}: is shorter than 16 characters; choose a longer one, or leave it empty")
     if (region := chosen.get("phone_region")) and not _is_region(region):
         faults.append(f'phone_region: {short(region)} is no country; write one such as "DE", or leave it empty')
     for name in ("secret_key", "operator_token", "metrics_token"):

@@ -16,6 +16,12 @@ EventName = Literal[
 Events = Annotated[
     list[EventName], Meta(max_length=20, description="What is posted there; an empty list: everything, also what comes later.")
 ]
+Signing = Annotated[
+    Literal["hmac", "ed25519"],
+    Meta(
+        description='What signs: "hmac", a secret that both sides know, or "ed25519", a key pair of which the receiver knows the public half.'
+    ),
+]
 Time = Annotated[int, Meta(ge=0, le=9_999_999_999_998, description="Milliseconds since 1970, UTC.")]
 
 
@@ -24,6 +30,7 @@ class NewWebhook(Request, frozen=True):
     name: Line = ""
     """Empty: the address's host."""
     events: Events = []
+    signing: Signing = "hmac"
 
 
 class EditWebhook(Request, frozen=True):
@@ -40,6 +47,8 @@ class WebhookView(Struct, frozen=True):
     name: str
     url: str
     events: list[str]
+    signing: str
+    """"hmac" or "ed25519"."""
     state: str
     """"active", "failing" (nothing has arrived since `since_ms`) or "off"."""
     since_ms: int
@@ -51,17 +60,34 @@ class WebhookView(Struct, frozen=True):
     created_ms: int
 
 
+class RotateSecret(Request, frozen=True):
+    signing: Signing | UnsetType = UNSET
+    """Left out: as before."""
+
+
 class WebhookSecret(Struct, frozen=True):
+    """What an event is checked with; with a key pair only its public half, for the private one never leaves the server."""
+
+    signing: str
+    """"hmac" or "ed25519"."""
     secret: str
-    """"whsec_" and base64, as Standard Webhooks has it."""
+    """For hmac: "whsec_" and base64, as Standard Webhooks has it; else empty."""
+    public_key: str
+    """For ed25519: "whpk_" and base64; else empty."""
     old_secret: str
-    """The one before, while it still signs; else empty."""
+    """The secret before, while it still signs; else empty."""
+    old_public_key: str
+    """The public key before, while its private half still signs; else empty."""
     old_secret_until_ms: int
+    """Until when the one before signs too, of whichever kind; 0: it does not."""
 
 
 class MadeWebhook(Struct, frozen=True):
     webhook: WebhookView
     secret: str
+    """Empty where it is signed with a key pair."""
+    public_key: str
+    """Empty where it is signed with a secret."""
 
 
 class ShowPosts(Request, frozen=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import base64
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET
 
-from realtime import checks
+from realtime import checks, webhook_keys
 from realtime.errors import InvalidInput
 from realtime.operations import posts, webhooks
 from realtime.operations.posts import Post
@@ -27,13 +28,13 @@ from realtime.webhook_messages import (
     PostView,
     Replay,
     Replayed,
+    RotateSecret,
     ShowPosts,
     WebhookSecret,
     WebhookView,
     WholePost,
 )
 
-SECRET_BYTES = 32
 _STATES = {"waiting": "waiting", "leased": "sending", "done": "sent", "expired": "failed", "dead": "failed", "cancelled": "dropped"}
 
 
@@ -50,15 +51,16 @@ class Webhooks:
         self._storage = storage
         self._now = clock_ms
         self._wake = wake
+        self.ed25519 = webhook_keys.offered()
+        """Whether this server can sign with ed25519."""
 
     async def make(self, account_id: str, request: NewWebhook) -> MadeWebhook:
         """Raises: InvalidInput, Conflict."""
         url, now = self._address(request.url), self._now()
-        new = Webhook(
-            secrets.token_hex(8), account_id, _name(request.name, url), url, _events(request.events), _secret(), "", 0, now, 0, 0, ""
-        )
+        name, secret = _name(request.name, url), await _secret(request.signing)
+        new = Webhook(secrets.token_hex(8), account_id, name, url, _events(request.events), secret, "", 0, now, 0, 0, "")
         made = await self._storage.write(webhooks.make, new)
-        return MadeWebhook(_view(made, now), made.secret)
+        return MadeWebhook(_view(made, now), webhook_keys.shared(secret), webhook_keys.public(secret))
 
     async def every(self, account_id: str) -> list[WebhookView]:
         now = self._now()
@@ -87,10 +89,15 @@ class Webhooks:
         """Raises: NotFound."""
         return _secrets(await self._storage.read(webhooks.one, account_id, id_), self._now())
 
-    async def rotate(self, account_id: str, id_: str) -> WebhookSecret:
-        """A new secret; the one before signs too for a day. Raises: NotFound."""
-        now = self._now()
-        return _secrets(await self._storage.write(webhooks.rotate, account_id, id_, _secret(), now), now)
+    async def rotate(self, account_id: str, id_: str, request: RotateSecret) -> WebhookSecret:
+        """A new secret, of the other kind where that is asked for; the one before signs too for a day. Raises: NotFound, InvalidInput."""
+        signing, now = request.signing or "", self._now()
+        fresh = dict[str, str]()
+        # It may be of either kind by the time that this is written; what cannot be made here is refused where it is wanted.
+        for kind in (signing,) if signing else (webhook_keys.HMAC, webhook_keys.ED25519):
+            with contextlib.suppress(InvalidInput):
+                fresh[kind] = await _secret(kind)
+        return _secrets(await self._storage.write(webhooks.rotate, account_id, id_, fresh, signing, now), now)
 
     async def ping(self, account_id: str, id_: str) -> PostView:
         """Post a test there, once. Raises: NotFound, Conflict."""
@@ -151,20 +158,27 @@ def _events(said: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(said))
 
 
-def _secret() -> str:
-    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+async def _secret(signing: str) -> str:
+    """Raises: InvalidInput, where this server cannot sign so."""
+    try:
+        return await asyncio.to_thread(webhook_keys.make, signing, secrets.token_bytes(webhook_keys.SECRET_BYTES))
+    except ImportError:
+        raise InvalidInput(webhooks.NO_ED25519, field="signing") from None
 
 
 def _secrets(webhook: Webhook, now_ms: int) -> WebhookSecret:
-    old = webhook.old_secret if webhook.old_until_ms > now_ms else ""
-    return WebhookSecret(webhook.secret, old, webhook.old_until_ms if old else 0)
+    now, old = webhook.secret, webhook.old_secret if webhook.old_until_ms > now_ms else ""
+    return WebhookSecret(
+        webhook.signing, webhook_keys.shared(now), webhook_keys.public(now), webhook_keys.shared(old), webhook_keys.public(old),
+        webhook.old_until_ms if old else 0,
+    )  # fmt: skip
 
 
 def _view(webhook: Webhook, now_ms: int) -> WebhookView:
     state = "off" if webhook.off_ms else "failing" if webhook.failing_ms else "active"
     old_until_ms = webhook.old_until_ms if webhook.old_until_ms > now_ms else 0
     return WebhookView(
-        webhook.id, webhook.name, webhook.url, list(webhook.events), state, webhook.off_ms or webhook.failing_ms, webhook.off_why,
+        webhook.id, webhook.name, webhook.url, list(webhook.events), webhook.signing, state, webhook.off_ms or webhook.failing_ms, webhook.off_why,
         old_until_ms, webhook.created_ms,
     )  # fmt: skip
 

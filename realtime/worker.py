@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from realtime import trace
 from realtime.hookspecs import Done, JobFacts, Retry
 from realtime.metering import Meter
 from realtime.operations import attempts, queue, services
@@ -35,13 +36,14 @@ class Worker(QueueWork):
         meter: Meter | None = None,
     ) -> None:
         super().__init__(settings, storage, registry, clock_ms, random_, meter)
+        self.each = settings.jobs_at_once_per_account
         self._settling = Settling(storage, clock_ms)
 
     async def carry(self, job: Leased) -> None:
         began = self._now()
         if job.attempts == 1:
             self._meter.began(services.QUEUE, (began - job.ready_ms) / 1000)
-        said = msgspec.json.decode(job.body)
+        said, (parent, state) = msgspec.json.decode(job.body), trace.split(job.trace)
         facts = JobFacts(
             id=job.id,
             attempt=job.attempts,
@@ -50,6 +52,8 @@ class Worker(QueueWork):
             url=said["url"],
             lane=job.lane,
             created_ms=job.created_ms,
+            traceparent=parent,
+            tracestate=state,
         )
         outcome = await self._registry.handle(job.notifier, facts)
         self._crew.answered()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -113,6 +113,51 @@ async def test_who_asks_to_stop_gets_nothing_more_until_they_take_it_back(evenin
     assert ticket.label == "A01"
 
 
+@pytest.mark.parametrize(
+    ("source", "why"), [("bounce", "Messages to this address came back."), ("complaint", "The guest called a message unwanted.")]
+)
+async def test_an_address_that_sends_everything_back_gets_nothing_more_and_the_screen_says_why(
+    evening: Evening, source: Literal["bounce", "complaint"], why: str
+) -> None:
+    owned, screen, _ = await joined(evening)
+    says(evening, Wish(PHONE, wanted=False, source=source))
+    await receive(evening)
+
+    await evening.reception.call_next(owned.account_id, owned.store_id, "A", CallNext())
+
+    await until_async(lambda: "suppressed" in states(screen), what="that it was not sent")
+    assert screen.pushes[-1]["ticket"]["notices"][-1]["why"] == why
+    assert len(evening.office.text.given) == 1
+
+
+async def test_an_owners_address_is_not_given_up_but_named_in_the_log(evening: Evening, caplog: pytest.LogCaptureFixture) -> None:
+    owned = await evening.open()
+    says(evening, Wish(f" {owned.email.upper()} ", wanted=False, source="bounce"))
+
+    await receive(evening)
+
+    assert not await evening.parts.opt_outs.has("text", owned.email)
+    (warned,) = [record for record in caplog.records if record.name == "nowserving.callbacks"]
+    assert warned.levelname == "WARNING"
+    assert owned.account_id in warned.getMessage()
+    assert owned.email not in warned.getMessage().lower()
+
+
+async def test_a_word_that_outranks_and_a_message_of_the_providers_own_reach_the_screen(evening: Evening) -> None:
+    _, screen, _ = await joined(evening)
+    for arrival in (
+        Arrival(False, recipient=PHONE, why="No receipt.", message="SM1"),
+        Arrival(False, recipient=PHONE, why="Again.", message="SM1"),
+        Arrival(True, recipient=PHONE, message="SM1", outranks=True),
+        Arrival(False, recipient=PHONE, why="Late.", message="SM1"),
+    ):
+        says(evening, arrival)
+        await receive(evening)
+
+    await until_async(lambda: "delivered" in states(screen), what="that it arrived")
+    assert states(screen) == ["accepted", "undelivered", "delivered"]
+
+
 async def test_what_the_notifier_refuses_is_refused(evening: Evening) -> None:
     await evening.open()
     for notifier in ("text", "pigeon", ""):
@@ -126,7 +171,7 @@ async def test_what_the_notifier_refuses_is_refused(evening: Evening) -> None:
 
 async def test_a_notifier_that_breaks_may_be_asked_again(evening: Evening) -> None:
     post: Any = evening.office.text
-    for answer in ("text", [1], [Arrival(True, 7)]):  # type: ignore[arg-type]  # what a plugin may get wrong
+    for answer in ("text", [1], [Arrival(True, 7)], [Wish("+1", False, "hearsay")]):  # type: ignore[arg-type]  # what a plugin may get wrong
         post.callback = lambda callback, answer=answer: answer
         with pytest.raises(Unavailable):
             await receive(evening)

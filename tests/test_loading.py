@@ -201,7 +201,7 @@ def test_what_is_built_in_loads_and_says_what_it_misses() -> None:
         "echo": "active",
         "email": "idle: smtp_url is not set",
         "html_report": "active",
-        "journal": "active",
+        "journal": "idle: log_changes is not set",
         "json_report": "idle: report_files does not name jsonl",
         "log": "active",
         "party_size": "active",

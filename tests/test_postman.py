@@ -176,7 +176,7 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day(begin: Any) -> Non
     await work.join()
     first = (await work.arrived(1))[0]
     await work.tried(1)
-    await work.shop.storage.write(webhooks.rotate, work.shop.account_id, HOOK, NEWER, work.clock())
+    await work.shop.storage.write(webhooks.rotate, work.shop.account_id, HOOK, {"hmac": NEWER}, "", work.clock())
 
     await work.later(10)
     again = (await work.arrived(2))[1]

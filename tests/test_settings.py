@@ -221,6 +221,8 @@ def test_a_file_that_is_no_toml_is_told_so(text: bytes) -> None:
         ({"public_url": "https://a@h"}, "public_url: must be"),
         ({"trusted_proxies": ["10.0.0.0/8", "proxy"]}, 'trusted_proxies: "proxy" is not an address'),
         ({"secret_key": "short"}, "secret_key: is shorter than 32 characters"),
+        ({"email_callback_secret": "short"}, "email_callback_secret: is shorter than 16 characters"),
+        ({"sms_callback_secret": "short"}, "sms_callback_secret: is shorter than 16 characters"),
     ],
 )
 def test_one_fault_is_one_line_that_says_what_to_do(own: dict[str, Any], said: str) -> None:

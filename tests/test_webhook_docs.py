@@ -16,6 +16,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from notifiers.webhook import WebhookNotifier
+from realtime import webhook_keys
 from realtime.hookspecs import OutgoingDelivery, Retry, Sent
 from realtime.model import Delivery, Endpoint
 from realtime.operations import posting, posts
@@ -28,16 +29,26 @@ RECEIVER, ONE_LINE = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 SECRET, OTHER = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
 
 
+PAIR = webhook_keys.make(webhook_keys.ED25519, bytes(range(32)))
+
+
+@pytest.fixture(params=[(SECRET, SECRET), (webhook_keys.public(PAIR), PAIR)], ids=["secret", "public key"])
+def keys(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """What the receiver knows, and what signs."""
+    chosen: tuple[str, str] = request.param
+    return chosen
+
+
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
-    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+def receiver(monkeypatch: pytest.MonkeyPatch, keys: tuple[str, str]) -> Iterator[types.SimpleNamespace]:
+    monkeypatch.setenv("WEBHOOK_SECRET", keys[0])
     module = types.ModuleType("receiver")
     exec(compile(RECEIVER, "docs/webhooks.md", "exec"), module.__dict__)
     module.Receiver.log_message = lambda *args: None
     with ThreadingHTTPServer(("127.0.0.1", 0), module.Receiver) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield types.SimpleNamespace(url=f"http://127.0.0.1:{server.server_address[1]}", dealt_with=module.dealt_with)
+        yield types.SimpleNamespace(signs=keys[1], url=f"http://127.0.0.1:{server.server_address[1]}", dealt_with=module.dealt_with)
         server.shutdown()
         thread.join(10)
 
@@ -49,10 +60,11 @@ async def test_the_receiver_takes_what_is_genuine_and_refuses_the_rest(receiver:
     def parcel(*secrets: str) -> OutgoingDelivery:
         return OutgoingDelivery(id="w-1", attempt=1, delivery=delivery, endpoint=Endpoint(receiver.url, secrets))
 
-    assert await notifier.deliver(parcel(OTHER)) == Retry("It answered 401.")
+    for other in (OTHER, SECRET if receiver.signs == PAIR else PAIR, webhook_keys.make(webhook_keys.ED25519, bytes(32))):
+        assert await notifier.deliver(parcel(other)) == Retry("It answered 401.")
     assert receiver.dealt_with == {}
-    assert await notifier.deliver(parcel(OTHER, SECRET)) == Sent()
-    assert await notifier.deliver(parcel(SECRET)) == Sent()
+    assert await notifier.deliver(parcel(OTHER, receiver.signs)) == Sent()
+    assert await notifier.deliver(parcel(receiver.signs, OTHER)) == Sent()
     await notifier.close()
 
     assert receiver.dealt_with == {"w-1": json.loads(EVENT)}
@@ -61,7 +73,9 @@ async def test_the_receiver_takes_what_is_genuine_and_refuses_the_rest(receiver:
 async def test_what_is_too_old_is_refused(receiver: types.SimpleNamespace) -> None:
     notifier = WebhookNotifier(("127.0.0.0/8",), 10, clock=lambda: 1_700_000_000.0)
     delivery = Delivery("webhook", "w", "ticket.called", {"payload": EVENT})
-    said = await notifier.deliver(OutgoingDelivery(id="w-1", attempt=1, delivery=delivery, endpoint=Endpoint(receiver.url, (SECRET,))))
+    said = await notifier.deliver(
+        OutgoingDelivery(id="w-1", attempt=1, delivery=delivery, endpoint=Endpoint(receiver.url, (receiver.signs,)))
+    )
     await notifier.close()
     assert said == Retry("It answered 401.")
 

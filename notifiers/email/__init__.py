@@ -29,7 +29,8 @@ def register_notifiers(settings: Settings) -> list[Notifier] | Idle:
         return Idle("mail_from is not set")
     from notifiers.email.smtp import EmailNotifier  # it takes a while, and many have no mail server
 
-    return [EmailNotifier(url, sender, deadline_s=settings.smtp_deadline_seconds, allow_plain=settings.smtp_allow_plain)]
+    patience_s, told = settings.smtp_deadline_seconds, settings.email_callback_secret
+    return [EmailNotifier(url, sender, deadline_s=patience_s, allow_plain=settings.smtp_allow_plain, callback_secret=told)]
 
 
 @hookimpl

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError, 
 
 from notifiers.email.moments import MOMENTS, TOLD
 from realtime.hookspecs import OutgoingDelivery
+from realtime.signed_callbacks import mark
 
 _OF_LINES = frozenset({"text", "files"})
 """What has lines in it; it stands in no header."""
@@ -34,10 +35,15 @@ class Unsendable(Exception):
 
 
 class Letters:
-    """Writes the mails of one sender, from templates that come with the package."""
+    """Writes the mails of one sender, from templates that come with the package.
 
-    def __init__(self, sender: Address) -> None:
+    Args:
+        secret: marks them, so that those that come back are known; empty: they are not.
+    """
+
+    def __init__(self, sender: Address, secret: str = "") -> None:
         self._from = sender
+        self._secret = secret
         headers = HeaderRegistry()
         headers.map_to_type("list-unsubscribe", _Whole)  # type: ignore[arg-type]  # a mixin, as typeshed has it nowhere
         self._policy = policy.SMTP.clone(header_factory=headers)
@@ -63,7 +69,7 @@ class Letters:
         message["From"] = self._from
         message["To"] = recipient(owed.recipient)
         message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9._-]', '-', delivery.id)}@{self._from.domain}>"
+        message["Message-ID"] = f"<{self._name(delivery)}@{self._from.domain}>"
         message["Auto-Submitted"] = "auto-generated"
         if delivery.stop_link:
             message["List-Unsubscribe"] = f"<{delivery.stop_link}>"
@@ -71,6 +77,11 @@ class Letters:
         message.set_content(text.strip() + "\n")
         message.add_alternative(page, subtype="html")
         return message
+
+    def _name(self, delivery: OutgoingDelivery) -> str:
+        """The same on every attempt."""
+        name = re.sub(r"[^A-Za-z0-9._-]", "-", delivery.id)
+        return f"{name}.{mark(self._secret, name, delivery.delivery.recipient)}" if self._secret else name
 
 
 def recipient(address: str) -> Address:

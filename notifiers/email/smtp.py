@@ -13,10 +13,12 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from notifiers.email.attachments import attach, parts
+from notifiers.email.callbacks import EmailCallbacks
 from notifiers.email.letter import Letters, Unsendable, recipient
+from notifiers.email.moments import TOLD
 from notifiers.email.pool import SERVICE_ENDS, Connection, Pool
 from realtime.errors import BadSettings
-from realtime.hookspecs import Outcome, OutgoingDelivery, Permanent, Preview, Retry, Sent
+from realtime.hookspecs import Accepted, Outcome, OutgoingDelivery, Permanent, Preview, Retry, Sent
 
 GREYLISTED_RETRY_S = 300.0
 REFUSED_RETRY_S = 120.0
@@ -32,6 +34,7 @@ _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 class EmailNotifier:
     """Sends one mail per delivery, to one recipient. TLS is required and its certificate checked, unless `allow_plain`.
 
+    With a `callback_secret` it hears later what became of a mail, so one to a guest is accepted at first, and not yet known to have arrived.
     A connection that breaks while the message goes out leaves open whether it arrived; the next attempt carries the same Message-ID.
     Raises: BadSettings.
     """
@@ -39,7 +42,14 @@ class EmailNotifier:
     name = "email"
 
     def __init__(
-        self, url: str, mail_from: str, *, deadline_s: float, allow_plain: bool = False, tls: ssl.SSLContext | None = None
+        self,
+        url: str,
+        mail_from: str,
+        *,
+        deadline_s: float,
+        allow_plain: bool = False,
+        tls: ssl.SSLContext | None = None,
+        callback_secret: str = "",
     ) -> None:
         server = urlsplit(url)
         if server.scheme not in ("smtp", "smtps") or not server.hostname:
@@ -57,7 +67,8 @@ class EmailNotifier:
         self._tls = tls or ssl.create_default_context()
         self._patience_s = deadline_s
         self.deadline_s = deadline_s + _REST_S
-        self._letters = Letters(self._from)
+        self.callback = EmailCallbacks(callback_secret) if callback_secret else None
+        self._letters = Letters(self._from, callback_secret)
         self._pool = Pool(self._connection)
 
     async def deliver(self, delivery: OutgoingDelivery) -> Outcome:
@@ -91,7 +102,8 @@ class EmailNotifier:
                 "STARTTLS; set smtp_allow_plain only if nobody can listen" if "STARTTLS" in error.message else "what is needed to sign in"
             )
             return Retry(f"The mail server does not offer {missing}.", MISCONFIGURED_RETRY_S, provider_down=True)
-        return Sent(str(message["Message-ID"]))
+        told_later = self.callback and delivery.delivery.moment in TOLD
+        return (Accepted if told_later else Sent)(str(message["Message-ID"]))
 
     async def close(self) -> None:
         self._pool.close()

@@ -11,11 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from notifiers.sms import meaning
 from realtime.hookspecs import Arrival, Callback, Wish
+from realtime.signed_callbacks import fits
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 MOST_FIELDS = 100
-TOLERANCE_S = 300
-_STAMP = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _ARRIVED = {"delivered": True, "read": True, "undelivered": False, "failed": False, "canceled": False}
 """Statuses after which nothing else comes. The others - queued, sending, sent - say nothing about the phone."""
 _STOP = frozenset({"STOP", "STOPP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"})
@@ -31,12 +30,6 @@ def twilio_signature(token: str, url: str, fields: Pairs) -> str:
     """
     text = url + "".join(name + value for name, value in sorted(set(fields)))
     return base64.b64encode(hmac.digest(token.encode(), text.encode("utf-8", "surrogateescape"), "sha1")).decode()
-
-
-def own_signature(secret: str, kind: str, body: bytes, at_s: int) -> str:
-    """The value of `Nowserving-Signature`: HMAC-SHA256 over the time, the kind and the body, with dots between."""
-    mac = hmac.digest(secret.encode(), f"{at_s}.{kind}.".encode() + body, "sha256").hex()
-    return f"t={at_s},v1={mac}"
 
 
 class TwilioCallbacks:
@@ -55,18 +48,17 @@ class TwilioCallbacks:
 
 
 class OwnCallbacks:
-    """From whatever has the secret, signed by `own_signature` within the last five minutes."""
+    """From whatever has the secret, and signed with it within the last five minutes."""
 
     def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
         self._secret = secret
         self._clock = clock
 
     def __call__(self, callback: Callback) -> list[Arrival | Wish] | None:
-        stamp = _STAMP.fullmatch(callback.headers.get("nowserving-signature", ""))
-        if stamp is None or abs(int(stamp[1]) - self._clock()) > TOLERANCE_S:
+        if not fits(self._secret, callback, self._clock()):
             return None
         fields = _fields(callback.body)
-        if fields is None or not _same(stamp[0], own_signature(self._secret, callback.kind, callback.body, int(stamp[1]))):
+        if fields is None:
             return None
         return _read(callback.kind, dict(fields))
 
@@ -96,7 +88,9 @@ def _status(fields: Mapping[str, str]) -> list[Arrival | Wish]:
     said = fields.get("ErrorCode", "")
     code = int(said) if said.isascii() and said.isdigit() and len(said) < 7 else 0
     why = "" if arrived else meaning.WHY.get(code, f"The gateway gives the code {code}." if code else "The gateway does not say why.")
-    told: list[Arrival | Wish] = [Arrival(arrived, delivery[:160], recipient, why)]
+    message = (fields.get("MessageSid") or fields.get("SmsSid") or "")[:160]
+    # The phone's receipt is proof; that it was not reached, the network may only have supposed.
+    told: list[Arrival | Wish] = [Arrival(arrived, delivery[:160], recipient, why, message, outranks=arrived)]
     if code == meaning.OPTED_OUT and recipient:
         told.append(Wish(recipient, wanted=False))
     return told

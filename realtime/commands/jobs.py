@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,10 +17,17 @@ from realtime.commands.rehearse import address
 from realtime.errors import BadSettings
 from realtime.settings import Settings
 
-SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, redrive, purge, pause, resume."
+SENTENCE = "Look after the queues of a running server: list, show, retry, cancel, reschedule, redrive, purge, pause, resume, doctor."
 STATES = ("ready", "deferred", "behind", "held", "in_flight", "dead", "ended", "blocking")
 PATIENCE_S = 30.0
-_OPTIONS = {"state": "--state", "owner": "--owner", "limit": "--limit", "reason": "--reason", "older_than": "--older-than"}
+_OPTIONS = {
+    "state": "--state",
+    "owner": "--owner",
+    "limit": "--limit",
+    "reason": "--reason",
+    "older_than": "--older-than",
+    "due_ms": "--at, --in",
+}
 """What the server calls a field -> what is typed here."""
 
 Ask = Callable[..., Any]
@@ -45,10 +53,17 @@ def options(parser: argparse.ArgumentParser) -> None:
         ("show", "One job with its attempts."),
         ("retry", "Let a job be tried now; a dead letter goes back to its place."),
         ("cancel", "End a job that nobody holds, or delete a dead letter."),
+        ("reschedule", "Say when a job that waits may be tried next; it keeps its place in its lane."),
     ):
         one = action(name, sentence)
         one.add_argument("owner", help="the store or account, as `list` shows it")
         one.add_argument("id", help="the job's id")
+        if name == "reschedule":
+            when = one.add_mutually_exclusive_group(required=True)
+            when.add_argument(
+                "--at", type=_time, metavar="TIME", help="such as 2026-11-28T18:30, by this machine's zone, or with one, as +01:00"
+            )
+            when.add_argument("--in", type=_count, dest="after", metavar="SECONDS", help="so many seconds from now")
     for name, sentence in (("redrive", "Put a queue's dead letters back."), ("purge", "Delete a queue's dead letters.")):
         many = action(name, sentence)
         many.add_argument("queue", help="the queue, as `list` shows it")
@@ -57,6 +72,9 @@ def options(parser: argparse.ArgumentParser) -> None:
             many.add_argument("--reason", default="", metavar="TEXT", help="only those whose reason begins so")
         else:
             many.add_argument("--older-than", type=int, default=0, metavar="SECONDS", help="only those that died longer ago (0)")
+            many.add_argument("--yes", action="store_true", help="do not ask")
+        many.add_argument("--dry-run", action="store_true", help="only list those to which it would be done")
+    action("doctor", "Everything that needs a person, and what to do next. Exits 0 when all is well, 1 when not, 2 when it could not ask.")
     for name, sentence in (("pause", "Take nothing from a queue any more."), ("resume", "Take from it again.")):
         action(name, sentence).add_argument("queue", help="the queue, as `list` shows it")
 
@@ -68,20 +86,29 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _time(text: str) -> int:
+    """Milliseconds. Raises: ArgumentTypeError."""
+    try:
+        return max(int(datetime.fromisoformat(text).timestamp() * 1000), 0)
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError("must be a time such as 2026-11-28T18:30") from None
+
+
 def main(arguments: argparse.Namespace) -> int:
-    """Returns 0, 1 when the server refused, or 2 when it could not be asked. Raises: BadSettings, where that is not to be told as JSON."""
+    """Returns 0, 1 when the server refused or something needs a person, or 2 when it could not be asked. Raises: BadSettings, where that is not
+    to be told as JSON."""
     try:
         answer, words = _ACTIONS[arguments.action](_asking(arguments), arguments)
     except Refusal as error:
         print(json.dumps(error.problem) if arguments.json else error, file=sys.stderr)
-        return error.exit_code
+        return 2 if arguments.action == "doctor" else error.exit_code
     except BadSettings as error:
         if not arguments.json:
             raise
         print(json.dumps({"code": error.code, "detail": error.message}), file=sys.stderr)
         return 2
     print(json.dumps(answer, indent=2) if arguments.json else words)
-    return 0
+    return 1 if arguments.action == "doctor" and answer["findings"] else 0
 
 
 def _asking(arguments: argparse.Namespace) -> Ask:
@@ -157,12 +184,21 @@ def _overview(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _doctor(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    found = ask("GET", "/v1/operator/doctor")
+    lines = []
+    for each in found["findings"]:
+        lines += [f"{each['text']} {each['todo']}", *([f"  {each['command']}"] if "command" in each else [])]
+    return found, "\n".join(lines) or "All is well."
+
+
 def _show(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     found = ask("GET", _job(arguments))
     lines = [f"{_LABELS.get(name, name)}: {_value(name, value)}" for name, value in found["job"].items() if value not in ("", 0, False)]
     for each in found["attempts"]:
         said = f"{each['outcome'] or 'under way'}{': ' + each['detail'] if each['detail'] else ''}"
-        lines.append(f"  attempt {each['number']} at {_clock(each['started_ms'])} by {each['worker'] or '-'}: {said}")
+        counted = "" if each["counted"] else " (does not count)"
+        lines.append(f"  attempt {each['number']} at {_clock(each['started_ms'])} by {each['worker'] or '-'}: {said}{counted}")
     return found, "\n".join(lines)
 
 
@@ -171,15 +207,44 @@ def _one(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
     return found, {"retry": "It is due now. What stands before it in its lane goes first.", "cancel": "It is over."}[arguments.action]
 
 
+def _reschedule(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    # What is in some seconds goes by the server's clock: this machine's may be another.
+    due_ms = arguments.at if arguments.after is None else ask("GET", "/v1/operator")["at_ms"] + arguments.after * 1000
+    found = ask("POST", f"{_job(arguments)}/reschedule", {"due_ms": due_ms})
+    return found, f"It is due at {_clock(due_ms)}. What stands before it in its lane goes first."
+
+
 def _many(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
+    path = f"/v1/operator/{arguments.action}"
     body = {"queue": arguments.queue, "limit": arguments.limit}
     if arguments.action == "redrive":
-        body |= {"reason": arguments.reason}
+        done, body["reason"] = "put back", arguments.reason
     else:
-        body |= {"older_than": arguments.older_than}
-    found = ask("POST", f"/v1/operator/{arguments.action}", body)
-    jobs = "1 dead letter" if found["count"] == 1 else f"{found['count']} dead letters"
-    return found, f"{jobs} {'put back' if arguments.action == 'redrive' else 'deleted'}."
+        done, body["older_than"] = "deleted", arguments.older_than
+    if arguments.dry_run:
+        found = ask("POST", path, {**body, "dry_run": True})
+        rows = [("owner", "id", "reason"), *((job["owner"], job["id"], job["reason"]) for job in found["jobs"])]
+        return found, "\n".join([*([table(rows)] if found["count"] else []), f"{_letters(found)} would be {done}. Nothing was changed."])
+    if arguments.action == "purge" and not arguments.yes:
+        body["limit"] = _consent(ask, path, body)  # what died meanwhile was not asked about
+    found = ask("POST", path, body) if body["limit"] else {"count": 0}
+    return found, f"{_letters(found)} {done}."
+
+
+def _letters(found: dict[str, Any]) -> str:
+    return "1 dead letter" if found["count"] == 1 else f"{found['count']} dead letters"
+
+
+def _consent(ask: Ask, path: str, body: dict[str, Any]) -> int:
+    """How many whoever sits at the terminal agrees to delete. Raises: Refusal."""
+    if not sys.stdin.isatty():
+        raise Refusal({"detail": "Nobody is there to say yes. Look with --dry-run, then say --yes."})
+    would = ask("POST", path, {**body, "dry_run": True})
+    if would["count"]:
+        print(f"Delete {_letters(would)} of {body['queue']}? yes/no", end=" ", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Refusal({"detail": "Nothing was deleted."})
+    return int(would["count"])
 
 
 def _queue(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
@@ -190,9 +255,11 @@ def _queue(ask: Ask, arguments: argparse.Namespace) -> tuple[Any, str]:
 
 _ACTIONS: dict[str, Callable[[Ask, argparse.Namespace], tuple[Any, str]]] = {
     "list": _list,
+    "doctor": _doctor,
     "show": _show,
     "retry": _one,
     "cancel": _one,
+    "reschedule": _reschedule,
     "redrive": _many,
     "purge": _many,
     "pause": _queue,

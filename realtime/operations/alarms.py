@@ -112,7 +112,7 @@ def sentence(name: str, figure: int) -> str:
     one = figure == 1
     return {
         DEAD_LETTERS: f"{figure} {'job was given up and waits' if one else 'jobs were given up and wait'} for a decision.",
-        BACKLOG: f"A job has been ready for {_long(figure)} and nobody has taken it.",
+        BACKLOG: f"A job has been ready for {lasting(figure)} and nobody has taken it.",
         REPORTS: f"The report of {figure} closed {'store' if one else 'stores'} could not be delivered.",
         DELETIONS: f"The customers' data of {figure} closed {'store' if one else 'stores'} should have been deleted by now.",
     }[name]
@@ -123,10 +123,13 @@ def backlog(found: Figures) -> str:
     return f"{found.backlog_count} {'is' if found.backlog_count == 1 else 'are'} ready in the queue {found.backlog_queue}."
 
 
-def _long(seconds: int) -> str:
+def lasting(seconds: int) -> str:
+    """A while in words."""
     if seconds < 120:
-        return f"{seconds} seconds"
-    return f"{seconds // 60} minutes" if seconds < 7200 else f"{seconds // 3600} hours"
+        return f"{seconds} {'second' if seconds == 1 else 'seconds'}"
+    if seconds < 7200:
+        return f"{seconds // 60} minutes"
+    return f"{seconds // 3600} hours" if seconds < 172_800 else f"{seconds // 86_400} days"
 
 
 def look(

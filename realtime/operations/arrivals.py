@@ -1,4 +1,8 @@
-"""What became of deliveries that a provider accepted, as it tells later: forward only, each told once."""
+"""What became of deliveries that a provider accepted, as it tells later.
+
+accepted → delivered, or undelivered. The first word stands, and what comes again changes nothing; but a word that outranks it, as its notifier
+says, takes the place of the opposite. For each notifier one of the two does, so in whichever order they come, the same is known in the end.
+"""
 
 from __future__ import annotations
 
@@ -64,19 +68,63 @@ def by_recipient(notifier: str, recipient_hash: str, since_ms: int) -> Operation
     return Arrival(*rows[0]) if rows else None
 
 
-def told(arrival: Arrival, notifier: str, state: str, why: str, now_ms: int) -> Operation[int]:
-    """From accepted to what became of it. Returns when it was accepted; 0 while that is not written down.
+def by_message(notifier: str, message_hash: str) -> Operation[Arrival | None]:
+    """The delivery of which the provider told before under its own id of the message."""
+    rows = yield Statement(
+        "select a.store_id, a.job_id, a.ticket_id, a.moment, a.at_ms from arrival_messages m"
+        " join arrivals a on a.store_id = m.store_id and a.job_id = m.job_id where m.message_hash = $1 and a.notifier = $2 limit 1",
+        (message_hash, notifier),
+    )
+    return Arrival(*rows[0]) if rows else None
+
+
+def mean(arrival: Arrival, message_hash: str) -> Operation[None]:
+    """From now on the provider's own id of the message means this delivery.
 
     Raises:
-        NothingNew: something was told before.
+        NothingNew: it means one already; what was told first under it has just been written down.
     """
     rows = yield Statement(
-        "insert into arrivals (store_id, job_id, notifier, recipient_hash, ticket_id, moment, at_ms, state, why, told_ms) values"
-        " ($1, $2, $3, '', $4, $5, 0, $6, $7, $8) on conflict (store_id, job_id) do update set state = excluded.state, why = excluded.why,"
-        " told_ms = excluded.told_ms where arrivals.state = 'accepted' returning at_ms",
-        (arrival.store_id, arrival.job_id, notifier, arrival.ticket_id, arrival.moment, state, why, now_ms),
+        "insert into arrival_messages (store_id, message_hash, job_id) values ($1, $2, $3) on conflict (store_id, message_hash) do nothing"
+        " returning 1",
+        (arrival.store_id, message_hash, arrival.job_id),
     )
     if not rows:
         raise NothingNew
-    at_ms: int = rows[0][0]
-    return at_ms
+
+
+class Word(Struct, frozen=True):
+    """What is known of a delivery."""
+
+    state: str
+    at_ms: int
+    """Since when: when it was accepted, or what became of it was told. 0 while nobody was shown it."""
+
+
+def known(arrival: Arrival) -> Operation[Word]:
+    """What is known so far. For whoever holds the store's row."""
+    rows = yield Statement(
+        "select state, at_ms, told_ms from arrivals where store_id = $1 and job_id = $2", (arrival.store_id, arrival.job_id)
+    )
+    if not rows:
+        return Word(ACCEPTED, 0)
+    state, at_ms, told_ms = rows[0]
+    return Word(state, at_ms if state == ACCEPTED or not at_ms else told_ms)
+
+
+def told(arrival: Arrival, notifier: str, state: str, why: str, now_ms: int, *, outranks: bool = False) -> Operation[Word]:
+    """From accepted, or where it outranks that from the opposite, to what became of it. Returns what was known before.
+
+    Raises:
+        NothingNew: something was told before that stands.
+    """
+    before = yield from known(arrival)
+    rows = yield Statement(
+        "insert into arrivals (store_id, job_id, notifier, recipient_hash, ticket_id, moment, at_ms, state, why, told_ms) values"
+        " ($1, $2, $3, '', $4, $5, 0, $6, $7, $8) on conflict (store_id, job_id) do update set state = excluded.state, why = excluded.why,"
+        " told_ms = excluded.told_ms where arrivals.state = 'accepted' or ($9 = 1 and arrivals.state <> excluded.state) returning at_ms",
+        (arrival.store_id, arrival.job_id, notifier, arrival.ticket_id, arrival.moment, state, why, now_ms, int(outranks)),
+    )
+    if not rows:
+        raise NothingNew
+    return before

@@ -9,6 +9,8 @@ from msgspec import json
 from realtime.storage.statement import NOTHING, Operation, Row, Statement, changed
 
 _ASIDE = 1_000_000_000
+KEPT = 50
+"""So many attempts of one job are kept, the newest."""
 LOST = "its worker ended without an answer"
 LONGEST_MS = 12 * 3_600_000
 """However often its lease is extended, an attempt is over so long after the claim: who still extends may hang all the same."""
@@ -29,10 +31,18 @@ _BEGUN_EACH = _BEGUN.format(each="values ($1, $2, $3, $4, $5)")
 BEGUN_BY_CLAIM = _BEGUN.format(each="select store_id, id, attempts, $6, $5 from claimed")
 """For a claim on Postgres: what `begun` does, of the rows that are `claimed`."""
 
+_OLDEST = (
+    "delete from attempts where store_id = $1 and job_id = $2 and number in (select number from attempts where store_id = $1 and job_id = $2"
+    " and number <> $4 order by started_ms desc, number desc limit 1000000 offset $3)"
+)
+"""For a statement that forgets all attempts at a job but number $4 and the newest $3 of the others."""
+
 
 def begun(rows: Sequence[Row], worker: str, now_ms: int) -> Operation[None]:
     """Record an attempt at each job that was claimed, from what the claim has said: not from a look at everything that is in flight."""
     yield Statement(_BEGUN_EACH, (), NOTHING, [(row[0], row[1], row[5], worker, now_ms) for row in rows])
+    if again := [(row[0], row[1], KEPT - 1, row[5]) for row in rows if row[5] > 1]:
+        yield Statement(_OLDEST, each=again)
 
 
 def lost(before: Sequence[tuple[str, str, int]], now_ms: int) -> Operation[set[tuple[str, str]]]:
@@ -73,6 +83,7 @@ def uncounted(store_id: str, id_: str, number: int) -> Operation[None]:
         " where store_id = $1 and job_id = $2 and number = $3",
         (store_id, id_, number),
     )
+    yield from _make_room(store_id, id_)
 
 
 def set_aside(store_id: str, id_: str) -> Operation[None]:
@@ -81,6 +92,12 @@ def set_aside(store_id: str, id_: str) -> Operation[None]:
     if last := rows[0][0]:
         for by in (_ASIDE, last - _ASIDE):  # in one step a number could be taken by a row that has not moved yet
             yield Statement("update attempts set number = number - $3 where store_id = $1 and job_id = $2", (store_id, id_, by))
+        yield from _make_room(store_id, id_)
+
+
+def _make_room(store_id: str, id_: str) -> Operation[None]:
+    """Forget the oldest attempts, so that with the next one there are no more than are kept."""
+    yield Statement(_OLDEST, (store_id, id_, KEPT - 1, _ASIDE))  # no attempt has this number
 
 
 def forget(jobs: Sequence[tuple[str, str]]) -> Operation[None]:

@@ -29,7 +29,7 @@ _PICKED = f"with picked as materialized (select * from ({{candidates}}) as c whe
 _TAKEN = (
     "update jobs set state = 'leased', attempts = attempts + 1, lease = $2, leased_until_ms = {now} + $3, worker = $6"
     " where (store_id, id) in (select store_id, id from picked) returning store_id, id, queue, lane, body, attempts, leased_until_ms,"
-    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id, called_ms, outcome"
+    " created_ms, notifier, recipient, moment, not_after_ms, needs_report, max_attempts, priority, ready_ms, ticket_id, called_ms, outcome, trace"
 )
 _CLAIM = f"{_PICKED} {_TAKEN}"
 # Each round trip to Postgres costs more than what it asks for, so there the attempts are recorded by the same statement.
@@ -41,14 +41,37 @@ CLAIM_POSTGRES, CLAIM_OF_POSTGRES = (
     _CLAIM_AND_BEGIN.replace("{candidates}", each).format(**_ON_POSTGRES) for each in (_CANDIDATES, _OF_NOTIFIER)
 )
 
+# The same where each owner may have so many in flight: whoever has is passed by, and of the others no more than they have room for.
+_ROOM = "store_id not in (select store_id from busy where held >= $7)"
+_BUSY = "busy as materialized (select store_id, count(*) as held from jobs where queue = $1 and state = 'leased' and leased_until_ms > {now} group by store_id)"
+_TURNS = (
+    "select * from (select store_id, id, ready_ms, 0 as turn from jobs where queue = $1 and state = 'leased' and leased_until_ms <= {now}"
+    f" and {_ROOM} order by leased_until_ms limit $4 {{lock}}) as l"
+) + "".join(
+    f" union all select * from (select store_id, id, ready_ms, {each + 1} as turn from jobs where queue = $1 and state = 'waiting' and head = 1"
+    f" and priority = {each} and ready_ms <= $5 and {_ROOM} order by ready_ms, id limit $4 {{lock}}) as p{each}"
+    for each in range(PRIORITIES)
+)
+_PICKED_EACH = (
+    f"with {_BUSY}, picked as materialized (select nth.store_id, nth.id from (select c.*, row_number() over"
+    f" (partition by store_id order by turn, ready_ms, id) as number from ({_TURNS}) as c) as nth left join busy on busy.store_id = nth.store_id"
+    f" where nth.number + coalesce(busy.held, 0) <= $7 and {pauses.NOT_PAUSED} order by turn, ready_ms, id limit $4)"
+)
+CLAIM_EACH_SQLITE = f"{_PICKED_EACH} {_TAKEN}".format(**_ON_SQLITE)
+CLAIM_EACH_POSTGRES = f"{_PICKED_EACH}, claimed as ({_TAKEN}), begun as ({attempts.BEGUN_BY_CLAIM}) select * from claimed".format(
+    **_ON_POSTGRES
+)
+
 
 class Claimed(list[T]):
     """What was leased.
 
     Args:
         lost: the notifier or handler of each attempt that the claim found ended without an answer. Each is found once.
+        again: it was asked for before, and this is what is left of the answer.
     """
 
-    def __init__(self, held: Iterable[T] = (), lost: Iterable[str] = ()) -> None:
+    def __init__(self, held: Iterable[T] = (), lost: Iterable[str] = (), *, again: bool = False) -> None:
         super().__init__(held)
         self.lost = list(lost)
+        self.again = again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from realtime.operations import lanes
+from realtime.operations import attempts, lanes
 from realtime.storage.statement import Operation, Row, Statement
 
 
@@ -43,19 +43,45 @@ def blocked(queue: str, limit: int) -> Operation[list[DeadJob]]:
     return [_dead(row) for row in rows]
 
 
+class Chosen(Struct, frozen=True):
+    """A dead letter to which something would be done."""
+
+    owner: str
+    id: str
+    reason: str
+    """Why it was given up."""
+
+
+_OF_REASON = [
+    f"select store_id, id, lane, outcome from dead_jobs where queue = $1 and substr(outcome, 1, length({reason})) = {reason}"
+    " order by died_ms, id limit $2"
+    for reason in ("$3", "$3::text")
+]
+_OF_AGE = "select store_id, id, lane, outcome from dead_jobs where queue = $1 and died_ms < $2 order by died_ms, id limit $3"
+
+
+def to_redrive(queue: str, limit: int, *, reason: str = "") -> Operation[list[Chosen]]:
+    """Which dead letters `redrive` would put back."""
+    sqlite, postgres = _OF_REASON
+    rows = yield Statement(sqlite, (queue, limit, reason), postgres)
+    return [Chosen(row[0], row[1], row[3]) for row in rows]
+
+
+def to_purge(queue: str, before_ms: int, limit: int) -> Operation[list[Chosen]]:
+    """Which dead letters `purge` would let go of."""
+    rows = yield Statement(_OF_AGE, (queue, before_ms, limit))
+    return [Chosen(row[0], row[1], row[3]) for row in rows]
+
+
 def redrive(queue: str, limit: int, now_ms: int, *, reason: str = "") -> Operation[int]:
-    """Put dead letters back into their queue, the oldest first, as if they had never been tried; each has its old place in its lane.
+    """Put dead letters back into their queue, the oldest first, each to its old place in its lane; what they were tried before counts no more.
 
     Args:
         reason: only those whose reason begins so.
     """
-    rows = yield Statement(
-        "select store_id, id, lane from dead_jobs where queue = $1 and substr(outcome, 1, length($3)) = $3 order by died_ms, id limit $2",
-        (queue, limit, reason),
-        "select store_id, id, lane from dead_jobs where queue = $1 and substr(outcome, 1, length($3::text)) = $3::text"
-        " order by died_ms, id limit $2 for update skip locked",
-    )
-    for store_id, id_, lane in sorted(rows, key=lambda row: (row[0], row[2])):  # lanes are held in one order by everybody
+    sqlite, postgres = _OF_REASON
+    rows = yield Statement(sqlite, (queue, limit, reason), f"{postgres} for update skip locked")
+    for store_id, id_, lane, _ in sorted(rows, key=lambda row: (row[0], row[2])):  # lanes are held in one order by everybody
         yield from _put_back(store_id, id_, queue, lane, now_ms)
     return len(rows)
 
@@ -74,21 +100,21 @@ def _put_back(store_id: str, id_: str, queue: str, lane: str, now_ms: int) -> Op
         yield from lanes.lock(store_id, queue, lane)
     yield Statement(
         "insert into jobs (store_id, id, queue, lane, place, head, priority, state, attempts, max_attempts, due_ms, ready_ms,"
-        " not_after_ms, created_ms, body, notifier, recipient, moment, blocks, ticket_id, called_ms) select store_id, id, queue, lane, place,"
+        " not_after_ms, created_ms, body, notifier, recipient, moment, blocks, ticket_id, called_ms, trace) select store_id, id, queue, lane, place,"
         " case when lane = '' then 1 else 0 end, priority, 'waiting', 0, max_attempts, $3, $3, not_after_ms, created_ms, body,"
-        " notifier, recipient, moment, blocks, ticket_id, called_ms from dead_jobs where store_id = $1 and id = $2",
+        " notifier, recipient, moment, blocks, ticket_id, called_ms, trace from dead_jobs where store_id = $1 and id = $2",
         (store_id, id_, now_ms),
     )
-    yield Statement("delete from attempts where store_id = $1 and job_id = $2", (store_id, id_))
+    yield from attempts.set_aside(store_id, id_)
     yield from _leave(store_id, id_)
     yield from lanes.demote(store_id, queue, lane)
     yield from lanes.promote(store_id, queue, lane, now_ms)
 
 
-def let_go(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
-    """Delete a dead letter; its lane goes on. False when there is none."""
+def let_go(store_id: str, id_: str, now_ms: int, *, of: str = "") -> Operation[bool]:
+    """Delete a dead letter; its lane goes on. False when there is none, or it is not of the queue that is named."""
     rows = yield Statement("select queue, lane from dead_jobs where store_id = $1 and id = $2", (store_id, id_))
-    if not rows:
+    if not rows or of not in ("", rows[0][0]):
         return False
     queue, lane = rows[0]
     if lane:
@@ -101,11 +127,8 @@ def let_go(store_id: str, id_: str, now_ms: int) -> Operation[bool]:
 
 def purge(queue: str, before_ms: int, limit: int, now_ms: int) -> Operation[int]:
     """Let go of some of a queue's dead letters that died before a time."""
-    rows = yield Statement(
-        "select store_id, id, lane from dead_jobs where queue = $1 and died_ms < $2 order by died_ms, id limit $3",
-        (queue, before_ms, limit),
-    )
-    for store_id, id_, _ in sorted(rows, key=lambda row: (row[0], row[2])):
+    rows = yield Statement(_OF_AGE, (queue, before_ms, limit))
+    for store_id, id_, _, _ in sorted(rows, key=lambda row: (row[0], row[2])):
         yield from let_go(store_id, id_, now_ms)
     return len(rows)
 
@@ -115,5 +138,5 @@ def _leave(store_id: str, id_: str) -> Operation[None]:
 
 
 def _dead(row: Row) -> DeadJob:
-    store_id, id_, queue, lane, attempts, outcome, created_ms, died_ms, blocks, body = row
-    return DeadJob(store_id, id_, queue, lane, attempts, outcome, created_ms, died_ms, bool(blocks), body)
+    store_id, id_, queue, lane, tries, outcome, created_ms, died_ms, blocks, body = row
+    return DeadJob(store_id, id_, queue, lane, tries, outcome, created_ms, died_ms, bool(blocks), body)

@@ -99,6 +99,8 @@ def send_again(store_id: str, now_ms: int) -> Operation[int]:
         " and (state = 'dead' or (state = 'waiting' and due_ms < $3)) returning id",
         (store_id, now_ms, HELD_MS),
     )
+    for (id_,) in rows:
+        yield from attempts.set_aside(store_id, id_)
     return len(rows)
 
 

@@ -42,28 +42,45 @@ def retry(job: Job, due_ms: int, outcome: str, notice: Notice, now_ms: int) -> O
 
 
 def arrived(
-    notifier: str, delivery_id: str, recipient_hash: str, *, delivered: bool, why: str, since_ms: int, now_ms: int
+    notifier: str,
+    delivery_id: str,
+    recipient_hash: str,
+    *,
+    delivered: bool,
+    why: str,
+    since_ms: int,
+    now_ms: int,
+    message_hash: str = "",
+    outranks: bool = False,
 ) -> Operation[Change]:
     """A provider tells what became of a delivery that it accepted; the owner is told once.
 
     Args:
-        delivery_id: which one; empty: the latest to the recipient since `since_ms` of which nothing is known.
+        delivery_id: which one; empty: the one that `message_hash` means, else the latest to the recipient since `since_ms` of which
+            nothing is known.
+        message_hash: stands for the provider's own id of the message; empty: it has none.
+        outranks: it counts also where the opposite was told before.
 
     Raises:
         NothingNew: it is known already, or not here.
         StoreClosed, StoreNotFound: nobody looks at its ticket any more.
     """
+    is_guess = False
     if delivery_id:
         found = yield from arrivals.by_delivery(notifier, delivery_id)
     else:
-        found = yield from arrivals.by_recipient(notifier, recipient_hash, since_ms)
+        found = (yield from arrivals.by_message(notifier, message_hash)) if message_hash else None
+        if found is None:
+            found, is_guess = (yield from arrivals.by_recipient(notifier, recipient_hash, since_ms)), bool(message_hash)
     if found is None:
         raise arrivals.NothingNew
     taken = yield from take(found.store_id, 1)
+    if is_guess:
+        yield from arrivals.mean(found, message_hash)
     state = arrivals.DELIVERED if delivered else arrivals.UNDELIVERED
-    accepted_ms = yield from arrivals.told(found, notifier, state, why, now_ms)
+    before = yield from arrivals.told(found, notifier, state, why, now_ms, outranks=outranks)
     known = yield from _known(found.store_id, found.ticket_id)
-    was = (notifier, found.moment, arrivals.ACCEPTED, accepted_ms)
+    was = (notifier, found.moment, before.state, before.at_ms)
     told = [
         Notice(each.by, each.moment, state, now_ms, why) if (each.by, each.moment, each.state, each.at_ms) == was else each
         for each in known

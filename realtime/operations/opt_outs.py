@@ -25,13 +25,22 @@ def put(recipient_hash: str, channel: str, source: str, now_ms: int) -> Operatio
     """Nothing more over this channel; the first time counts.
 
     Args:
-        source: "gateway", "reply", "mail" or "page".
+        source: "gateway", "reply", "mail", "page", "bounce" or "complaint".
     """
     yield Statement(
         "insert into opt_outs (recipient_hash, channel, source, since_ms) values ($1, $2, $3, $4)"
         " on conflict (recipient_hash, channel) do nothing",
         (recipient_hash, channel, source, now_ms),
     )
+
+
+def suppress(recipient: str, recipient_hash: str, channel: str, source: str, now_ms: int) -> Operation[str]:
+    """The same for somebody who did not say so themselves, but not for an owner, whose report must arrive. Returns the owner's account, or nothing."""
+    owners = yield Statement("select id from accounts where email = $1", (recipient.strip().lower(),))
+    if owners:
+        return str(owners[0][0])
+    yield from put(recipient_hash, channel, source, now_ms)
+    return ""
 
 
 def take_back(recipient_hash: str, channel: str = EVERY) -> Operation[None]:
@@ -42,8 +51,15 @@ def take_back(recipient_hash: str, channel: str = EVERY) -> Operation[None]:
 
 
 def has(recipient_hash: str, channel: str) -> Operation[bool]:
-    rows = yield Statement("select 1 from opt_outs where recipient_hash = $1 and channel in ('', $2) limit 1", (recipient_hash, channel))
-    return bool(rows)
+    return bool((yield from source(recipient_hash, channel)))
+
+
+def source(recipient_hash: str, channel: str) -> Operation[str]:
+    """Whence it is known that somebody is sent nothing over a channel; empty where they are."""
+    rows = yield Statement(
+        "select source from opt_outs where recipient_hash = $1 and channel in ('', $2) order by channel limit 1", (recipient_hash, channel)
+    )
+    return str(rows[0][0]) if rows else ""
 
 
 def chosen(recipient_hash: str, channel: str) -> Operation[Choice]:

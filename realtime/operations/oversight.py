@@ -1,4 +1,4 @@
-"""The queues as an operator sees them: how much stands where, single jobs with their attempts, and what may be done to one."""
+"""The queues as an operator sees them: how much stands where, and single jobs with their attempts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from realtime.operations import attempts, dead, leases, posts, queue, services
+from realtime.operations import attempts, leases, posts, services
 from realtime.operations.changes import DELIVERIES, HELD_MS
 from realtime.operations.claims import NOW
 from realtime.operations.receives import MESSAGES
@@ -185,24 +185,32 @@ class Tried(Struct, frozen=True):
     ended_ms: int
     outcome: str
     detail: str
+    counted: bool
+    """False: it was given back, or its job has begun anew since."""
 
 
 def one(owner: str, id_: str, now_ms: int) -> Operation[tuple[Seen, list[Tried]] | None]:
     """A job and its attempts, the first one first; None when there is none."""
-    found = yield from _find(owner, id_, now_ms)
+    found = yield from find(owner, id_, now_ms)
     if found is None:
         return None
     rows = yield Statement(
-        "select number, worker, started_ms, ended_ms, outcome, detail from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
+        "select worker, started_ms, ended_ms, outcome, detail, number from attempts where store_id = $1 and job_id = $2 order by started_ms, number",
         (owner, id_),
     )
-    tries = [Tried(at, *row[1:]) for at, row in enumerate(rows, 1)]
+    tries = [_tried(at, row) for at, row in enumerate(rows, 1)]
     if found.lapsed and tries and not tries[-1].ended_ms:
         tries[-1] = replace(tries[-1], ended_ms=found.leased_until_ms, outcome="lost", detail=attempts.LOST)
     return found, tries
 
 
-def _find(owner: str, id_: str, now_ms: int) -> Operation[Seen | None]:
+def _tried(at: int, row: Row) -> Tried:
+    worker, started_ms, ended_ms, outcome, detail, number = row
+    return Tried(at, worker, started_ms, ended_ms, outcome, detail, number > 0)
+
+
+def find(owner: str, id_: str, now_ms: int) -> Operation[Seen | None]:
+    """A job, wherever it stands; None when there is none."""
     sql = f"{_LIVE} where store_id = $1 and id = $2 union all {_BURIED} where store_id = $1 and id = $2"
     rows = yield _by_clock(sql, (owner, id_), now_ms)
     return _seen(rows[0], now_ms) if rows else None
@@ -240,34 +248,6 @@ def covered(recipient: str) -> str:
     return f"{name[:1]}…{at}{host}" if at else f"{recipient[:3]}…{recipient[-2:]}"
 
 
-class Answer(StrEnum):
-    """What became of something that an operator asked for."""
-
-    DONE = "done"
-    NOT_FOUND = "not_found"
-    IN_FLIGHT = "in_flight"
-    """A worker holds it."""
-    WAS_DONE = "was_done"
-    WAS_EXPIRED = "was_expired"
-    WAS_CANCELLED = "was_cancelled"
-    HELD = "held"
-    """Its owner has to act first."""
-    REPORT = "report"
-    """It carries a store's report, about which only the store's owner may decide."""
-
-
-class Decided(Struct, frozen=True):
-    """What became of it."""
-
-    answer: Answer
-    queue: str = ""
-    lost: tuple[str, ...] = ()
-    """Its notifier or handler, where its last lease turned out to have ended without an answer."""
-
-
-_WAS = {"done": Answer.WAS_DONE, "expired": Answer.WAS_EXPIRED, "cancelled": Answer.WAS_CANCELLED}
-
-
 def known(name: str) -> Operation[bool]:
     """Whether there is a queue of this name: one that this installation works on itself, or one that holds something, or did lately, or is paused."""
     if name in BUILT_IN:
@@ -280,64 +260,3 @@ def known(name: str) -> Operation[bool]:
         (name, f"account-{account}"),
     )
     return bool(rows)
-
-
-def retry(owner: str, id_: str, now_ms: int, *, receives: int = 0) -> Operation[Decided]:
-    """Let a job be tried now: one that waits loses its delay, a dead letter goes back to its old place.
-
-    Args:
-        receives: how often a message is received at most.
-    """
-    lost: tuple[str, ...] = ()
-    found = yield from _find(owner, id_, now_ms)
-    if found and found.lapsed:
-        lost = yield from _settle(found, receives if found.queue.startswith(MESSAGES) else 0, now_ms)
-        found = yield from _find(owner, id_, now_ms)
-    if found is None:
-        return Decided(Answer.NOT_FOUND)
-    return Decided((yield from _retry(found, now_ms)), found.queue, lost)
-
-
-def _settle(found: Seen, most: int, now_ms: int) -> Operation[tuple[str, ...]]:
-    """Whose lease ended, unless another has settled that meanwhile."""
-    return (found.notifier,) if (yield from leases.settle_one(found.owner, found.id, most, now_ms)) else ()
-
-
-def _retry(found: Seen, now_ms: int) -> Operation[Answer]:
-    if found.standing is Standing.DEAD and not found.needs_report:
-        again = yield from dead.put_back(found.owner, found.id, now_ms)
-        return Answer.DONE if again else Answer.NOT_FOUND
-    refusal = {Standing.IN_FLIGHT: Answer.IN_FLIGHT, Standing.ENDED: _WAS.get(found.state), Standing.HELD: Answer.HELD}.get(found.standing)
-    if refusal:
-        return refusal
-    rows = yield Statement(
-        "update jobs set state = 'waiting', due_ms = $3, ready_ms = $3, ended_ms = 0,"
-        " attempts = case when state = 'dead' then 0 else attempts end, head = case when state = 'dead' then 1 else head end"
-        " where store_id = $1 and id = $2 and (state = 'waiting' or (state = 'dead' and needs_report = 1)) returning id",
-        (found.owner, found.id, now_ms),
-    )
-    return Answer.DONE if rows else Answer.IN_FLIGHT
-
-
-def cancel(owner: str, id_: str, now_ms: int) -> Operation[Decided]:
-    """End a job that nobody holds, or delete a dead letter; its lane goes on."""
-    lost: tuple[str, ...] = ()
-    found = yield from _find(owner, id_, now_ms)
-    if found and found.lapsed and not found.needs_report:
-        lost = yield from _settle(found, 0, now_ms)
-        found = yield from _find(owner, id_, now_ms)
-    if found is None:
-        return Decided(Answer.NOT_FOUND)
-    return Decided((yield from _cancel(found, now_ms)), found.queue, lost)
-
-
-def _cancel(found: Seen, now_ms: int) -> Operation[Answer]:
-    if found.needs_report:
-        return Answer.REPORT
-    if found.standing is Standing.DEAD:
-        gone = yield from dead.let_go(found.owner, found.id, now_ms)
-        return Answer.DONE if gone else Answer.NOT_FOUND
-    if found.standing is Standing.ENDED:
-        return _WAS[found.state]
-    ended = yield from queue.cancel(found.owner, found.id, now_ms)
-    return Answer.DONE if ended else Answer.IN_FLIGHT

@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import Struct, json
 
 from realtime.model import JobState
-from realtime.operations import attempts, lanes, pauses
-from realtime.operations.claims import CLAIM_OF_POSTGRES, CLAIM_OF_SQLITE, CLAIM_POSTGRES, CLAIM_SQLITE, NOW, PRIORITIES, Claimed
+from realtime.operations import attempts, claims, lanes, pauses
+from realtime.operations.claims import NOW, PRIORITIES, Claimed
 from realtime.storage.statement import NOTHING, Operation, Row, Statement, Together, changed
 
 TOO_LATE = "too late to be of use"
@@ -48,6 +48,8 @@ class NewJob(Struct, frozen=True):
     """The ticket that a delivery is about."""
     called_ms: int = 0
     """The call that it is about, where it is dropped once that was seen."""
+    trace: str = ""
+    """See schema.sql."""
     blocks: bool = False
     """What happens when it is given up: its lane waits until somebody has decided, or else the next may go."""
 
@@ -74,6 +76,7 @@ class Leased(Struct, frozen=True):
     """When it could first have been taken."""
     ticket_id: int = 0
     called_ms: int = 0
+    trace: str = ""
 
 
 class Settled(StrEnum):
@@ -90,9 +93,9 @@ class Settled(StrEnum):
 
 _PUT = (
     "insert into jobs (store_id, id, queue, lane, priority, state, max_attempts, due_ms, ready_ms, not_after_ms, created_ms, body,"
-    " notifier, recipient, moment, needs_report, blocks, ticket_id, called_ms, place, head) {each}"
+    " notifier, recipient, moment, needs_report, blocks, ticket_id, called_ms, trace, place, head) {each}"
 )
-_VALUES = "$1, $2, $3, $4, $5, 'waiting', $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17"
+_VALUES = "$1, $2, $3, $4, $5, 'waiting', $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18"
 _ENQUEUE = _PUT.format(each=f"values ({_VALUES}, 0, 1)")
 _LAST = (
     f"with {lanes.ENDS} select {_VALUES}, {{greatest}}($9, coalesce(last, 0) + 1, coalesce(blocked, 0) + 1),"
@@ -126,26 +129,13 @@ enqueue = Together(_enqueue, _enqueue_many, in_turn=False)
 def _new(job: NewJob, now_ms: int) -> tuple[str | int, ...]:
     return (
         job.store_id, job.id, job.queue, job.lane, job.priority, job.max_attempts, job.due_ms or now_ms, job.not_after_ms, now_ms, job.body,
-        job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks), job.ticket_id, job.called_ms,
+        job.notifier, job.recipient, job.moment, int(job.needs_report), int(job.blocks), job.ticket_id, job.called_ms, job.trace,
     )  # fmt: skip
 
 
-def enqueue_once(job: NewJob, key: str, window_ms: int, now_ms: int) -> Operation[str]:
-    """Put a job in unless one with this key was put in within its window; the id of the one that stands for the key."""
-    mine = yield Statement(
-        "insert into job_keys (store_id, queue, key, job_id, until_ms) values ($1, $2, $3, $4, $5)"
-        " on conflict (store_id, queue, key) do update set job_id = excluded.job_id, until_ms = excluded.until_ms"
-        " where job_keys.until_ms <= $6 returning job_id",
-        (job.store_id, job.queue, key, job.id, now_ms + window_ms, now_ms),
-    )
-    if mine:
-        yield from enqueue(job, now_ms)
-        return job.id
-    first = yield Statement("select job_id from job_keys where store_id = $1 and queue = $2 and key = $3", (job.store_id, job.queue, key))
-    return str(first[0][0])
-
-
-def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0) -> Operation[Claimed[Leased]]:
+def claim(
+    queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, worker: str = "", most: int = 0, each: int = 0
+) -> Operation[Claimed[Leased]]:
     """Lease up to `limit` jobs: those whose lease ended first, then by priority and by how long they have been ready.
 
     Every claim counts as an attempt. What came too late, and what was claimed too often, is ended instead, and that does not count.
@@ -153,8 +143,14 @@ def claim(queue: str, lease: str, lease_ms: int, limit: int, now_ms: int, *, wor
     Args:
         lease: a fresh random token.
         most: how often a job is claimed at most, where it does not say so itself; 0: without end. A report is never given up.
+        each: how many of one owner's may be in flight; 0: any number.
     """
-    rows = yield Statement(CLAIM_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker), CLAIM_POSTGRES)
+    args = queue, lease, lease_ms, limit, now_ms, worker
+    if each:
+        yield from lanes.lock("", queue, "")  # two at once would count alike
+        rows = yield Statement(claims.CLAIM_EACH_SQLITE, (*args, each), claims.CLAIM_EACH_POSTGRES)
+    else:
+        rows = yield Statement(claims.CLAIM_SQLITE, args, claims.CLAIM_POSTGRES)
     return (yield from _begun(rows, worker, lease, now_ms, most))
 
 
@@ -164,7 +160,7 @@ def claim_of(
     """`claim` of what one notifier carries, whatever its priority, without a look at what others carry. What came too late is passed by."""
     lost: list[str] = []
     for _ in range(ROUNDS):
-        rows = yield Statement(CLAIM_OF_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker, notifier), CLAIM_OF_POSTGRES)
+        rows = yield Statement(claims.CLAIM_OF_SQLITE, (queue, lease, lease_ms, limit, now_ms, worker, notifier), claims.CLAIM_OF_POSTGRES)
         held = yield from _begun(rows, worker, lease, now_ms, most)
         lost += held.lost
         if held or not rows:
@@ -195,7 +191,7 @@ def _begun(rows: Sequence[Row], worker: str, lease: str, now_ms: int, most: int)
 
 
 def _leased(row: Row, lease: str) -> Leased:
-    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), *row[15:18])
+    values: tuple[Any, ...] = (*row[:8], lease, *row[8:12], bool(row[12]), *row[15:18], row[19])
     return Leased(*values)
 
 
@@ -350,8 +346,8 @@ def bury(store_id: str, id_: str, lease: str, outcome: str, now_ms: int, *, just
         return (yield from end(store_id, id_, lease, JobState.DEAD, outcome, now_ms, just_claimed=just_claimed))
     yield Statement(
         "insert into dead_jobs (store_id, id, queue, lane, place, priority, attempts, max_attempts, not_after_ms, outcome, created_ms,"
-        " died_ms, blocks, body, notifier, recipient, moment, ticket_id, called_ms) select store_id, id, queue, lane, place, priority, attempts,"
-        " max_attempts, not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment, ticket_id, called_ms from jobs where store_id = $1 and id = $2",
+        " died_ms, blocks, body, notifier, recipient, moment, ticket_id, called_ms, trace) select store_id, id, queue, lane, place, priority, attempts,"
+        " max_attempts, not_after_ms, $3, created_ms, $4, $5, body, notifier, recipient, moment, ticket_id, called_ms, trace from jobs where store_id = $1 and id = $2",
         (store_id, id_, outcome, now_ms, int(blocks and lane != "")),
     )
     yield Statement("delete from jobs where store_id = $1 and id = $2", (store_id, id_))

@@ -15,7 +15,7 @@ MESSAGES = "messages/"
 """How the name of every message queue begins; its account and its own name follow."""
 ATTEMPT_MS = 300_000
 """How long a receive can be asked for again."""
-_COLUMNS = "store_id, id, queue, lane, body, attempts, leased_until_ms, created_ms"
+_COLUMNS = "store_id, id, queue, lane, body, attempts, leased_until_ms, created_ms, trace"
 _SAME = f"select {_COLUMNS} from jobs where queue = $1 and state = 'leased' and lease = $2 and leased_until_ms > "
 
 
@@ -27,7 +27,8 @@ def receive(
     Args:
         lease: a fresh random token.
         most: how often a message is received at most; after that it is a dead letter.
-        owner, attempt: with these, a receive that was asked for already gets what it leased then and still holds, up to `limit` of it.
+        owner, attempt: with these, a receive that was asked for already gets what it leased then and still holds, up to `limit` of it, and
+            nothing else.
     """
     key = f"receive {consumer} {attempt}" if attempt else ""
     if key:
@@ -45,7 +46,7 @@ def receive(
                 (name, lease, now_ms, limit),
                 f"{_SAME}{claims.NOW} and $3::bigint is not null order by priority, ready_ms, id limit $4",
             )
-            return Claimed(_leased(row, lease) for row in held)
+            return Claimed((_leased(row, lease) for row in held), again=True)
     claimed = yield from queue.claim(name, lease, lease_ms, limit, now_ms, worker=consumer, most=most)
     if key and not claimed:  # there is nothing to get again: the next one may be lucky
         yield Statement("delete from job_keys where store_id = $1 and queue = $2 and key = $3", (owner, name, key))
@@ -53,8 +54,8 @@ def receive(
 
 
 def _leased(row: Row, lease: str) -> Leased:
-    owner, id_, name, lane, body, attempts, until_ms, created_ms = row
-    return Leased(owner, id_, name, lane, body, attempts, until_ms, created_ms, lease)
+    owner, id_, name, lane, body, attempts, until_ms, created_ms, trace = row
+    return Leased(owner, id_, name, lane, body, attempts, until_ms, created_ms, lease, trace=trace)
 
 
 def queue_of(account_id: str, name: str) -> str:

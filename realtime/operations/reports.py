@@ -125,6 +125,7 @@ _DELETE = {
         ("dead_jobs", "store_id, id"),
         ("attempts", "store_id, job_id, number"),
         ("arrivals", "store_id, job_id"),
+        ("arrival_messages", "store_id, message_hash"),
         ("outbox", "store_id, id"),
         ("tickets", "store_id, id"),
         ("push_subscriptions", "store_id, ticket_id, id"),

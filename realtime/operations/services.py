@@ -51,16 +51,18 @@ _LIVE = "select id, state, attempts, created_ms, notifier, lane, outcome from jo
 _DEAD = "select id, 'dead', attempts, created_ms, notifier, lane, outcome from dead_jobs where store_id = $1"
 
 
-def page(owner: str, status: str, before: str, limit: int) -> Operation[list[KnownJob]]:
-    """An owner's jobs, the newest first, those before an id; of one status, or with an empty one all."""
+def page(owner: str, status: str, before: str, limit: int, since: str = "", lane: str = "") -> Operation[list[KnownJob]]:
+    """An owner's jobs, the newest first, those before an id and not before `since`; of one status and lane, or with an empty one all."""
     parts = []
     states = STATES.get(status, ())
     either = " or ".join(f"state = '{state}'" for state in states)
     wanted = f" and ({either})" if states else ""
-    parts.append(f"select * from ({_LIVE} and id < $2{wanted} order by id desc limit $3) as live")
+    wanted += " and lane = $5" if lane else " and $5 = ''"
+    parts.append(f"select * from ({_LIVE} and id < $2 and id >= $4{wanted} order by id desc limit $3) as live")
     if status in ("", "FAILED"):
-        parts.append(f"select * from ({_DEAD} and id < $2 order by id desc limit $3) as dead")
-    rows = yield Statement(f"{' union all '.join(parts)} order by 1 desc limit $3", (owner, before or LAST, limit))
+        of_lane = " and lane = $5" if lane else ""
+        parts.append(f"select * from ({_DEAD} and id < $2 and id >= $4{of_lane} order by id desc limit $3) as dead")
+    rows = yield Statement(f"{' union all '.join(parts)} order by 1 desc limit $3", (owner, before or LAST, limit, since, lane))
     return [_job(row) for row in rows]
 
 

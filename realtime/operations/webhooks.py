@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct
 
-from realtime.errors import Conflict, NotFound
+from realtime.errors import Conflict, InvalidInput, NotFound
 from realtime.storage.statement import Operation, Row, Statement, changed
+from realtime.webhook_keys import signing_of
 
 MOST = 20
 """Webhooks that one account may have."""
 OLD_SECRET_MS = 24 * 3_600_000
 """How long the secret before the last change still signs."""
+NO_ED25519 = (
+    "This server cannot sign with ed25519: it lacks the package cryptography. Choose hmac, or have its operator run"
+    " pip install 'nowserving[ed25519]' and restart it."
+)
 
 
 class Webhook(Struct, frozen=True):
@@ -22,8 +29,9 @@ class Webhook(Struct, frozen=True):
     events: tuple[str, ...]
     """Those it wants; none: all."""
     secret: str
-    """"whsec_" and base64. It signs, so it is kept as it is."""
+    """"whsec_" or "whsk_" and base64, see `webhook_keys`. It signs, so it is kept as it is."""
     old_secret: str
+    """The one before, which may be of the other kind."""
     old_until_ms: int
     created_ms: int
     failing_ms: int
@@ -32,6 +40,11 @@ class Webhook(Struct, frozen=True):
     """Since when it is turned off; 0: it is on."""
     off_why: str
     """Empty where the owner turned it off."""
+
+    @property
+    def signing(self) -> str:
+        """What kind of signature its secret makes: "hmac" or "ed25519"."""
+        return signing_of(self.secret)
 
 
 class Listeners(Struct, frozen=True, array_like=True):
@@ -106,8 +119,21 @@ def edit(
     return (yield from one(account_id, id_))
 
 
-def rotate(account_id: str, id_: str, secret: str, now_ms: int) -> Operation[Webhook]:
-    """A new secret; the one before signs as well for a day. Raises: NotFound."""
+def rotate(account_id: str, id_: str, fresh: Mapping[str, str], signing: str, now_ms: int) -> Operation[Webhook]:
+    """A new secret; the one before signs as well for a day.
+
+    Args:
+        fresh: a new secret for each kind of signature that can be made here.
+        signing: the kind from now on; empty: as before.
+
+    Raises:
+        NotFound, InvalidInput: there is no such webhook; nothing fresh of that kind.
+    """
+    yield from _hold(account_id)
+    before = yield from one(account_id, id_)
+    secret = fresh.get(signing or before.signing)
+    if secret is None:
+        raise InvalidInput(NO_ED25519, field="signing")
     yield from changed(
         "update webhooks set old_secret = secret, old_until_ms = $4, secret = $3 where account_id = $1 and id = $2",
         account_id, id_, secret, now_ms + OLD_SECRET_MS,

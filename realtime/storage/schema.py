@@ -9,7 +9,7 @@ from pathlib import Path
 from realtime.errors import CannotStart
 from realtime.storage.statement import NOTHING, Operation, Statement, one
 
-VERSION = 7
+VERSION = 8
 """Raised by every change of schema.sql that `create ... if not exists` does not bring about by itself."""
 
 _PIECE = re.compile(

@@ -12,7 +12,7 @@ from realtime.web.endpoint import Auth, Call, Endpoint
 
 async def add(call: Call[messages.AddJob]) -> Response:
     client = call.program or "account"
-    added = await call.context.jobs.add(call.account_id, client, call.body, call.idempotency_key)
+    added = await call.context.jobs.add(call.account_id, client, call.body, call.idempotency_key, call.trace)
     return call.answer(added, location=f"/status/{added.jobId}")
 
 

@@ -26,12 +26,14 @@ async def revoke_token(call: Call[None]) -> Response:
 
 
 async def publish(call: Call[messages.Publish]) -> Response:
-    (published,) = await call.context.messaging.publish(call.account_id, [call.body], call.idempotency_key)
+    (published,) = await call.context.messaging.publish(call.account_id, [call.body], call.idempotency_key, trace=call.trace)
     return call.answer(published)
 
 
 async def publish_many(call: Call[messages.PublishMany]) -> Response:
-    return call.answer(await call.context.messaging.publish(call.account_id, call.body.messages, call.idempotency_key, batch=True))
+    return call.answer(
+        await call.context.messaging.publish(call.account_id, call.body.messages, call.idempotency_key, batch=True, trace=call.trace)
+    )
 
 
 async def consume(call: Call[None]) -> Response:

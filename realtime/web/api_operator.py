@@ -13,6 +13,10 @@ async def overview(call: Call[None]) -> Response:
     return call.answer(await call.context.oversight.overview())
 
 
+async def doctor(call: Call[None]) -> Response:
+    return call.answer(await call.context.oversight.doctor())
+
+
 async def jobs(call: Call[None]) -> Response:
     return call.answer(await call.context.oversight.jobs(call.query))
 
@@ -27,6 +31,10 @@ async def retry(call: Call[None]) -> Response:
 
 async def cancel(call: Call[None]) -> Response:
     return call.answer(await call.context.oversight.cancel(call.path["owner"], call.path["any_job"]))
+
+
+async def reschedule(call: Call[messages.Reschedule]) -> Response:
+    return call.answer(await call.context.oversight.reschedule(call.path["owner"], call.path["any_job"], call.body))
 
 
 async def redrive(call: Call[messages.RedriveQueue]) -> Response:
@@ -55,6 +63,7 @@ _JOB = "/v1/operator/jobs/{owner}/{any_job}"
 ENDPOINTS = (
     Endpoint("GET", "/metrics", "Figures for Prometheus", TAG, metrics, auth=Auth.METRICS, response=str, media_type="text/plain"),
     Endpoint("GET", "/v1/operator", "Every queue in figures, plugins, alarms", TAG, overview, auth=Auth.OPERATOR, response=messages.Overview),
+    Endpoint("GET", "/v1/operator/doctor", "What needs a person", TAG, doctor, auth=Auth.OPERATOR, response=messages.Diagnosis),
     Endpoint(
         "GET", "/v1/operator/jobs", "The jobs of one standing", TAG, jobs,
         auth=Auth.OPERATOR, query=messages.ShowQueueJobs, response=messages.JobList,
@@ -67,6 +76,10 @@ ENDPOINTS = (
     Endpoint(
         "POST", f"{_JOB}/cancel", "End it, or delete a dead letter", TAG, cancel,
         auth=Auth.OPERATOR, response=messages.Changed, errors=(Conflict, NotFound),
+    ),
+    Endpoint(
+        "POST", f"{_JOB}/reschedule", "Say when a job that waits may be tried next", TAG, reschedule,
+        auth=Auth.OPERATOR, request=messages.Reschedule, response=messages.Changed, errors=(Conflict, NotFound),
     ),
     Endpoint(
         "POST", "/v1/operator/redrive", "Put dead letters back into their places", TAG, redrive,

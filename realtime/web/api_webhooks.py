@@ -34,8 +34,8 @@ async def secret(call: Call[None]) -> Response:
     return call.answer(await call.context.webhooks.secret(call.account_id, call.path["webhook"]))
 
 
-async def rotate(call: Call[None]) -> Response:
-    return call.answer(await call.context.webhooks.rotate(call.account_id, call.path["webhook"]))
+async def rotate(call: Call[messages.RotateSecret]) -> Response:
+    return call.answer(await call.context.webhooks.rotate(call.account_id, call.path["webhook"], call.body))
 
 
 async def ping(call: Call[None]) -> Response:
@@ -73,10 +73,10 @@ ENDPOINTS = (
         auth=Auth.OWNER, request=messages.EditWebhook, response=messages.WebhookView,
     ),
     Endpoint("DELETE", _ONE, "Delete it with its deliveries", TAG, remove, auth=Auth.OWNER, status=204, errors=(NotFound,)),
-    Endpoint("GET", f"{_ONE}/secret", "What signs the events", TAG, secret, auth=Auth.OWNER, response=messages.WebhookSecret),
+    Endpoint("GET", f"{_ONE}/secret", "What an event is checked with", TAG, secret, auth=Auth.OWNER, response=messages.WebhookSecret),
     Endpoint(
-        "POST", f"{_ONE}/rotate", "A new secret; the one before signs too for a day", TAG, rotate,
-        auth=Auth.OWNER, response=messages.WebhookSecret,
+        "POST", f"{_ONE}/rotate", "A new secret or key pair; the one before signs too for a day", TAG, rotate,
+        auth=Auth.OWNER, request=messages.RotateSecret, response=messages.WebhookSecret,
     ),
     Endpoint(
         "POST", f"{_ONE}/test", "Post a test there, once", TAG, ping,

@@ -30,6 +30,7 @@ from realtime.web.cases import (
     Programs,
     Push,
     Reception,
+    Schedules,
     Scribe,
     Storage,
     Tasks,
@@ -62,6 +63,7 @@ class Context:
     messaging: Messaging
     programs: Programs
     jobs: JobService
+    schedules: Schedules
     webhooks: Webhooks
     oversight: Oversight
     push: Push

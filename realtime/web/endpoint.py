@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from realtime import trace
 from realtime.errors import InvalidInput, NotFound, NotSignedIn, NowServingError, QueueNotFound, StoreNotFound, TicketNotFound, TooLarge
 from realtime.languages import preferred
 from realtime.reading import read, refusal
@@ -75,6 +76,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "job_id": Parameter("^[0-9]{1,19}$", "The job's id.", "1882668100000000017", NotFound),
     "owner": Parameter("^[A-Za-z0-9_-]{1,80}$", "The store or account that a job belongs to.", "k3v9x2m4p7qa", NotFound),
     "any_job": Parameter("^[A-Za-z0-9_-]{1,160}$", "The job's id.", "k3v9x2m4p7qa-12-0", NotFound),
+    "schedule": Parameter("^[A-Za-z0-9_-]{1,64}$", "The schedule's name.", "nightly", NotFound),
     "webhook": Parameter("^[0-9a-f]{16}$", "The webhook.", "0d6c1f4be2a90c11", NotFound),
     "post": Parameter("^[A-Za-z0-9_-]{1,160}$", "The delivery's `webhook-id`.", "0d6c1f4be2a90c11-1764115200000-k3v9x2m4p7qa-12", NotFound),
     "notifier": Parameter("^[a-z][a-z0-9_-]{0,31}$", "The notifier whose provider calls.", "sms", NotFound),
@@ -149,6 +151,11 @@ class Call(Generic[B]):
         if not _KEY.fullmatch(key):
             raise InvalidInput("Use 1 to 128 letters, digits or signs as a key.", field="Idempotency-Key")
         return key
+
+    @property
+    def trace(self) -> str:
+        """The trace that the request belongs to; see `realtime.trace`."""
+        return trace.context(addresses.header(self.scope, b"traceparent"), addresses.header(self.scope, b"tracestate"))
 
     def answer(self, value: Any = None, cookies: Iterable[str] = (), *, location: str = "") -> Response:
         """The endpoint's answer: `value` as JSON, or nothing; and where to look further."""

@@ -57,10 +57,12 @@ EXAMPLES: Mapping[str, Any] = {
     "Publish": {"message": {"order": 17}, "lane": "table 4"},
     "PublishMany": {"messages": [{"message": {"order": 17}}, {"message": {"order": 18}}]},
     "AcknowledgeMany": {"messages": [{"cid": "1", "id": "1882668100000000017"}]},
+    "PutSchedule": {"cron": "0 4 * * *", "timezone": "Europe/Rome", "message": {"message": {"report": "yesterday"}}},
     "AddJob": {"payload": {"order": 17}, "handler": "echo"},
     "RedriveQueue": {"queue": "deliveries", "limit": 10},
     "PurgeQueue": {"queue": "deliveries", "older_than": 86_400},
     "PauseQueue": {"queue": "service"},
+    "Reschedule": {"due_ms": 1795393114000},
     "Redrive": {"queue": "default", "limit": 10},
     "Change": {"cid": "1", "id": "1882668100000000017", "vt": 60},
     "SubscribePush": {
@@ -72,6 +74,7 @@ EXAMPLES: Mapping[str, Any] = {
     },
     "NewWebhook": {"url": "https://example.com/nowserving", "name": "Kitchen", "events": ["ticket.joined", "ticket.called"]},
     "EditWebhook": {"events": []},
+    "RotateSecret": {"signing": "ed25519"},
     "Replay": {},
     "WriteWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{store}: {number}, Ihr Tisch ist fertig. {link}"},
     "PreviewWording": {"moment": "called", "channel": "sms", "language": "de", "text": "{number}, Ihr Tisch ist fertig. {link}"},
@@ -159,7 +162,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         content = {"application/json": {"schema": schema, "example": example}}
         operation["requestBody"] = {"required": endpoint.needs_body, "content": content}
     if endpoint.form:
-        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+        any_fields = {"schema": {"type": "object"}}
+        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": any_fields, "application/json": any_fields}}
     return operation
 
 

@@ -132,6 +132,10 @@ async def forgot(context: Context, scope: Scope, receive: Receive) -> Response:
     return render(context, "forgot.html", {"can_mail": context.accounts.can_mail()}, cache=SHELL_CACHE)
 
 
+async def account(context: Context, scope: Scope, receive: Receive) -> Response:
+    return render(context, "account.html", {"ed25519": context.webhooks.ed25519}, cache=SHELL_CACHE)
+
+
 class Nowhere:
     """Every address that is none of ours."""
 
@@ -145,5 +149,10 @@ class Nowhere:
 
 
 def routes(context: Context) -> list[Route]:
-    answers: dict[str, Answer] = {"/": landing, **{path: shell(name) for path, name in SHELLS.items()}, "/forgot": forgot}
+    answers: dict[str, Answer] = {
+        "/": landing,
+        **{path: shell(name) for path, name in SHELLS.items()},
+        "/forgot": forgot,
+        "/account": account,
+    }
     return [Route(path, Page(context, path, {"GET": answer})) for path, answer in answers.items()]

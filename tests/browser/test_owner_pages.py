@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.axe import faults, faults_in
+from tests.browser.axe import faults_in
 from tests.browser.owner import EMAIL, PASSWORD, Owner, at_counter, live, open_store, opened
 from tests.conftest import Serve
 from tests.support.mail import MailServer
@@ -335,47 +335,3 @@ async def test_axe_finds_nothing_and_nothing_is_too_wide(url: str, pages: Pages)
     found += [("/account", *fault) for fault in await faults_in(page, *views)]
 
     assert found == []
-
-
-# ---- the operator -------------------------------------------------------------------------------------------------
-
-
-async def test_an_operator_enters_finds_a_dead_letter_and_puts_it_back(server: Serve, page: Page) -> None:
-    token = "an operator's token of at least 32 characters"
-    url = server(operator_token=token, message_receives=1).url
-    async with httpx.AsyncClient(base_url=url) as owner:
-        answer = await owner.post(
-            "/v1/stores",
-            json={"name": "Luigi's", "queues": [{"name": "Table"}], "timezone": "Europe/Rome", "email": EMAIL, "password": PASSWORD},
-        )
-        owner.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['tokens']['access_token']}"
-        made = await owner.post("/v1/tokens", json={"name": "Till", "scopes": ["publish", "consume"]})
-        owner.headers["Authorization"] = f"Bearer {made.raise_for_status().json()['token']}"
-        await owner.post("/v1/publish", json={"message": 1, "queue": "orders"})
-        for _ in range(2):
-            for message in (await owner.get("/v1/consumer?cid=1&limit=1&queue=orders")).json()["messages"]:
-                await owner.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
-
-    await page.goto(f"{url}/operator")
-    await page.get_by_label("Operator's token").fill(token)
-    await page.get_by_role("button", name="Enter").click()
-    dead = page.get_by_role("button", name="1 dead")
-    await dead.click()
-    await expect(page.get_by_role("heading", name="Messages: orders, dead")).to_be_visible()
-    await expect(page.get_by_text("Account ")).to_have_count(2)
-    await page.get_by_role("button", name="Delete all").click()
-    await expect(page.get_by_role("button", name=re.compile("Delete all of Messages: orders, account [0-9a-z]+, now"))).to_be_visible()
-    await page.get_by_role("button", name="Attempts").click()
-    await expect(page.locator(".attempts")).to_contain_text("dead, given up after 1 attempt: released")
-    assert await faults(page) == []
-
-    await page.get_by_role("button", name="Put back").click()
-    await expect(page.get_by_role("button", name="1 ready")).to_be_visible()
-    await expect(page.get_by_text("There is none.")).to_be_visible()
-    await page.get_by_role("button", name="Pause").click()
-    await expect(page.get_by_text("Paused since")).to_be_visible()
-    await page.reload()
-    await page.get_by_role("button", name="Resume").click()
-    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    await page.get_by_role("button", name="Leave").click()
-    await expect(page.get_by_label("Operator's token")).to_be_visible()

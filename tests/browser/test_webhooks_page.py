@@ -116,7 +116,7 @@ async def test_the_secret_is_exchanged_and_the_webhook_edited_and_deleted(url: s
     await expect(part.locator(".secret-part code")).to_have_text(secret)
     await part.get_by_role("button", name="Exchange it").click()
     await part.get_by_role("button", name="Exchange it now").click()
-    await expect(part.get_by_text("The secret before signs too until")).to_be_visible()
+    await expect(part.get_by_text("The one before signs too until")).to_be_visible()
     await expect(part.locator(".secret-part code")).not_to_have_text(secret)
 
     await part.locator("summary", has_text="Change address, name or events").click()
@@ -127,6 +127,33 @@ async def test_the_secret_is_exchanged_and_the_webhook_edited_and_deleted(url: s
     await part.get_by_role("button", name="Delete", exact=True).click()
     await part.get_by_role("button", name="Delete it with its deliveries").click()
     await expect(part.locator(".webhook")).to_have_count(0)
+
+
+async def test_a_key_pair_is_chosen_shown_by_its_public_half_and_exchanged_for_a_secret(
+    url: str, pages: Pages, http_sink: HttpSink
+) -> None:
+    page = await pages.open(360, 740)
+    await opened(page, url)
+    await page.goto(f"{url}/account")
+    part = page.locator("#webhooks")
+    await part.locator("summary", has_text="Add a webhook").click()
+    await part.get_by_label("Address").fill(http_sink.url)
+    await part.get_by_label("A key pair").check()
+    await part.get_by_role("button", name="Add the webhook").click()
+    await expect(part.get_by_text("Put this public key into your program")).to_be_visible()
+    key = await part.locator(".new-secret code").inner_text()
+    assert key.startswith("whpk_")
+    await part.get_by_role("button", name="Show the public key").click()
+    await expect(part.locator(".secret-part code")).to_have_text(key)
+    assert await faults_in(page, (360, "light"), (1280, "dark")) == []
+
+    await part.get_by_role("button", name="Use a secret instead").click()
+    await part.locator(".secret-part").get_by_role("button", name="Exchange it now").click()
+
+    await expect(part.locator(".secret-part code")).to_contain_text("whsec_")
+    await expect(part.locator(".secret-part h3")).to_have_text("Secret")
+    await expect(part.get_by_role("button", name="Use a key pair instead")).to_be_visible()
+    assert await fits(page)
 
 
 async def test_axe_finds_nothing_in_a_webhook_that_is_open(url: str, pages: Pages, http_sink: HttpSink) -> None:

@@ -110,7 +110,8 @@ class LightScreen(asyncio.Protocol):
                 break
             payload = bytes(rest[at + head : at + head + size])
             if rest[at] & 15 == 1:
-                self._heard(payload)
+                for message in payload.split(b"\n"):
+                    self._heard(message)
             elif rest[at] & 15 == 8:
                 self.goodbyes.append(f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}")
             at += head + size

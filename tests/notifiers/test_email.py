@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from email.headerregistry import Address
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -17,9 +18,10 @@ from notifiers import email
 from notifiers.email.letter import Letters, Unsendable
 from notifiers.email.smtp import GREYLISTED_RETRY_S, MISCONFIGURED_RETRY_S, EmailNotifier
 from realtime.errors import BadSettings
-from realtime.hookspecs import AccountNotice, Idle, Permanent, Retry, Sent, TicketFacts
+from realtime.hookspecs import Accepted, AccountNotice, Idle, Permanent, Retry, Sent, TicketFacts
 from realtime.model import Delivery
 from realtime.settings import Settings
+from realtime.signed_callbacks import delivery_of
 from tests.notifiers.post import PASSWORD, USER, PostServer
 from tests.plugins.facts import CLOSED, LINK, OPENED_MS, QUEUE, STORE, TICKET, attachment, notice, outgoing
 from tests.support.mail import MailServer
@@ -369,3 +371,23 @@ async def test_a_server_that_has_no_address_is_not_reached() -> None:
     lost = await asyncio.to_thread(EmailNotifier, "smtp://nowhere.invalid", "queue@example.com", deadline_s=20)
 
     assert await lost.deliver(outgoing(owed())) == Retry("The mail server could not be reached.", provider_down=True)
+
+
+async def test_where_bounces_are_told_a_mail_to_a_guest_is_only_accepted_and_carries_a_mark(post: PostServer) -> None:
+    make = partial(EmailNotifier, deadline_s=20, allow_plain=True, callback_secret="s" * 16)
+    hears = await asyncio.to_thread(make, f"smtp://127.0.0.1:{post.port}", "queue@example.com")
+    MADE.append(hears)
+
+    outcomes = [await hears.deliver(outgoing(owed(), attempt=attempt)) for attempt in (1, 2)]
+    owners = await hears.deliver(outgoing(Delivery("email", "luigi@example.com", "message", {"subject": "Hello", "text": "Hello."})))
+
+    assert [type(each) for each in outcomes] == [Accepted, Accepted]
+    assert isinstance(owners, Sent)
+    first, again, _ = [str(mail["Message-ID"]) for mail in post.mails]
+    assert first == again
+    assert delivery_of("s" * 16, first, TICKET.email) == outgoing(owed()).id.replace("/", "-")
+    assert delivery_of("s" * 16, first, "bo@example.com") == ""
+
+
+def test_without_a_secret_nobody_can_call_back() -> None:
+    assert EmailNotifier("smtp://127.0.0.1:1", "queue@example.com", deadline_s=5).callback is None

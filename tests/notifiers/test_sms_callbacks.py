@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from notifiers.sms.callbacks import OwnCallbacks, TwilioCallbacks, own_signature, twilio_signature
+from notifiers.sms.callbacks import OwnCallbacks, TwilioCallbacks, twilio_signature
 from realtime.hookspecs import Arrival, Callback, Wish
+from realtime.signed_callbacks import sign
 
 TOKEN = "12345"
 """In the example of Twilio's documentation."""
@@ -25,7 +26,7 @@ def from_twilio(kind: str = "status", url: str = URL, token: str = TOKEN, **fiel
 
 def ours(kind: str = "status", at_s: int = NOW_S, secret: str = SECRET, signed_as: str = "", **fields: str) -> Callback:
     body = urlencode(fields).encode()
-    headers = {"nowserving-signature": own_signature(secret, signed_as or kind, body, at_s)}
+    headers = {"nowserving-signature": sign(secret, signed_as or kind, body, at_s)}
     return Callback(kind=kind, url=URL, headers=headers, body=body)
 
 
@@ -80,7 +81,7 @@ def test_whatever_is_changed_in_a_request_of_twilio_it_is_refused() -> None:
 @pytest.mark.parametrize("body", [b"\xff\xfe%zz", b"&".join([b"a=1"] * 101), b"=" * 50_000, b"", b"%00=%00"], ids=repr)
 def test_a_body_that_is_no_form_is_refused_or_means_nothing(body: bytes) -> None:
     assert TwilioCallbacks(TOKEN)(Callback(kind="status", url=URL, headers={"x-twilio-signature": "x"}, body=body)) is None
-    signature = own_signature(SECRET, "status", body, NOW_S)
+    signature = sign(SECRET, "status", body, NOW_S)
     signed = Callback(kind="status", url=URL, headers={"nowserving-signature": signature}, body=body)
     assert not OwnCallbacks(SECRET, lambda: NOW_S)(signed)
 
@@ -148,10 +149,26 @@ def test_who_had_opted_out_is_remembered_from_a_status_too() -> None:
 
 
 def test_without_a_delivery_id_the_recipient_stands_for_it() -> None:
-    assert read(ours(MessageStatus="delivered", To=NUMBER)) == [Arrival(True, "", NUMBER)]
-    assert read(ours(MessageStatus="delivered", delivery="shop-12-0")) == [Arrival(True, "shop-12-0", "")]
+    assert read(ours(MessageStatus="delivered", To=NUMBER)) == [Arrival(True, "", NUMBER, outranks=True)]
+    assert read(ours(MessageStatus="delivered", delivery="shop-12-0")) == [Arrival(True, "shop-12-0", "", outranks=True)]
     assert read(ours(MessageStatus="delivered")) == []
     assert read(ours(MessageStatus="delivered", To="nobody")) == []
+
+
+@pytest.mark.parametrize(("status", "outranks"), [("delivered", True), ("read", True), ("undelivered", False), ("failed", False)])
+def test_a_phones_receipt_outranks_what_the_network_supposed(status: str, outranks: bool) -> None:
+    heard = read(from_twilio(MessageStatus=status, To=NUMBER))
+
+    assert heard is not None
+    assert [each.outranks for each in heard if isinstance(each, Arrival)] == [outranks]
+
+
+@pytest.mark.parametrize("name", ["MessageSid", "SmsSid"])
+def test_the_gateways_own_id_of_the_message_is_handed_on(name: str) -> None:
+    heard = read(from_twilio(MessageStatus="undelivered", To=NUMBER, **{name: "SM1" * 100}))
+
+    assert heard is not None
+    assert [each.message for each in heard if isinstance(each, Arrival)] == [("SM1" * 100)[:160]]
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import base64
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from notifiers.webhook import WebhookNotifier, outcome, signature
+from notifiers.webhook import CANNOT_SIGN, WebhookNotifier, outcome, signature
 from realtime.hookspecs import Gone, OutgoingDelivery, Permanent, Retry, Sent
 from realtime.model import Delivery, Endpoint
 from realtime.outbound import Answer as Said
 from tests.notifiers.post import deaf_server
 from tests.support.process import free_port
-from tests.support.sink import HttpSink
+from tests.support.sink import HttpSink, Request
 
 SECRET, OLD = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
+SEED, PUBLIC = (
+    bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"),
+    bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
+)
+PAIR = "whsk_" + base64.b64encode(SEED + PUBLIC).decode()
+"""The first key pair of RFC 8032, section 7.1."""
 LOOPBACK = ("127.0.0.0/8",)
 PAYLOAD = '{"type":"ticket.called","data":{"label":"A07"}}'
 
@@ -73,6 +84,44 @@ def test_a_signature_is_the_one_of_the_specification() -> None:
     assert signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}') == (
         "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     )
+
+
+def verify_asymmetric(request: Request) -> None:
+    """As the specification says, with another's code. Raises: InvalidSignature."""
+    signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
+    (given,) = (each for each in request.headers["webhook-signature"].split() if each.startswith("v1a,"))
+    Ed25519PublicKey.from_public_bytes(PUBLIC).verify(base64.b64decode(given.removeprefix("v1a,")), signed)
+
+
+async def test_a_key_pair_signs_so_that_its_public_half_can_check_it(notifier: WebhookNotifier, http_sink: HttpSink) -> None:
+    assert await notifier.deliver(outgoing(http_sink.url, PAIR)) == Sent()
+
+    (request,) = http_sink.requests
+    verify_asymmetric(request)
+    assert request.headers["webhook-signature"].count(" ") == 0
+    with pytest.raises(InvalidSignature):
+        verify_asymmetric(replace(request, body=request.body + b" "))
+
+
+async def test_for_a_day_a_key_pair_and_a_secret_sign_side_by_side(notifier: WebhookNotifier, http_sink: HttpSink) -> None:
+    for secrets in ((PAIR, SECRET), (SECRET, PAIR)):
+        await notifier.deliver(outgoing(http_sink.url, *secrets))
+
+    for request in http_sink.requests:
+        verify_asymmetric(request)
+        Verifier(SECRET).verify(request.body, request.headers)
+
+
+async def test_without_the_library_a_key_pair_waits_and_says_what_to_install(
+    notifier: WebhookNotifier, http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
+
+    said = await notifier.deliver(outgoing(http_sink.url, PAIR))
+
+    assert said == Retry(CANNOT_SIGN)
+    assert "pip install 'nowserving[ed25519]'" in CANNOT_SIGN
+    assert http_sink.requests == []
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import json
 from typing import Any
 
 import pytest
 
 from realtime.errors import StoreClosed
-from realtime.model import Job, JobState, Notice
-from realtime.operations import notices, reports, snapshots, stores
+from realtime.model import Action, Job, JobState, Notice
+from realtime.operations import arrivals, notices, reports, snapshots, stores, tickets
 from realtime.operations.arrivals import NothingNew
 from realtime.operations.changes import Change
 from realtime.storage.statement import Operation, Statement
@@ -37,8 +40,20 @@ async def accept(shop: Shop, job: Job, at_ms: int = NOW, hashed: str = "hash of 
     await shop.storage.write(notices.settle, job, JobState.DONE, "accepted", notice, at_ms, hashed)
 
 
-async def tell(shop: Shop, delivery_id: str = "", hashed: str = "", *, delivered: bool = True, why: str = "", since_ms: int = 0) -> Change:
-    how: dict[str, Any] = {"delivered": delivered, "why": why, "since_ms": since_ms, "now_ms": LATER}
+async def tell(
+    shop: Shop,
+    delivery_id: str = "",
+    hashed: str = "",
+    *,
+    delivered: bool = True,
+    why: str = "",
+    since_ms: int = 0,
+    now_ms: int = LATER,
+    message: str = "",
+    outranks: bool = False,
+) -> Change:
+    how: dict[str, Any] = {"delivered": delivered, "why": why, "since_ms": since_ms, "now_ms": now_ms}
+    how |= {"message_hash": message, "outranks": outranks}
     change: Change = await shop.storage.write(notices.arrived, "sms", delivery_id, hashed, **how)
     return change
 
@@ -86,6 +101,53 @@ async def test_only_the_first_word_counts(shop: Shop, first: bool) -> None:
 
     assert await shown(shop) == known
     assert (await shop.storage.read(stores.one, shop.store_id)).seq == seq, "no number is taken without an event"
+
+
+@pytest.mark.parametrize("words", sorted(set(itertools.permutations([True, True, False, False]))), ids=str)
+async def test_whatever_the_order_the_word_that_outranks_stands_in_the_end_and_each_is_told_once(
+    shop: Shop, words: tuple[bool, ...]
+) -> None:
+    await shop.add(phone="+391")
+    job = await carried(shop)
+    events = 0
+
+    for at_ms, delivered in enumerate(words, LATER):
+        with contextlib.suppress(NothingNew):
+            await tell(shop, job.id, delivered=delivered, outranks=delivered, now_ms=at_ms)
+            events += 1
+
+    ((_, state, at_ms, _),) = await shown(shop)
+    assert (state, at_ms) == ("delivered", LATER + words.index(True))
+    assert events == (1 if words[0] else 2)
+
+
+async def test_what_outranks_is_told_of_the_right_one_of_two_calls(shop: Shop) -> None:
+    ticket = await shop.add(phone="+391")
+    await carried(shop)
+    jobs: list[Job] = []
+    for at_ms in (NOW + 1, NOW + 2):
+        await (
+            shop.call_next() if not jobs else shop.storage.write(tickets.change, shop.store_id, ticket.id, Action.RECALL, "", shop.rules, 8)
+        )
+        jobs.append(await carried(shop, at_ms))
+        await tell(shop, jobs[-1].id, delivered=False, now_ms=LATER + len(jobs))
+
+    await tell(shop, jobs[0].id, outranks=True, now_ms=LATER + 9)
+
+    assert [each[:3] for each in await shown(shop)] == [
+        ("joined", "accepted", NOW), ("called", "delivered", LATER + 9), ("called", "undelivered", LATER + 2),
+    ]  # fmt: skip
+
+
+async def test_one_that_outranks_before_we_have_written_that_it_was_accepted_stands(shop: Shop) -> None:
+    await shop.add(phone="+391")
+    job = await claimed(shop)
+    await tell(shop, job.id, delivered=False)
+    await tell(shop, job.id, outranks=True, now_ms=LATER + 1)
+
+    await accept(shop, job)
+
+    assert await shown(shop) == [("joined", "delivered", LATER + 1, "")]
 
 
 async def test_a_provider_that_is_quicker_than_we_write_is_heard(shop: Shop) -> None:
@@ -138,6 +200,86 @@ async def test_without_an_id_the_latest_unknown_to_the_recipient_is_meant(shop: 
         await tell(shop, hashed="hash of +391")
 
 
+async def two_on_their_way(shop: Shop) -> None:
+    await shop.add(phone="+391")
+    await carried(shop)
+    await shop.call_next()
+    await carried(shop, NOW + 1)
+
+
+async def states(shop: Shop) -> list[str]:
+    return [state for _, state, _, _ in await shown(shop)]
+
+
+async def test_what_comes_twice_under_the_providers_own_id_is_about_the_same_delivery(shop: Shop) -> None:
+    await two_on_their_way(shop)
+    await tell(shop, hashed="hash of +391", message="SM2")
+
+    for delivered in (True, False):
+        with pytest.raises(NothingNew):
+            await tell(shop, hashed="hash of +391", message="SM2", delivered=delivered)
+
+    assert await states(shop) == ["accepted", "delivered"]
+    await tell(shop, hashed="hash of +391", message="SM1", delivered=False)
+    assert await states(shop) == ["undelivered", "delivered"]
+
+
+async def test_what_outranks_finds_its_delivery_by_the_providers_own_id(shop: Shop) -> None:
+    await two_on_their_way(shop)
+    await tell(shop, hashed="hash of +391", message="SM2", delivered=False)
+
+    await tell(shop, hashed="hash of +391", message="SM2", outranks=True)
+
+    assert await states(shop) == ["accepted", "delivered"]
+
+
+async def test_a_providers_own_id_means_nothing_to_another_notifier(shop: Shop) -> None:
+    await two_on_their_way(shop)
+    await tell(shop, hashed="hash of +391", message="SM2")
+
+    with pytest.raises(NothingNew):
+        await shop.storage.write(
+            notices.arrived,
+            "pager",
+            "",
+            "hash of +391",
+            delivered=False,
+            why="",
+            since_ms=0,
+            now_ms=LATER,
+            message_hash="SM2",
+            outranks=True,
+        )
+
+    assert await states(shop) == ["accepted", "delivered"]
+
+
+async def test_the_same_word_twice_at_once_is_told_once(shop: Shop) -> None:
+    """On Postgres both look before either has written."""
+    await two_on_their_way(shop)
+
+    told = await asyncio.gather(*(tell(shop, hashed="hash of +391", message="SM2") for _ in range(6)), return_exceptions=True)
+
+    assert [type(each) for each in told].count(Change) == 1
+    assert await states(shop) == ["accepted", "delivered"]
+
+
+async def test_a_providers_own_id_never_comes_to_mean_another_delivery(shop: Shop) -> None:
+    """As where two looked before either had written."""
+    await two_on_their_way(shop)
+    await tell(shop, hashed="hash of +391", message="SM2")
+    other = await shop.storage.read(arrivals.by_recipient, "sms", "hash of +391", 0)
+
+    assert other is not None
+
+    with pytest.raises(NothingNew):
+        await shop.storage.write(arrivals.mean, other, "SM2")
+
+    found = await shop.storage.read(arrivals.by_message, "sms", "SM2")
+    assert found is not None
+    assert found.job_id != other.job_id
+
+
 async def test_in_a_closed_store_nobody_is_told(shop: Shop) -> None:
     await shop.add(phone="+391")
     job = await carried(shop)
@@ -150,6 +292,7 @@ async def test_in_a_closed_store_nobody_is_told(shop: Shop) -> None:
 async def test_the_stores_end_takes_them_along(shop: Shop) -> None:
     await shop.add(phone="+391")
     await carried(shop)
+    await tell(shop, hashed="hash of +391", message="SM1")
     await shop.storage.write(_settled, shop.store_id)
 
     while await shop.storage.write(reports.delete_some, shop.store_id, 100):
@@ -163,6 +306,6 @@ def _settled(store_id: str) -> Operation[None]:
 
 
 def _left() -> Operation[int]:
-    rows = yield Statement("select count(*) from arrivals")
+    rows = yield Statement("select (select count(*) from arrivals) + (select count(*) from arrival_messages)")
     count: int = rows[0][0]
     return count

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from realtime.operations import dead, jobs, leases, oversight, queue, receives
+from realtime.model import JobState
+from realtime.operations import attempts, dead, decisions, jobs, leases, oversight, queue, receives
 from realtime.operations.changes import DELIVERIES
-from realtime.operations.queue import NewJob
+from realtime.operations.oversight import Tried
+from realtime.operations.queue import NewJob, Settled
+from realtime.storage.statement import Operation, Statement
 from tests.operations.conftest import Shop
 from tests.support.desk import Desk, Q
 
@@ -119,3 +122,133 @@ async def test_how_long_attempts_took_is_known_once_they_have_ended(desk: Desk) 
     took = await desk.storage.read(receives.took, "shop", [first, second, held, "nobody's"], desk.now)
 
     assert took == [70, 70]
+
+
+async def shown(desk: Desk, id_: str) -> list[Tried]:
+    found = await desk.storage.read(oversight.one, "shop", id_, desk.now)
+    assert found is not None
+    return found[1]
+
+
+async def tries(desk: Desk, id_: str) -> list[tuple[int, str, str]]:
+    return [(each.number, each.worker, each.outcome) for each in await shown(desk, id_)]
+
+
+async def test_a_dead_letter_that_is_put_back_is_tried_anew_and_keeps_what_happened_before(desk: Desk) -> None:
+    id_ = await desk.put(max_attempts=2)
+    for worker in ("one", "two"):
+        desk.now += 1
+        await desk.claim(worker=worker)
+        await (desk.later(id_) if worker == "one" else desk.fail(id_))
+
+    assert await desk.storage.write(dead.redrive, Q, 10, desk.now) == 1
+    assert await tries(desk, id_) == [(1, "one", "retry"), (2, "two", "dead")]
+    desk.now += 1
+    assert [job.attempts for job in await desk.claim(worker="three")] == [1], "the number of tries begins anew"
+    await desk.later(id_)
+    desk.now += 1
+    assert [job.attempts for job in await desk.claim(worker="four")] == [2], "and so does giving up"
+    await desk.done(id_)
+
+    assert await tries(desk, id_) == [(1, "one", "retry"), (2, "two", "dead"), (3, "three", "retry"), (4, "four", "done")]
+    assert [each.counted for each in await shown(desk, id_)] == [False, False, True, True]
+
+
+async def test_one_that_is_retried_again_and_again_keeps_the_newest_fifty_attempts(desk: Desk) -> None:
+    id_ = await desk.put()
+    for round_ in range(20):
+        for worker in "abc":
+            desk.now += 1
+            await desk.claim(worker=f"{round_}{worker}")
+            await (desk.fail(id_) if worker == "c" else desk.later(id_, counted=worker == "b"))
+            (count,) = (await desk.rows("select count(*) from attempts"))[0]
+            assert count <= attempts.KEPT
+        assert await desk.storage.write(dead.put_back, "shop", id_, desk.now)
+
+    kept = await tries(desk, id_)
+
+    assert len(kept) == attempts.KEPT - 1, "there is room for the next one"
+    assert [each[1] for each in kept] == [f"{each // 3}{'abc'[each % 3]}" for each in range(11, 60)]
+
+
+async def test_a_job_that_fails_for_ever_keeps_the_newest_fifty_attempts_and_its_own_number(desk: Desk) -> None:
+    id_ = await desk.put()
+    for number in range(1, 61):
+        desk.now += 1
+        assert [job.attempts for job in await desk.claim(worker=str(number))] == [number]
+        await desk.later(id_)
+
+    assert [each[1] for each in await tries(desk, id_)] == [str(number) for number in range(11, 61)]
+
+
+async def test_an_attempt_under_way_is_kept_though_the_clock_was_set_back(desk: Desk) -> None:
+    id_ = await desk.put()
+    for _ in range(attempts.KEPT):
+        desk.now += 1
+        await desk.claim(worker="old")
+        await desk.later(id_)
+    desk.now -= 1
+
+    def earlier() -> Operation[None]:
+        yield Statement("update attempts set started_ms = started_ms + 3600000")
+
+    await desk.storage.write(earlier)
+    desk.now += 1
+    await desk.claim(worker="new")
+
+    await desk.done(id_)
+
+    assert ("new", "done") in [each[1:] for each in await tries(desk, id_)]
+
+
+async def test_a_report_that_is_sent_again_keeps_what_happened_before(desk: Desk) -> None:
+    id_ = await desk.put(needs_report=True)
+    for again in (decisions.retry, jobs.send_again):
+        desk.now += 1
+        await desk.claim(worker=again.__name__)
+        await desk.storage.write(queue.end, "shop", id_, "lease", JobState.DEAD, "refused", desk.now)
+        args = ("shop", id_, desk.now) if again is decisions.retry else ("shop", desk.now)
+        await desk.storage.write(again, *args)  # type: ignore[arg-type]  # two operations, each with its own
+
+    desk.now += 1
+    assert [job.attempts for job in await desk.claim(worker="now")] == [1]
+    assert await tries(desk, id_) == [(1, "retry", "dead"), (2, "send_again", "dead"), (3, "now", "")]
+
+
+async def test_who_answers_too_late_for_what_was_put_back_is_told_so_and_changes_nothing(desk: Desk) -> None:
+    id_ = await desk.put(max_attempts=1)
+    await desk.claim(worker="slow", lease_ms=0)
+    desk.now += 1
+    await desk.storage.write(leases.settle, Q, 10, 5, desk.now)
+    await desk.storage.write(dead.redrive, Q, 10, desk.now)
+    desk.now += 1
+    claimed = await desk.claim(lease="new", worker="quick")
+
+    assert claimed.lost == [], "the end of the first lease was told already"
+    assert await desk.done(id_) is Settled.LEASE_LOST
+    late = {worker: await desk.storage.read(receives.lost, "shop", id_, worker, desk.now) for worker in ("slow", "quick")}
+    assert late == {"slow": 1, "quick": 0}, "as the figures count it"
+    assert await desk.done(id_, "new") is Settled.DONE
+    assert await tries(desk, id_) == [(1, "slow", "lost"), (2, "quick", "done")]
+
+
+async def test_attempts_from_before_go_with_their_job(desk: Desk) -> None:
+    def kept() -> Operation[None]:
+        yield Statement("update jobs set store_id = 'account-a'")
+        yield Statement("update attempts set store_id = 'account-a'")
+
+    done, deleted = await desk.put(), await desk.put()
+    await desk.claim()
+    for id_ in (done, deleted):
+        await desk.fail(id_)
+    await desk.storage.write(dead.redrive, Q, 10, desk.now)
+    await desk.claim()
+    await desk.fail(deleted)
+    await desk.storage.write(dead.let_go, "shop", deleted, desk.now)
+    await desk.done(done)
+    assert await desk.rows("select count(*) from attempts where number < 1") == [(1,)]
+    await desk.storage.write(kept)
+
+    await desk.storage.write(jobs.forget, desk.now + 1, 0, desk.now, 10)
+
+    assert await desk.rows("select * from attempts") == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from realtime.operations import dead, leases, oversight, queue
-from realtime.operations.oversight import Answer, Decided, Standing
+from realtime.operations import dead, decisions, leases, oversight, queue
+from realtime.operations.decisions import Answer, Decided
+from realtime.operations.oversight import Standing
 from realtime.storage.statement import Operation, Statement
 from tests.support.desk import Desk, Q
 
@@ -94,7 +95,7 @@ async def test_the_operator_may_cancel_it(desk: Desk) -> None:
     id_ = await crashed(desk, "lane", notifier="mail")
     second = await desk.put("lane")
 
-    assert await desk.storage.write(oversight.cancel, "shop", id_, desk.now) == Decided(Answer.DONE, Q, ("mail",))
+    assert await desk.storage.write(decisions.cancel, "shop", id_, desk.now) == Decided(Answer.DONE, Q, ("mail",))
 
     assert await desk.ids() == [second]
 
@@ -102,7 +103,7 @@ async def test_the_operator_may_cancel_it(desk: Desk) -> None:
 async def test_the_operator_may_have_it_tried_again(desk: Desk) -> None:
     id_ = await crashed(desk, notifier="mail")
 
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.DONE, Q, ("mail",))
+    assert await desk.storage.write(decisions.retry, "shop", id_, desk.now) == Decided(Answer.DONE, Q, ("mail",))
 
     assert [(job.id, job.attempts) for job in await desk.claim()] == [(id_, 2)]
 
@@ -111,7 +112,7 @@ async def test_a_message_that_was_received_too_often_starts_anew_when_the_operat
     id_ = await crashed(desk)
     await desk.storage.write(_rename, "messages/a/en")
 
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now, receives=1) == Decided(Answer.DONE, "messages/a/en", ("",))
+    assert await desk.storage.write(decisions.retry, "shop", id_, desk.now, receives=1) == Decided(Answer.DONE, "messages/a/en", ("",))
 
     (job,) = await desk.storage.write(queue.claim, "messages/a/en", "new", 60_000, 1, desk.now, most=1)
     assert job.attempts == 1

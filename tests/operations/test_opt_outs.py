@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.operations import opt_outs
+from realtime.operations import accounts, opt_outs
 from realtime.operations.opt_outs import Choice
 from realtime.storage.statement import Operation, Row, Statement, Storage
+from tests.operations.conftest import Shop
 
 ANN, BO = "hash of Ann", "hash of Bo"
 
@@ -79,6 +80,28 @@ async def test_start_after_stop_brings_back_what_was_chosen_before(storage: Stor
     await storage.write(opt_outs.take_back, ANN, "sms")
 
     assert await storage.read(opt_outs.chosen, ANN, "sms") is Choice.CALLS
+
+
+async def test_it_is_known_whence_with_the_word_for_every_channel_before_others(storage: Storage) -> None:
+    assert await storage.read(opt_outs.source, ANN, "email") == ""
+    await storage.write(opt_outs.put, ANN, "email", "bounce", 1)
+    assert await storage.read(opt_outs.source, ANN, "email") == "bounce"
+    assert await storage.read(opt_outs.source, ANN, "sms") == ""
+
+    await storage.write(opt_outs.put, ANN, opt_outs.EVERY, "page", 2)
+
+    assert await storage.read(opt_outs.source, ANN, "email") == "page"
+
+
+async def test_who_owns_a_store_is_never_put_there_by_others(storage: Storage) -> None:
+    shop = Shop(storage)
+    await shop.open()
+    email = (await storage.read(accounts.one, shop.account_id)).email
+
+    assert await storage.write(opt_outs.suppress, email.upper(), ANN, "email", "bounce", 1) == shop.account_id
+    assert await storage.read(_all) == []
+    assert await storage.write(opt_outs.suppress, f"not-{email}", BO, "email", "bounce", 1) == ""
+    assert [tuple(row) for row in await storage.read(_all)] == [(BO, "email", "bounce", 1)]
 
 
 def _all() -> Operation[list[Row]]:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from realtime.app import make_storage
-from realtime.model import JobState
-from realtime.operations import alarms, dead, oversight, pauses, queue
+from realtime.operations import alarms, checkup, dead, oversight, pauses, queue
 from realtime.operations.changes import HELD_MS
-from realtime.operations.oversight import Answer, Backlog, Decided, Standing
+from realtime.operations.oversight import Backlog, Standing
 from realtime.operations.queue import NewJob
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Statement, Storage
@@ -85,66 +84,6 @@ async def test_nobody_is_shown_an_address_or_what_a_job_says(desk: Desk) -> None
     assert oversight.covered("ann@example.org") == "a…@example.org"
 
 
-async def test_a_deferred_job_is_tried_now(desk: Desk) -> None:
-    id_ = await desk.put(due_ms=desk.now + 60_000)
-    assert await desk.ids() == []
-
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.DONE, Q)
-
-    assert await desk.ids() == [id_]
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.IN_FLIGHT, Q)
-    assert await desk.storage.write(oversight.cancel, "shop", id_, desk.now) == Decided(Answer.IN_FLIGHT, Q)
-
-
-async def test_one_dead_letter_goes_back_to_its_place_and_another_stays(desk: Desk) -> None:
-    first, second, third = [await desk.put("lane") for _ in range(3)]
-    for id_ in (first, second):
-        await desk.claim(1)
-        await desk.fail(id_)
-
-    assert await desk.storage.write(oversight.retry, "shop", first, desk.now) == Decided(Answer.DONE, Q)
-
-    assert await desk.ids() == [first], "it stands before the third, which waits"
-    await desk.done(first)
-    assert await desk.ids() == [third]
-    assert await page(desk, Standing.DEAD) == [second]
-
-
-async def test_a_cancelled_job_and_a_deleted_dead_letter_let_their_lane_go_on(desk: Desk) -> None:
-    first, second, third = [await desk.put("lane", blocks=True) for _ in range(3)]
-    await desk.claim(1)
-    await desk.fail(first)
-    assert await desk.ids() == []
-
-    assert await desk.storage.write(oversight.cancel, "shop", first, desk.now) == Decided(Answer.DONE, Q)
-    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == Decided(Answer.DONE, Q)
-
-    assert await desk.ids() == [third]
-    assert await desk.storage.write(oversight.cancel, "shop", second, desk.now) == Decided(Answer.WAS_CANCELLED, Q)
-    assert await desk.storage.write(oversight.retry, "shop", second, desk.now) == Decided(Answer.WAS_CANCELLED, Q)
-    assert await desk.storage.write(oversight.retry, "shop", first, desk.now) == Decided(Answer.NOT_FOUND, "")
-    assert await desk.storage.write(oversight.cancel, "shop", first, desk.now) == Decided(Answer.NOT_FOUND, "")
-
-
-async def test_a_report_is_sent_again_but_never_given_up_by_an_operator(desk: Desk) -> None:
-    id_ = await desk.put(needs_report=True)
-    await desk.claim(1)
-    await desk.storage.write(queue.end, "shop", id_, "lease", JobState.DEAD, "refused", desk.now)
-    assert await page(desk, Standing.DEAD) == [id_]
-
-    assert await desk.storage.write(oversight.cancel, "shop", id_, desk.now) == Decided(Answer.REPORT, Q)
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.DONE, Q)
-
-    assert [job.attempts for job in await desk.claim()] == [1]
-
-
-async def test_a_report_that_waits_for_its_owner_is_not_released(desk: Desk) -> None:
-    id_ = await desk.put(needs_report=True, due_ms=HELD_MS)
-
-    assert await desk.storage.write(oversight.retry, "shop", id_, desk.now) == Decided(Answer.HELD, Q)
-    assert await desk.ids() == []
-
-
 async def test_nothing_is_taken_from_a_paused_queue_and_what_is_under_way_goes_on(desk: Desk) -> None:
     first = await desk.put()
     assert await desk.ids(1) == [first]
@@ -162,7 +101,7 @@ async def test_nothing_is_taken_from_a_paused_queue_and_what_is_under_way_goes_o
     assert await desk.ids() == [second]
 
 
-@pytest.mark.parametrize("sql", [*oversight.COUNTS, alarms.FIRST_READY])
+@pytest.mark.parametrize("sql", [*oversight.COUNTS, alarms.FIRST_READY, checkup.UNSETTLED])
 async def test_counting_looks_at_what_is_pending_and_not_at_what_has_ended(sql: str, tmp_path: Path) -> None:
     """The planner of Postgres chooses by size; that of SQLite says always the same."""
     settings = await asyncio.to_thread(lambda: Settings.defaults(database_url=f"sqlite:///{tmp_path / 'plan.db'}"))

@@ -127,7 +127,7 @@ async def test_a_lease_that_was_lost_changes_nothing(posted: Shop) -> None:
 
 
 async def test_both_secrets_sign_for_a_day(posted: Shop) -> None:
-    await posted.storage.write(webhooks.rotate, posted.account_id, HOOK, "whsec_newer", NOW)
+    await posted.storage.write(webhooks.rotate, posted.account_id, HOOK, {"hmac": "whsec_newer"}, "", NOW)
 
     at_once = await posted.storage.read(posting.endpoint, HOOK, False, NOW)
     later = await posted.storage.read(posting.endpoint, HOOK, False, NOW + DAY)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from realtime.operations import attempts, claims, dead, jobs, queue
+from realtime.operations import attempts, claims, dead, jobs, keyed, queue
 from realtime.operations.queue import NewJob, Settled
 from realtime.storage.statement import Operation, Statement
 from tests.support.desk import LONG_MS, Desk, Q
@@ -294,27 +294,13 @@ async def test_a_lane_that_is_filled_while_it_empties_never_stands_still(desk: D
 # ---- keys, retention, plans ---------------------------------------------------------------------------------------
 
 
-async def test_a_key_stands_for_the_first_job_until_its_window_ends(desk: Desk) -> None:
-    def put(id_: str) -> tuple[Any, ...]:
-        return queue.enqueue_once, NewJob("shop", id_, Q, "{}"), "key", 1_000, desk.now
-
-    first, *others = await asyncio.gather(*(desk.storage.write(*put(f"{each}")) for each in range(5)))
-    assert others == [first] * 4
-    assert await desk.ids() == [first]
-    await desk.done(first)
-    assert await desk.storage.write(*put("late")) == first  # also after it is done
-    desk.now += 1_001
-
-    assert await desk.storage.write(*put("new")) == "new"
-
-
 async def test_what_ended_goes_with_its_attempts_and_what_is_pending_stays(desk: Desk) -> None:
     ids = [await desk.put() for _ in range(5)]
     await desk.claim(4)
     for id_ in ids[:2]:
         await desk.done(id_)
     await desk.fail(ids[2])
-    await desk.storage.write(queue.enqueue_once, NewJob("account-a", "once", Q, "{}"), "key", 1, desk.now)
+    await desk.storage.write(keyed.enqueue_once, NewJob("account-a", "once", Q, "{}"), "key", 1, desk.now)
     later = desk.now + 10
 
     def mine() -> Operation[None]:

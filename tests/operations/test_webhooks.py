@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from realtime.errors import Conflict, NotFound
+from realtime.errors import Conflict, InvalidInput, NotFound
 from realtime.model import Action
 from realtime.operations import joining, posts, stores, tickets, webhooks
 from realtime.operations.webhooks import Webhook
@@ -184,8 +184,30 @@ async def test_what_is_left_out_stays(shop: Shop) -> None:
 
 async def test_a_rotated_secret_leaves_the_one_before_for_a_day(shop: Shop) -> None:
     await made(shop)
-    after = await shop.storage.write(webhooks.rotate, shop.account_id, HOOK, "whsec_newer", NOW)
+    after = await shop.storage.write(webhooks.rotate, shop.account_id, HOOK, {"hmac": "whsec_newer"}, "", NOW)
     assert (after.secret, after.old_secret, after.old_until_ms) == ("whsec_newer", "whsec_new", NOW + webhooks.OLD_SECRET_MS)
+
+
+async def test_without_a_word_a_new_secret_is_of_the_kind_before_it(shop: Shop) -> None:
+    await made(shop)
+    fresh = {"hmac": "whsec_1", "ed25519": "whsk_1"}
+    assert (await shop.storage.write(webhooks.rotate, shop.account_id, HOOK, fresh, "", NOW)).secret == "whsec_1"
+
+    other = await shop.storage.write(webhooks.rotate, shop.account_id, HOOK, fresh, "ed25519", NOW)
+    assert (other.signing, other.secret, other.old_secret) == ("ed25519", "whsk_1", "whsec_1")
+
+    again = await shop.storage.write(webhooks.rotate, shop.account_id, HOOK, {**fresh, "ed25519": "whsk_2"}, "", NOW)
+    assert (again.secret, again.old_secret) == ("whsk_2", "whsk_1")
+
+
+async def test_a_key_pair_is_not_exchanged_for_a_secret_where_no_pair_can_be_made(shop: Shop) -> None:
+    await made(shop)
+    before = await shop.storage.write(webhooks.rotate, shop.account_id, HOOK, {"ed25519": "whsk_1"}, "ed25519", NOW)
+
+    with pytest.raises(InvalidInput, match="nowserving\\[ed25519\\]"):
+        await shop.storage.write(webhooks.rotate, shop.account_id, HOOK, {"hmac": "whsec_1"}, "", NOW)
+
+    assert await shop.storage.read(webhooks.one, shop.account_id, HOOK) == before
 
 
 async def test_another_accounts_webhook_is_not_there(shop: Shop) -> None:
@@ -194,7 +216,7 @@ async def test_another_accounts_webhook_is_not_there(shop: Shop) -> None:
     await shop.open("theirs", of)
     calls: list[tuple[Any, tuple[Any, ...]]] = [
         (webhooks.one, ()),
-        (webhooks.rotate, ("whsec_x", NOW)),
+        (webhooks.rotate, ({"hmac": "whsec_x"}, "", NOW)),
         (webhooks.edit, ("x", None, None, None, NOW)),
         (webhooks.remove, ()),
         (posts.page, ("", "", 9)),

@@ -14,8 +14,8 @@ from realtime.settings import Settings
 from tests.test_outbound import saying, sink
 
 
-def job(url: str = "", payload: Any = None) -> JobFacts:
-    return JobFacts(id="17", attempt=2, account_id="a", payload=payload, url=url, created_ms=0)
+def job(url: str = "", payload: Any = None, **more: Any) -> JobFacts:
+    return JobFacts(id="17", attempt=2, account_id="a", payload=payload, url=url, created_ms=0, **more)
 
 
 async def ask(given: JobFacts, **settings: Any) -> JobOutcome:
@@ -72,7 +72,8 @@ async def test_the_service_is_given_the_payload_with_the_jobs_id_as_a_key() -> N
         await writer.drain()
 
     async with sink(talk) as url:
-        answer = await ask(job(payload={"order": 17}), job_service_url=url, outbound_networks=["127.0.0.0/8"])
+        traced = job(payload={"order": 17}, traceparent="00-a1-b2-01", tracestate="v=1")
+        answer = await ask(traced, job_service_url=url, outbound_networks=["127.0.0.0/8"])
 
     assert answer == Done("answered 200")
     (said,) = heard
@@ -80,6 +81,7 @@ async def test_the_service_is_given_the_payload_with_the_jobs_id_as_a_key() -> N
     assert b"Idempotency-Key: 17\r\n" in said
     assert b"Nowserving-Attempt: 2\r\n" in said
     assert b"Content-Type: application/json\r\n" in said
+    assert b"traceparent: 00-a1-b2-01\r\ntracestate: v=1\r\n" in said
 
 
 async def test_a_job_may_name_an_address_of_an_allowed_host_only() -> None:

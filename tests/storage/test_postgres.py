@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -211,43 +210,6 @@ async def test_a_server_that_does_not_answer_fails_operations_until_it_does(url:
         os.kill(row[0], signal.SIGCONT)
 
     assert await storage.write(put, "after") == "after"
-    await storage.close()
-
-
-async def test_a_process_that_stands_still_in_its_transactions_keeps_nobody_waiting_for_long(
-    url: str, blocking_is_an_error: BlockBuster
-) -> None:
-    blocking_is_an_error.deactivate()
-
-    def stand_still() -> Operation[None]:
-        runs.append(1)
-        yield from count_up()
-        if len(runs) == 1:
-            while (
-                yield from one("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
-            ) != (2,):
-                pass
-            assert stood.wait(60)  # and with it the loop: the two that wait for the row cannot go on either, when they have it
-
-    async def stop_then_go_on(storage: PostgresStorage) -> None:
-        await storage.open()
-        await asyncio.gather(storage.write(stand_still), *(storage.write(count_up) for _ in range(2)))
-        await storage.close()
-
-    runs: list[int] = []
-    stood = threading.Event()
-    storage = PostgresStorage(url, pool=3, statement_seconds=10.0)
-    await storage.open()
-    assert await storage.write(count_up) == 1
-    other = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(stop_then_go_on(PostgresStorage(url, pool=3, idle_seconds=1.0)))))
-    await until_async(lambda: runs)
-
-    assert await storage.write(count_up) == 2
-
-    stood.set()
-    await other
-    assert len(runs) == 2
-    assert await storage.write(count_up) == 6
     await storage.close()
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from realtime.model import JobState
-from realtime.operations import attempts, dead, jobs, leases, pauses, queue
+from realtime.operations import attempts, dead, jobs, keyed, leases, pauses, queue
+from realtime.operations.keyed import OnKey
 from realtime.operations.queue import NewJob, Settled
 from realtime.storage.statement import Operation, Row, Statement
 
@@ -140,16 +141,25 @@ class Work(RuleBasedStateMachine):
         self.jobs.append(job)
 
     def publish_once(self, chance: Random) -> None:
-        key = chance.choice("xy")
-        job, new = self.new(chance.choice(LANES))
+        key, on_key = chance.choice("xy"), chance.choice(list(OnKey))
+        job, new = self.new(chance.choice(LANES), delay=chance.choice(SOON), expires=chance.choice(SOON))
         first, until_ms = self.keys.get(key, ("", 0))
-        stands = first if until_ms > self.now else job.id
+        earlier = self.job(first) if until_ms > self.now else None
+        if earlier and on_key is not OnKey.KEEP and earlier.state != "waiting":
+            earlier = None  # it stands for nothing newer
+        at = self.now
 
-        assert self.run(queue.enqueue_once(new, key, WINDOW_MS, self.now)) == stands
+        stands = self.run(keyed.enqueue_once(new, key, WINDOW_MS, at, on_key))
 
-        if stands == job.id:
+        assert (stands.id, stands.first) == ((earlier.id, False) if earlier else (job.id, True))
+        assert stands.replaced == (earlier is not None and on_key is not OnKey.KEEP)
+        if earlier is None:
             self.jobs.append(job)
-            self.keys[key] = job.id, new.due_ms + WINDOW_MS
+            self.keys[key] = job.id, at + WINDOW_MS
+        elif stands.replaced:
+            earlier.not_after_ms = new.not_after_ms
+            if on_key is OnKey.POSTPONE:
+                earlier.due_ms = min(new.due_ms, until_ms)
 
     def claim(self, chance: Random) -> None:
         self.claim_some(chance.randrange(1, 4), chance.random() < 0.25)
@@ -291,7 +301,8 @@ class Work(RuleBasedStateMachine):
         _, new = self.new(chance.choice(LANES), blocks=chance.random() < 0.5)
         ways: list[Callable[[], Operation[Any]]] = [
             lambda: queue.enqueue(new, self.now),
-            lambda: queue.enqueue_once(new, "z", WINDOW_MS, self.now),
+            lambda: keyed.enqueue_once(new, "z", WINDOW_MS, self.now),
+            lambda: keyed.enqueue_once(new, "x", WINDOW_MS, self.now, OnKey.POSTPONE),
             lambda: queue.claim(Q, "never", LONG_MS, 3, self.now, most=MOST),
             lambda: leases.settle(Q, 3, MOST, self.now),
             lambda: dead.redrive(Q, 1000, self.now),

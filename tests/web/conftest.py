@@ -130,6 +130,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             messaging=parts.messaging,
             programs=parts.programs,
             jobs=parts.jobs,
+            schedules=parts.schedules,
             webhooks=parts.webhooks,
             oversight=parts.oversight,
             push=parts.push,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
-from typing import Any
+from io import BytesIO
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlencode
+from urllib.request import Request
 
 import httpx
 import pytest
 
-from notifiers.sms.callbacks import own_signature
+from realtime.signed_callbacks import sign
+from tests.support.mail import MailServer
 from tests.support.sink import HttpSink
 from tests.support.waiting import until_async
 from tests.web.conftest import House, Open, Owner, join, new_owner
@@ -19,6 +25,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 SECRET = "a secret of our own"
 PHONE = "+390669857301"
+ANN = "ann@example.org"
+ROOT = Path(__file__).parents[2]
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -29,10 +37,12 @@ async def house(open_house: Open, http_sink: HttpSink) -> House:
     return house
 
 
-async def call(house: House, kind: str, *, at: float = 0.0, secret: str = SECRET, notifier: str = "sms", **fields: str) -> httpx.Response:
+async def call(
+    house: House, kind: str, /, *, at: float = 0.0, secret: str = SECRET, notifier: str = "sms", **fields: str
+) -> httpx.Response:
     gateway = await house.client()
     body = urlencode(fields).encode()
-    signature = own_signature(secret, kind, body, int(at or time.time()))
+    signature = sign(secret, kind, body, int(at or time.time()))
     headers = {"content-type": FORM, "nowserving-signature": signature}
     return await gateway.post(f"/v1/callbacks/{notifier}/{kind}", content=body, headers=headers)
 
@@ -61,6 +71,17 @@ async def test_a_signed_status_is_on_the_ticket(house: House) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
     ((notice),) = await notices(owner)
     assert (notice["by"], notice["state"], notice["why"]) == ("sms", "undelivered", "The number refused it.")
+
+
+async def test_what_a_gateway_tells_twice_late_and_out_of_order_ends_with_the_phones_receipt(house: House) -> None:
+    owner = await joined(house)
+    shown = []
+
+    for status in ("undelivered", "sent", "delivered", "sent", "undelivered", "delivered"):
+        assert (await call(house, "status", MessageSid="SM1", MessageStatus=status, To=PHONE)).status_code == 204
+        shown += [each["state"] for each in await notices(owner)]
+
+    assert shown == ["undelivered", "undelivered", *["delivered"] * 4]
 
 
 async def test_a_forged_or_old_one_is_refused_and_changes_nothing(house: House) -> None:
@@ -108,3 +129,74 @@ async def test_stop_and_start_are_heeded(house: House, http_sink: HttpSink) -> N
     assert len(http_sink.requests) == 1
     await call(house, "inbound", From=PHONE, Body="START")
     assert not await house.parts.opt_outs.has("sms", PHONE)
+
+
+# ---- mail
+
+
+@pytest.fixture
+async def mailing(open_house: Open, smtp_sink: MailServer) -> House:
+    mails = {"smtp_url": smtp_sink.url, "smtp_allow_plain": True, "mail_from": "queue@example.com", "email_callback_secret": SECRET}
+    house: House = await open_house(**mails, call_ladder=["email:0"])
+    return house
+
+
+async def mailed(house: House) -> Owner:
+    owner = await new_owner(house)
+    await join(house, owner, email=ANN)
+
+    async def accepted() -> bool:
+        return [each["state"] for each in await notices(owner)] == ["accepted"]
+
+    await until_async(accepted, what="the mail")
+    return owner
+
+
+async def test_a_mail_is_told_of_by_the_example_in_the_documents(mailing: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = await mailed(mailing)
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(example, "docs/deploy.md", "exec"), names)
+    asked: list[Request] = []
+
+    def keep(request: Request) -> BytesIO:
+        asked.append(request)
+        return BytesIO()
+
+    monkeypatch.setattr("urllib.request.urlopen", keep)
+    client = await mailing.client()
+
+    for said in (
+        {"RecordType": "Bounce", "Type": "SoftBounce", "Email": ANN, "Details": "452 4.2.2 full"},
+        {"RecordType": "SpamComplaint", "Type": "SpamComplaint", "Email": ANN},
+    ):
+        names["tell"]("http://127.0.0.1:8000", SECRET, said)
+        headers = {name.lower(): value for name, value in asked[-1].header_items()}
+        answer = await client.post(asked[-1].full_url, content=cast(bytes, asked[-1].data), headers=headers)
+        assert answer.status_code == 204
+
+    ((notice),) = await notices(owner)
+    assert (notice["state"], notice["why"]) == ("undelivered", "The mailbox is full (4.2.2).")
+    assert await mailing.parts.opt_outs.why_not("email", ANN, "joined") == "The guest called a message unwanted."
+
+
+async def test_whatever_is_told_of_an_owners_address_their_mails_go_out(mailing: House, smtp_sink: MailServer) -> None:
+    owner = await mailed(mailing)
+    before = len(smtp_sink.to(owner.email))
+
+    answer = await call(mailing, "status", notifier="email", event="bounced", kind="permanent", to=owner.email)
+
+    assert answer.status_code == 204
+    assert not await mailing.parts.opt_outs.has("email", owner.email)
+    (await owner.client.post("/v1/email/resend")).raise_for_status()
+    await asyncio.to_thread(smtp_sink.wait_for, before + 1, to=owner.email)
+
+
+async def test_a_forged_word_about_a_mail_is_refused(mailing: House) -> None:
+    owner = await mailed(mailing)
+
+    answer = await call(mailing, "status", notifier="email", secret="guessed", event="bounced", kind="permanent", to=ANN)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    assert [each["state"] for each in await notices(owner)] == ["accepted"]
+    assert not await mailing.parts.opt_outs.has("email", ANN)

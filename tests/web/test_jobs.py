@@ -138,6 +138,47 @@ async def test_a_retry_keeps_its_place(program: httpx.AsyncClient, scripted: Scr
     assert [job.id for job in scripted.given] == [first, first, first, second]
 
 
+async def test_of_one_account_only_so_many_jobs_are_done_at_once(house: House, program: httpx.AsyncClient, scripted: Scripted) -> None:
+    house.parts.worker.each = 2
+    scripted.gate = asyncio.Event()
+    ids = [await _add(program, lane="") for _ in range(5)]
+    other = await _program(house, await new_owner(house, "mario@example.com"))
+    theirs = await _add(other, lane="")
+
+    await until_async(lambda: len(scripted.under_way) == 3)
+    scripted.gate.set()
+
+    for client, id_ in (*((program, id_) for id_ in ids), (other, theirs)):
+        assert (await _ended(client, id_))["status"] == "SUCCESS"
+    assert scripted.most[""] == 3
+
+
+async def test_jobs_are_listed_by_lane_and_by_the_time_at_which_they_were_added(
+    house: House, program: httpx.AsyncClient, scripted: Scripted
+) -> None:
+    now_ms = 1_795_000_000_000
+    house.parts.jobs._now = lambda: now_ms
+    ids = []
+    for lane in ("a", "b", "a"):
+        ids.append(await _add(program, lane=lane))
+        now_ms += 1_000
+    failed = await _add(program, {"answers": ["never"]}, lane="a")
+    await _ended(program, failed)
+
+    async def listed(**wanted: Any) -> list[str]:
+        found = (await program.get("/status", params=wanted)).raise_for_status().json()["data"]["jobs"]
+        return [job["id"] for job in found]
+
+    assert await listed(lane="a") == [failed, ids[2], ids[0]]
+    assert await listed(lane="a", status_type="FAILED") == [failed]
+    assert await listed(lane="c") == []
+    assert await listed(since_ms=1_795_000_001_000) == [failed, ids[2], ids[1]]
+    assert await listed(until_ms=1_795_000_001_000) == [ids[0]]
+    assert await listed(since_ms=1_795_000_001_000, until_ms=1_795_000_002_000) == [ids[1]]
+    assert await listed(until_ms=1_795_000_009_000, before=ids[1]) == [ids[0]]
+    assert (await program.get("/status", params={"since_ms": 1 << 43})).status_code == 422
+
+
 async def test_the_same_key_gets_the_same_job_and_another_body_is_refused(program: httpx.AsyncClient, scripted: Scripted) -> None:
     body, key = {"handler": "scripted", "payload": {"n": 1}}, {"Idempotency-Key": "k"}
     first, second = [await program.post("/addJob", json=body, headers=key) for _ in range(2)]
@@ -218,7 +259,8 @@ async def test_what_failed_is_tried_anew_in_its_place_or_let_go(program: httpx.A
     assert (await program.get(f"/status/{let_go}")).status_code == 404
     scripted.gate.set()
     assert (await _ended(program, goes))["status"] == "SUCCESS"
-    assert (await _ended(program, failed))["numberOfAttempts"] == 1
+    done = await _ended(program, failed)
+    assert (done["numberOfAttempts"], [(each["number"], each["outcome"]) for each in done["attempts"]]) == (1, [(1, "dead"), (2, "dead")])
     assert (await program.delete(f"/status/{failed}")).status_code == 204
     assert (await _ended(program, waits))["status"] == "SUCCESS"
 

@@ -133,12 +133,14 @@ async def test_a_receive_can_be_asked_for_again(program: httpx.AsyncClient) -> N
     assert len(await _consume(program, attempt_id="a1")) == 1
 
 
-async def test_a_key_stands_for_the_first_message(program: httpx.AsyncClient) -> None:
-    first = await _publish(program, 1, key="k")
-    answer = await program.post("/v1/publish", json={"message": 1, "key": "k"})
+async def test_a_receive_that_is_asked_for_again_when_nothing_of_it_is_held_is_empty_at_once(program: httpx.AsyncClient) -> None:
+    await _publish(program)
+    (message,) = await _consume(program, attempt_id="a1")
+    await _delete(program, message["messageId"])
+    await _publish(program, "another")
 
-    assert answer.json() == {"messageId": first, "deduplicated": True}
-    assert len(await _consume(program)) == 1
+    assert await _consume(program, attempt_id="a1", wait=20) == []
+    assert [each["message"] for each in await _consume(program, attempt_id="a2", wait=20)] == ["another"]
 
 
 @pytest.mark.parametrize("more", [{}, {"attempt_id": "a1"}])

@@ -140,11 +140,103 @@ async def test_dead_letters_of_a_queue_are_put_back_and_deleted_together(install
             await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
     queue = (await operator.get("/v1/operator")).json()["queues"][0]["queue"]
 
+    ids = [job["id"] for job in (await operator.get("/v1/operator/jobs?state=dead")).json()["jobs"]]
+    for action, more, chosen in (
+        ("redrive", {}, ids),
+        ("redrive", {"limit": 2}, ids[:2]),
+        ("redrive", {"reason": "given up after"}, ids),
+        ("redrive", {"reason": "another"}, []),
+        ("purge", {"limit": 1}, ids[:1]),
+        ("purge", {"older_than": 60}, []),
+    ):
+        would = (await operator.post(f"/v1/operator/{action}", json={"queue": queue, "dry_run": True, **more})).raise_for_status().json()
+        assert (would["dry_run"], would["count"], [job["id"] for job in would["jobs"]]) == (True, len(chosen), chosen), (
+            action,
+            more,
+        )
+        assert all(job["owner"].startswith("account-") and "released" in job["reason"] for job in would["jobs"])
+    assert (await _queue(operator, queue))["dead"] == 3, "nothing was changed"
+    assert (await operator.post("/v1/operator/redrive", json={"queue": "messages/nobody/typo", "dry_run": True})).status_code == 404
+
     assert (await operator.post("/v1/operator/redrive", json={"queue": queue, "limit": 2})).json() == {"count": 2}
     assert ((await _queue(operator, queue))["ready"], (await _queue(operator, queue))["dead"]) == (2, 1)
     assert (await operator.post("/v1/operator/purge", json={"queue": queue, "older_than": 60})).json() == {"count": 0}
     assert (await operator.post("/v1/operator/purge", json={"queue": queue})).json() == {"count": 1}
     assert (await _queue(operator, queue))["dead"] == 0
+
+
+async def test_when_a_message_is_tried_next_is_changed_and_a_waiting_consumer_hears_of_it(
+    installation: House, operator: httpx.AsyncClient
+) -> None:
+    program = await _program(installation, await new_owner(installation))
+    id_ = (await program.post("/v1/publish", json={"message": "later", "delay": 3600})).json()["messageId"]
+    (job,) = (await operator.get("/v1/operator/jobs?state=deferred")).json()["jobs"]
+    path = f"/v1/operator/jobs/{job['owner']}/{job['id']}/reschedule"
+    now = (await operator.get("/v1/operator")).json()["at_ms"]
+    waiting = asyncio.create_task(program.get("/v1/consumer?cid=1&limit=1&wait=20"))
+    async with asyncio.timeout(10):
+        while not installation.parts.messaging._waiting:
+            await asyncio.sleep(0)
+
+    assert (await operator.post(path, json={"due_ms": now + 7_200_000})).json() == {"changed": True}
+    (put_off,) = (await operator.get("/v1/operator/jobs?state=deferred")).json()["jobs"]
+    assert put_off["due_ms"] == now + 7_200_000
+    assert (await operator.post(path, json={"due_ms": 0})).json() == {"changed": True}
+
+    async with asyncio.timeout(10):
+        assert [message["messageId"] for message in (await waiting).json()["messages"]] == [id_]
+    held = await operator.post(path, json={"due_ms": 0})
+    assert (held.status_code, held.json()["code"], held.json()["detail"][:25]) == (409, "conflict", "A worker holds this job. ")
+    far = await operator.post(path, json={"due_ms": now + 400 * 86_400_000})
+    assert (far.status_code, far.json()["field"], far.json()["detail"]) == (422, "due_ms", "Name a time within a year from now.")
+    for wrong in ({}, {"due_ms": -1}, {"due_ms": "soon"}, {"due_ms": 1e300}):
+        assert (await operator.post(path, json=wrong)).status_code == 422, wrong
+    assert (await operator.post("/v1/operator/jobs/nobody/nothing/reschedule", json={"due_ms": 0})).status_code == 404
+
+
+async def test_a_dead_letter_is_not_rescheduled(installation: House, operator: httpx.AsyncClient) -> None:
+    program = await _program(installation, await new_owner(installation))
+    await program.post("/v1/publish", json={"message": 1})
+    for _ in range(6):
+        for message in (await program.get("/v1/consumer?cid=1&limit=1")).json()["messages"]:
+            await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+    (job,) = (await operator.get("/v1/operator/jobs?state=dead")).json()["jobs"]
+
+    refused = await operator.post(f"/v1/operator/jobs/{job['owner']}/{job['id']}/reschedule", json={"due_ms": 0})
+
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409, "This job was given up. Put it back first (retry), then say when it is tried.",
+    )  # fmt: skip
+
+
+async def test_a_check_up_finds_what_needs_a_person_until_it_is_seen_to(installation: House, operator: httpx.AsyncClient) -> None:
+    async def found() -> list[tuple[str, str]]:
+        diagnosis = (await operator.get("/v1/operator/doctor")).raise_for_status().json()
+        assert diagnosis["at_ms"] > 0
+        return [(each["kind"], each["of"]) for each in diagnosis["findings"]]
+
+    assert await found() == []
+    program = await _program(installation, await new_owner(installation))
+    await program.post("/v1/publish", json={"message": 1, "lane": "a", "on_dead": "block"})
+    for _ in range(6):
+        for message in (await program.get("/v1/consumer?cid=1&limit=1")).json()["messages"]:
+            await program.patch("/v1/consumer", json={"cid": "1", "id": message["messageId"], "vt": 0})
+    (job,) = (await operator.get("/v1/operator/jobs?state=dead")).json()["jobs"]
+    queue = job["queue"]
+    await operator.post("/v1/operator/pause", json={"queue": "service"})
+    await installation.parts.alarms.look()
+    for number in range(5):
+        installation.parts.courier.providers.heard("sms", str(number), Retry("The gateway answered 503.", provider_down=True))
+
+    assert await found() == [
+        ("provider", "sms"), ("paused", "service"), ("blocked_lanes", queue), ("dead_letters", queue), ("alarm", "dead_letters"),
+    ]  # fmt: skip
+
+    await operator.post("/v1/operator/resume", json={"queue": "service"})
+    await operator.post(f"/v1/operator/jobs/{job['owner']}/{job['id']}/cancel")
+    await installation.parts.alarms.look()
+    installation.parts.courier.providers.heard("sms", "6", Sent())
+    assert await found() == []
 
 
 async def test_the_operator_is_told_of_an_alarm_once_and_when_it_is_over(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
+import sys
+from importlib import util
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from tests.support.sink import Answer, HttpSink
+from tests.support.sink import Answer, HttpSink, Request
 from tests.support.waiting import until_async
 from tests.web.conftest import Open, Owner, join, new_owner
 
@@ -90,7 +96,9 @@ async def test_a_webhook_is_seen_changed_and_deleted(mine: Owner, http_sink: Htt
 
 async def test_the_secret_is_shown_to_the_owner_and_exchanged(mine: Owner, http_sink: HttpSink) -> None:
     path, secret = await made(mine, http_sink.url)
-    assert (await mine.client.get(f"{path}/secret")).json() == {"secret": secret, "old_secret": "", "old_secret_until_ms": 0}
+    assert (await mine.client.get(f"{path}/secret")).json() == {
+        "signing": "hmac", "secret": secret, "public_key": "", "old_secret": "", "old_public_key": "", "old_secret_until_ms": 0,
+    }  # fmt: skip
 
     after = (await mine.client.post(f"{path}/rotate")).json()
 
@@ -101,6 +109,76 @@ async def test_the_secret_is_shown_to_the_owner_and_exchanged(mine: Owner, http_
     (request,) = await asyncio.to_thread(http_sink.wait_for, 1)
     for each in (after["secret"], secret):
         Verifier(each).verify(request.body, request.headers)
+
+
+def verified(public_key: str, request: Request) -> bool:
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("whpk_")))
+    signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
+    for given in request.headers["webhook-signature"].split():
+        with contextlib.suppress(InvalidSignature):
+            if given.startswith("v1a,"):
+                key.verify(base64.b64decode(given.removeprefix("v1a,")), signed)
+                return True
+    return False
+
+
+async def test_a_key_pair_signs_and_its_private_half_never_leaves(mine: Owner, http_sink: HttpSink) -> None:
+    answer = await mine.client.post("/v1/webhooks", json={"url": http_sink.url, "signing": "ed25519"})
+    assert (answer.status_code, answer.json()["secret"], answer.json()["webhook"]["signing"]) == (201, "", "ed25519")
+    key, path = answer.json()["public_key"], f"/v1/webhooks/{answer.json()['webhook']['id']}"
+    shown = await mine.client.get(f"{path}/secret")
+    assert shown.json() == {
+        "signing": "ed25519", "secret": "", "public_key": key, "old_secret": "", "old_public_key": "", "old_secret_until_ms": 0,
+    }  # fmt: skip
+
+    await mine.client.post(f"{path}/test")
+    (request,) = await asyncio.to_thread(http_sink.wait_for, 1)
+    assert verified(key, request)
+    said = [answer.text, shown.text, (await mine.client.get("/v1/webhooks")).text, (await mine.client.post(f"{path}/rotate")).text]
+    assert not any("whsk_" in text for text in said)
+    assert (await mine.client.get(f"{path}/secret")).json()["old_public_key"] == key
+
+
+async def test_a_webhook_goes_over_to_the_other_signature_within_a_day(mine: Owner, http_sink: HttpSink) -> None:
+    path, secret = await made(mine, http_sink.url)
+
+    pair = (await mine.client.post(f"{path}/rotate", json={"signing": "ed25519"})).json()
+    assert (pair["signing"], pair["secret"], pair["old_secret"], pair["old_public_key"]) == ("ed25519", "", secret, "")
+    assert (await mine.client.get(path)).json()["signing"] == "ed25519"
+    await mine.client.post(f"{path}/test")
+    (request,) = await asyncio.to_thread(http_sink.wait_for, 1)
+    Verifier(secret).verify(request.body, request.headers)
+    assert verified(pair["public_key"], request)
+
+    back = (await mine.client.post(f"{path}/rotate", json={"signing": "hmac"})).json()
+    assert (back["signing"], back["old_public_key"]) == ("hmac", pair["public_key"])
+    assert back["secret"] not in ("", secret)
+    assert (await mine.client.post(f"{path}/rotate", json={"signing": "rsa"})).status_code == 422
+
+
+async def test_where_the_library_is_missing_a_key_pair_is_refused_with_what_to_do(
+    mine: Owner, http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, secret = await made(mine, http_sink.url)
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
+
+    for ask, body in (("/v1/webhooks", {"url": http_sink.url, "signing": "ed25519"}), (f"{path}/rotate", {"signing": "ed25519"})):
+        answer = await mine.client.post(ask, json=body)
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_input", "signing")
+        assert "pip install 'nowserving[ed25519]'" in answer.json()["detail"]
+
+    assert len((await mine.client.get("/v1/webhooks")).json()) == 1
+    assert (await mine.client.get(f"{path}/secret")).json()["secret"] == secret
+    exchanged = await mine.client.post(f"{path}/rotate")
+    assert (exchanged.status_code, exchanged.json()["old_secret"]) == (200, secret), "what needs no library goes on"
+
+
+async def test_the_account_page_offers_key_pairs_only_where_they_can_be_made(open_house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "data-ed25519" in (await (await (await open_house()).client()).get("/account")).text
+    find = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name, *rest: None if name == "cryptography" else find(name, *rest))
+
+    assert "data-ed25519" not in (await (await (await open_house()).client()).get("/account")).text
 
 
 async def test_a_test_says_how_it_went(mine: Owner, http_sink: HttpSink) -> None:

@@ -110,7 +110,7 @@ async function show(say_ = "") {
       counter.href = "/open";
       say(counter, "Open a store");
     }
-    fill(byId("account-parts"), capturing(account), address(account), password(), toMessages(), tokensView(session.api, tokens), webhooksView(session.api, webhooks), past(receipts), h("button", { type: "button", class: "button", onclick: () => void signOut() }, "Sign out"));
+    fill(byId("account-parts"), capturing(account), address(account), password(), toMessages(), tokensView(session.api, tokens), webhooksView(session.api, webhooks, byId("account").dataset.ed25519 !== undefined), past(receipts), h("button", { type: "button", class: "button", onclick: () => void signOut() }, "Sign out"));
   } catch (problem) {
     say(words, problem instanceof Error ? problem.message : String(problem));
     words.hidden = false;

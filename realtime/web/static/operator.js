@@ -3,27 +3,30 @@
 
 import { fill, h } from "./counter/dom.js";
 import { fault, faultLine, field, onSend } from "./counter/forms.js";
+import { checkUp } from "./operator_checkup.js";
+import { whenForm } from "./operator_when.js";
 import { byId, say } from "./page.js";
 
 /** @typedef {{queue: string, ready: number, deferred: number, behind: number, held: number, in_flight: number, dead: number, oldest_ready_seconds: number, blocked_lanes: number, paused_ms: number}} Queue */
 /** @typedef {{owner: string, id: string, queue: string, lane: string, state: string, ended: string, attempts: number, due_ms: number, outcome: string, created_ms: number, ended_ms: number, notifier: string, recipient: string, moment: string, report: boolean}} Job */
-/** @typedef {{number: number, worker: string, started_ms: number, ended_ms: number, outcome: string, detail: string}} Attempt */
-/** @typedef {{notifier: string, state: "closed" | "open" | "half_open", in_flight: number, failures: number, reason: string, since_ms: number, until_ms: number}} Provider */
-/** @typedef {{at_ms: number, queues: Queue[], plugins: {name: string, version: string, status: string, failures: number}[], providers: Provider[], alarms: {name: string, text: string, since_ms: number}[]}} Overview */
+/** @typedef {{number: number, worker: string, started_ms: number, ended_ms: number, outcome: string, detail: string, counted: boolean}} Attempt */
+/** @typedef {{at_ms: number, queues: Queue[], plugins: {name: string, version: string, status: string, failures: number}[]}} Overview */
 
 const KEPT = "nowserving operator";
 const LOOK_MS = 3000;
+const CHECK_MS = 15000;
 const FIGURES = /** @type {const} */ ({ ready: "ready", in_flight: "in flight", deferred: "later", behind: "behind", held: "held", dead: "dead" });
+const WAITING = new Set(["ready", "deferred", "behind"]);
 const KNOWN = { deliveries: "Notifications", webhooks: "Webhooks", service: "Job service" };
 const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 let token = sessionStorage.getItem(KEPT) ?? "";
 /** @type {{queue: string, state: string} | null} */
 let chosen = null;
 let timer = 0;
+let checkedMs = 0;
 
-const alarms = h("div", { class: "stack", role: "status" });
+const needs = h("section", { class: "stack", "aria-label": "Check-up" });
 const cards = h("div", { class: "queue-cards" });
 const jobs = h("section", { class: "card stack", hidden: true });
 const plugins = h("ul", { class: "plugin-list" });
@@ -33,7 +36,7 @@ async function api(method, path, body) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   const answer = await fetch(path, { method, ...sent, headers: { ...sent.headers, Authorization: `Bearer ${token}` } });
   const said = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(said.detail), { status: answer.status });
+  if (!answer.ok) throw Object.assign(new Error(said.detail), { status: answer.status, field: said.field });
   return said;
 }
 
@@ -73,7 +76,8 @@ function door() {
 
 function enter() {
   byId("status").hidden = byId("leave").hidden = false;
-  fill(byId("parts"), alarms,
+  checkedMs = 0;
+  fill(byId("parts"), needs,
     h("section", { class: "stack" }, h("h2", {}, "Queues"), cards), jobs,
     h("section", { class: "stack" }, h("h2", {}, "Plugins"), plugins));
   void look();
@@ -84,7 +88,13 @@ function enter() {
 async function look() {
   clearTimeout(timer);
   try {
-    if (!document.hidden) show(await api("GET", "/v1/operator"));
+    if (!document.hidden) {
+      show(await api("GET", "/v1/operator"));
+      if (Date.now() - checkedMs > CHECK_MS) {
+        checkUp(needs, await api("GET", "/v1/operator/doctor"), { choose, resume: (queue) => act("POST", "/v1/operator/resume", { queue }) });
+        checkedMs = Date.now();
+      }
+    }
     trouble(null);
   } catch (problem) {
     if (/** @type {{status?: number}} */ (problem).status === 401) return door();
@@ -95,11 +105,6 @@ async function look() {
 
 /** @param {Overview} overview */
 function show(overview) {
-  fill(alarms,
-    ...overview.alarms.map((alarm) => h("p", { class: "notice", "data-tone": "error" }, `${alarm.text} Since ${clock.format(alarm.since_ms)}.`)),
-    ...overview.providers.filter((provider) => provider.state !== "closed").map((provider) => h("p", { class: "notice", "data-tone": "warn" },
-      h("b", {}, provider.notifier), ` has been down since ${clock.format(provider.since_ms)}. ${provider.reason} What it owes waits; `,
-      provider.until_ms ? `it is tried again at ${time.format(provider.until_ms)}.` : "it is being tried now.")));
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
   fill(cards, ...overview.queues.map(card));
   if (!overview.queues.length) fill(cards, h("p", { class: "muted" }, "Nothing waits, nothing is dead."));
@@ -172,9 +177,7 @@ async function list() {
   const { queue, state } = chosen;
   try {
     const { jobs: found, more } = await api("GET", `/v1/operator/jobs?${new URLSearchParams({ queue, state })}`);
-    const all = state !== "dead" || !found.length ? null : h("div", { class: "row" },
-      sure("Put all back", `Put all of ${named(queue)} back now`, () => act("POST", "/v1/operator/redrive", { queue, limit: 1000 })),
-      sure("Delete all", `Delete all of ${named(queue)} now`, () => act("POST", "/v1/operator/purge", { queue, limit: 1000 }), "danger"));
+    const all = state !== "dead" || !found.length ? null : h("div", { class: "row" }, many(queue, "redrive", "Put all back", "Put", "back"), many(queue, "purge", "Delete all", "Delete", "", "danger"));
     fill(jobs,
       h("div", { class: "spread" }, h("h2", {}, `${name(queue)}, ${state === "blocking" ? "dead letters for which lanes wait" : FIGURES[/** @type {keyof typeof FIGURES} */ (state)]}`), h("button", { type: "button", class: "button small-button", onclick: close }, "Close")),
       whose(queue),
@@ -187,6 +190,17 @@ async function list() {
   }
 }
 
+/** Something done to all dead letters of a queue: a first press asks how many that is. @param {string} queue @param {"redrive" | "purge"} action @param {string} text @param {string} verb @param {string} after @param {string} [tone] */
+function many(queue, action, text, verb, after, tone) {
+  const path = `/v1/operator/${action}`;
+  let count = 0;
+  async function words() {
+    count = (await api("POST", path, { queue, limit: 1000, dry_run: true })).count;
+    return count ? [verb, count, "of", named(queue), after, "now"].filter(Boolean).join(" ") : "";
+  }
+  return sure(text, words, () => act("POST", path, { queue, limit: count }), tone);
+}
+
 function close() {
   chosen = null;
   jobs.hidden = true;
@@ -195,7 +209,8 @@ function close() {
 
 /** @param {Job} job */
 function row(job) {
-  const attempts = h("div", { class: "job-attempts", hidden: true });
+  const attempts = h("div", { class: "job-more", hidden: true });
+  const asking = h("div", { class: "job-more", hidden: true });
   const about = [job.moment, job.recipient, job.notifier && `by ${job.notifier}`, job.lane && !job.recipient && `lane ${job.lane}`].filter(Boolean).join(", ");
   const when = job.ended_ms ? `ended ${clock.format(job.ended_ms)}` : job.due_ms > Date.now() ? `due ${clock.format(job.due_ms)}` : `since ${clock.format(job.created_ms)}`;
   const path = `/v1/operator/jobs/${encodeURIComponent(job.owner)}/${encodeURIComponent(job.id)}`;
@@ -205,28 +220,53 @@ function row(job) {
     if (attempts.hidden) return;
     try {
       const { attempts: all } = await api("GET", path);
-      fill(attempts, h("ol", { class: "attempts" }, ...all.map((/** @type {Attempt} */ each) => h("li", {}, `${each.number}. ${clock.format(each.started_ms)}: ${each.outcome || "under way"}${each.detail ? `, ${each.detail}` : ""}`))));
+      fill(attempts, all.length ? h("ol", { class: "attempts" }, ...all.map(attempt)) : h("p", { class: "attempts" }, "Nobody has tried it yet."));
     } catch (problem) {
       trouble(problem);
     }
+  }
+  function reschedule() {
+    asking.hidden = !asking.hidden;
+    if (asking.hidden) return;
+    const form = whenForm(job.due_ms, async (due_ms) => {
+      await api("POST", `${path}/reschedule`, { due_ms });
+      await again();
+    });
+    fill(asking, form);
+    form.querySelector("input")?.focus();
   }
   return h("li", {},
     h("div", { class: "job-about" }, h("span", { class: "job-id" }, job.id), about ? h("span", {}, about) : null,
       h("span", { class: "small muted" }, [job.attempts === 1 ? "1 attempt" : `${job.attempts} attempts`, when, job.outcome].filter(Boolean).join(" · "))),
     h("div", { class: "row" },
-      job.attempts ? h("button", { type: "button", class: "button small-button", onclick: () => void tries() }, "Attempts") : null,
+      h("button", { type: "button", class: "button small-button", onclick: () => void tries() }, "Attempts"),
+      WAITING.has(job.state) ? h("button", { type: "button", class: "button small-button", onclick: reschedule }, "Set time") : null,
       open ? h("button", { type: "button", class: "button small-button", onclick: () => void act("POST", `${path}/retry`) }, job.state === "dead" ? "Put back" : "Try now") : null,
-      open && !job.report ? sure(job.state === "dead" ? "Delete" : "Cancel", job.state === "dead" ? "Delete it now" : "Cancel it now", () => act("POST", `${path}/cancel`), "danger") : null),
-    attempts);
+      open && !job.report ? sure(job.state === "dead" ? "Delete" : "Cancel", () => (job.state === "dead" ? "Delete it now" : "Cancel it now"), () => act("POST", `${path}/cancel`), "danger") : null),
+    asking, attempts);
 }
 
-/** A button that is pressed twice. @param {string} text @param {string} again @param {() => Promise<void>} run @param {string} [tone] */
+/** @param {Attempt} each */
+function attempt(each) {
+  const said = `${each.number}. ${clock.format(each.started_ms)}: ${each.outcome || "under way"}${each.detail ? `, ${each.detail}` : ""}`;
+  return h("li", {}, said, each.counted ? null : h("span", { class: "muted" }, " (does not count)"));
+}
+
+/** A button that is pressed twice. What it says before the second time may have to be asked for; nothing: there is nothing to do. @param {string} text @param {() => string | Promise<string>} again @param {() => Promise<void>} run @param {string} [tone] */
 function sure(text, again, run, tone = "") {
-  const button = h("button", { type: "button", class: `button small-button ${tone}`, onclick: () => {
-    if (button.textContent === again) return void run();
-    button.textContent = again;
-    window.setTimeout(() => { button.textContent = text; }, 4000);
-  } }, text);
+  let ready = false;
+  async function press() {
+    if (ready) return run();
+    try {
+      const said = await again();
+      ready = said !== "";
+      button.textContent = said || "There is none";
+      window.setTimeout(() => { ready = false; button.textContent = text; }, 4000);
+    } catch (problem) {
+      trouble(problem);
+    }
+  }
+  const button = h("button", { type: "button", class: `button small-button ${tone}`, onclick: () => void press() }, text);
   return button;
 }
 
@@ -239,6 +279,12 @@ async function act(method, path, body) {
     trouble(problem);
     return;
   }
+  await again();
+}
+
+/** Something was changed: look at everything. */
+async function again() {
+  checkedMs = 0;
   await list();
   await look();
 }

@@ -8,7 +8,7 @@ import { say } from "./page.js";
 /** @typedef {{id: string, name: string, scopes: string[], created_ms: number}} Token */
 /** @typedef {(method: string, path: string, body?: unknown) => Promise<any>} Api */
 
-const WORDS = { publish: "publishes", consume: "consumes", jobs: "gives jobs" };
+const WORDS = { publish: "publishes", consume: "consumes", jobs: "gives jobs", schedules: "keeps schedules" };
 
 /** @param {Api} api @param {Token[]} tokens */
 export function tokensView(api, tokens) {
@@ -34,7 +34,12 @@ export function tokensView(api, tokens) {
 /** @param {Api} api @param {HTMLElement} made @param {() => Promise<void>} draw */
 function newToken(api, made, draw) {
   const name = h("input", { name: "name", autocomplete: "off", maxLength: 80 });
-  const scopes = [check("Publish messages", { name: "publish", checked: true }), check("Consume messages", { name: "consume", checked: true }), check("Give this server jobs and see how they went", { name: "jobs" })];
+  const scopes = [
+    check("Publish messages", { name: "publish", checked: true }),
+    check("Consume messages", { name: "consume", checked: true }),
+    check("Give this server jobs and see how they went", { name: "jobs" }),
+    check("Keep schedules by which messages and jobs are put in", { name: "schedules" }),
+  ];
   const form = h("form", { class: "stack" },
     field("What is it for?", name, { hint: "Such as “Kitchen printer”." }), ...scopes, faultLine(), h("button", { type: "submit", class: "button primary" }, "Make the token"));
   const details = h("details", { class: "account-change" }, h("summary", {}, "Make a token", icon("down")), form);

@@ -2,14 +2,14 @@
 /** The webhooks of an account: where events are posted to, each with its state; and a new one. */
 
 import { fill, h, icon } from "./counter/dom.js";
-import { line } from "./webhooks/secret.js";
+import { given } from "./webhooks/secret.js";
 import { webhookForm } from "./webhooks/form.js";
 import { webhookView } from "./webhooks/webhook.js";
 
 /** @typedef {import("./webhooks/words.js").Webhook} Webhook */
 
-/** @param {import("./webhooks/words.js").Api} api @param {Webhook[]} webhooks */
-export function webhooksView(api, webhooks) {
+/** @param {import("./webhooks/words.js").Api} api @param {Webhook[]} webhooks @param {boolean} pairs whether this server can sign with key pairs */
+export function webhooksView(api, webhooks, pairs) {
   const list = h("div", { class: "webhook-list" });
   const made = h("div", { class: "stack new-secret", role: "status" });
   const add = h("details", { class: "account-change" });
@@ -17,7 +17,7 @@ export function webhooksView(api, webhooks) {
   /** @param {Webhook[]} all @param {string} [open] which one shows its inside */
   function show(all, open = "") {
     fill(list, ...all.map((webhook) => {
-      const view = webhookView(api, webhook, async () => {
+      const view = webhookView(api, webhook, pairs, async () => {
         show(await api("GET", "/v1/webhooks"));
         add.querySelector("summary")?.focus();
       });
@@ -28,9 +28,10 @@ export function webhooksView(api, webhooks) {
   }
 
   function blank() {
-    fill(add, h("summary", {}, "Add a webhook", icon("down")), webhookForm({ url: "", name: "", events: [] }, "Add the webhook", async (wanted) => {
-      const { webhook, secret } = await api("POST", "/v1/webhooks", wanted);
-      fill(made, h("p", {}, "Put this secret into your program, so that it can check that events come from here. Then send a test."), line(secret, "Copy"));
+    fill(add, h("summary", {}, "Add a webhook", icon("down")), webhookForm({ url: "", name: "", events: [] }, pairs, "Add the webhook", async (wanted) => {
+      const { webhook, ...keys } = await api("POST", "/v1/webhooks", wanted);
+      const what = keys.public_key ? "public key" : "secret";
+      fill(made, h("p", {}, `Put this ${what} into your program, so that it can check that events come from here. Then send a test.`), given(keys));
       blank();
       add.open = false;
       show(await api("GET", "/v1/webhooks"), webhook.id);

@@ -15,10 +15,11 @@ const LOOK_MS = 400;
 const LONGEST_LOOKS = 120;
 
 /**
- * @param {Api} api @param {Webhook} webhook @param {() => Promise<void>} gone called when it was deleted
+ * @param {Api} api @param {Webhook} webhook @param {boolean} pairs whether this server can sign with key pairs
+ * @param {() => Promise<void>} gone called when it was deleted
  * @returns {HTMLDetailsElement}
  */
-export function webhookView(api, webhook, gone) {
+export function webhookView(api, webhook, pairs, gone) {
   const path = `/v1/webhooks/${webhook.id}`;
   let known = webhook;
   const name = h("bdi", { class: "strong one-line" });
@@ -39,7 +40,7 @@ export function webhookView(api, webhook, gone) {
     h("summary", {}, h("span", { class: "webhook-head" }, name, address), pill, icon("down")),
     h("div", { class: "stack webhook-inside" },
       why, about, h("div", { class: "row" }, test, toggle), told, trouble,
-      deliveries.node, secretView(api, path), edit, h("div", { class: "row" }, remove)));
+      deliveries.node, secretView(api, path, webhook.signing, pairs), edit, h("div", { class: "row" }, remove)));
   details.addEventListener("toggle", () => deliveries.watch(details.open));
 
   /** How it is now; what somebody is typing stays. @param {Webhook} now */
@@ -61,7 +62,7 @@ export function webhookView(api, webhook, gone) {
   /** @param {Webhook} now */
   function show(now) {
     stand(now);
-    fill(edit, h("summary", {}, "Change address, name or events", icon("down")), webhookForm(now, "Save", async (next) => {
+    fill(edit, h("summary", {}, "Change address, name or events", icon("down")), webhookForm(now, false, "Save", async (next) => {
       await change(next);
       edit.open = false;
       say(told, "Saved.");

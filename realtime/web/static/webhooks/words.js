@@ -2,7 +2,7 @@
 /** What webhooks and their deliveries are called on the page, and the times beside them. */
 
 /**
- * @typedef {{id: string, name: string, url: string, events: string[], state: "active"|"failing"|"off", since_ms: number, why: string, old_secret_until_ms: number, created_ms: number}} Webhook
+ * @typedef {{id: string, name: string, url: string, events: string[], signing: "hmac"|"ed25519", state: "active"|"failing"|"off", since_ms: number, why: string, old_secret_until_ms: number, created_ms: number}} Webhook
  * @typedef {{id: string, type: string, state: "waiting"|"sending"|"retrying"|"sent"|"failed"|"dropped", attempts: number, outcome: string, created_ms: number, next_ms: number, ended_ms: number}} Delivery
  * @typedef {(method: string, path: string, body?: unknown) => Promise<any>} Api
  */
