@@ -154,7 +154,7 @@ class Courier(ByCrew[Job]):
             await self._capture(job, await self._parcel(job, browser))
             return
         counted = not why and standing.own and not self._registry.stays(job.delivery.notifier)
-        if counted and not await self._reserve(job):
+        if counted and not await self._reserve(job) and not standing.first_call:
             why = too_many(self._settings.guest_messages_most, self._settings.guest_messages_minutes)
         if why:
             self._meter.ended(DELIVERIES, job.delivery.notifier, "suppressed", 0.0)

@@ -97,6 +97,21 @@ async def test_it_holds_after_a_restart_and_for_another_ticket_of_the_same_phone
         assert after.office.text.given == []
 
 
+async def test_the_first_call_of_a_party_goes_however_many_went_before(evening: Evening, owned: Owned) -> None:
+    await press(evening, owned, await called(evening, owned), 3)
+    assert len(evening.office.text.to(PHONE)) == 3
+
+    await evening.join(owned, "Ann's mother", phone=PHONE, key="key of another browser")
+    await ended(evening)
+    assert len(evening.office.text.to(PHONE)) == 3  # that she joined is one too many
+    ticket = await evening.reception.call_next(owned.account_id, owned.store_id, "A", CallNext())
+    await ended(evening)
+    assert len(evening.office.text.to(PHONE)) == 4
+
+    await press(evening, owned, ticket.id, 1)
+    assert len(evening.office.text.to(PHONE)) == 4
+
+
 async def test_time_lets_messages_through_again(evening: Evening, owned: Owned) -> None:
     ticket = await called(evening, owned)
     await press(evening, owned, ticket, 2)

@@ -26,6 +26,8 @@ class Standing(msgspec.Struct, frozen=True):
     quiet_hours: str = ""
     """The store's, where it keeps to them: everything but a call to the party's own number or address does."""
     timezone: str = ""
+    first_call: bool = False
+    """It is the first call of the party: that one goes however many went before."""
 
 
 def look(job: Job, *, to_its_browser: bool) -> Operation[Standing]:
@@ -34,15 +36,15 @@ def look(job: Job, *, to_its_browser: bool) -> Operation[Standing]:
     """
     moment, recipient = job.delivery.moment, job.delivery.recipient
     found = yield Statement(
-        "select t.state, t.phone, t.email, t.joined_ms, s.timezone, coalesce(q.hours, '') from tickets t join stores s on s.id = t.store_id"
+        "select t.state, t.phone, t.email, t.joined_ms, t.calls, s.timezone, coalesce(q.hours, '') from tickets t join stores s on s.id = t.store_id"
         " left join quiet_hours q on q.store_id = t.store_id where t.store_id = $1 and t.id = $2",
         (job.store_id, job.ticket_id),
     )
     if not found:
         return Standing()
-    state, phone, email, joined_ms, timezone, hours = found[0]
+    state, phone, email, joined_ms, calls, timezone, hours = found[0]
     own = bool(recipient) and recipient in (phone, email)
-    standing = Standing("", own, hours if own and moment != CALLED else "", timezone)
+    standing = Standing("", own, hours if own and moment != CALLED else "", timezone, moment == CALLED and calls <= 1)
     if not (own or to_its_browser) or job.called_ms or moment not in {CALLED, *LINE_MOMENTS}:
         return standing
     wanted, over = (TicketState.CALLED, OVER) if moment == CALLED else (TicketState.WAITING, NO_PLACE)
