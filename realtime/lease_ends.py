@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import random
 from collections.abc import Callable
 
-from realtime.errors import NowServingError
 from realtime.metering import CONSUMER, Meter, NoMeter
+from realtime.next_time import NextTime
 from realtime.operations import leases
 from realtime.operations.receives import MESSAGES
 from realtime.settings import Settings
@@ -17,10 +14,6 @@ from realtime.storage.statement import Storage
 
 _log = logging.getLogger("nowserving.leases")
 
-LOOK_S = 15.0
-"""Leases that other processes gave are looked for this often, give or take a fifth."""
-AT_LEAST_S = 0.1
-"""The database's clock may be behind: it is not asked more often than this."""
 AT_ONCE = 100
 """Messages of one transaction."""
 
@@ -42,29 +35,17 @@ class LeaseEnds:
         self._now = clock_ms
         self._free = free
         self._meter: Meter = meter or NoMeter()
-        self._next_ms = 0
-        self._sooner = asyncio.Event()
+        self._next = NextTime(
+            self.look, lambda error: _log.warning("Leases that ended could not be settled, trying again soon: %s", error.message), clock_ms
+        )
 
     def note(self, until_ms: int) -> None:
         """A lease was given, or changed, that ends then."""
-        if until_ms < self._next_ms:
-            self._next_ms = until_ms
-            self._sooner.set()
+        self._next.note(until_ms)
 
     async def run(self) -> None:
         """Look whenever the next lease ends, for ever."""
-        while True:
-            self._next_ms = self._now() + int(LOOK_S * 1000 * random.uniform(0.8, 1.2))
-            try:
-                await self.look()
-            except NowServingError as error:
-                _log.warning("Leases that ended could not be settled, trying again soon: %s", error.message)
-            earliest_ms = self._now() + int(AT_LEAST_S * 1000)
-            while (left_ms := max(self._next_ms, earliest_ms) - self._now()) > 0:
-                self._sooner.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(left_ms / 1000):
-                        await self._sooner.wait()
+        await self._next.run()
 
     async def look(self) -> None:
         """Settle what has ended, and note what ends next."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -14,6 +12,7 @@ import msgspec
 from realtime import checks, timetable
 from realtime.errors import InvalidInput, NowServingError
 from realtime.job_messages import AddJob
+from realtime.next_time import NextTime
 from realtime.operations import schedules
 from realtime.operations.schedules import Put, Schedule
 from realtime.queue_messages import Publish
@@ -22,9 +21,6 @@ from realtime.storage.statement import Storage
 
 _log = logging.getLogger("nowserving.schedules")
 
-LOOK_S = 15.0
-"""Schedules that were made in other processes are looked for this often, give or take a fifth."""
-AT_LEAST_S = 0.1
 AT_ONCE = 20
 ON_TIME_MS = 60_000
 """A time that is no older was not missed."""
@@ -53,8 +49,9 @@ class Schedules:
         self._messages = messages
         self._jobs = jobs
         self._now = clock_ms
-        self._next_ms = 0
-        self._sooner = asyncio.Event()
+        self._next_time = NextTime(
+            self.look, lambda error: _log.warning("Schedules could not be read, trying again soon: %s", error.message), lambda: self._now()
+        )
 
     # ---- for accounts
 
@@ -71,7 +68,7 @@ class Schedules:
             schedules.put,
             Schedule(account_id, name, request.cron, timezone, request.missed, body, request.paused, next_ms, 0, "", "", now),
         )
-        self._note(next_ms)
+        self._next_time.note(next_ms)
         return await self.one(account_id, name)
 
     async def one(self, account_id: str, name: str) -> ScheduleView:
@@ -90,7 +87,7 @@ class Schedules:
         seen = await self._storage.read(schedules.one, account_id, name)
         next_ms = await self._next(seen.cron, seen.timezone)
         await self._storage.write(schedules.pause, account_id, name, paused=paused, next_ms=next_ms)
-        self._note(next_ms)
+        self._next_time.note(next_ms)
         return await self.one(account_id, name)
 
     async def _next(self, cron: str, timezone: str) -> int:
@@ -110,25 +107,9 @@ class Schedules:
 
     # ---- at their times
 
-    def _note(self, at_ms: int) -> None:
-        if at_ms < self._next_ms:
-            self._next_ms = at_ms
-            self._sooner.set()
-
     async def run(self) -> None:
         """Put in what is due, at its time, for ever."""
-        while True:
-            self._next_ms = self._now() + int(LOOK_S * 1000 * random.uniform(0.8, 1.2))
-            try:
-                await self.look()
-            except NowServingError as error:
-                _log.warning("Schedules could not be read, trying again soon: %s", error.message)
-            earliest_ms = self._now() + int(AT_LEAST_S * 1000)
-            while (left_ms := max(self._next_ms, earliest_ms) - self._now()) > 0:
-                self._sooner.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(left_ms / 1000):
-                        await self._sooner.wait()
+        await self._next_time.run()
 
     async def look(self) -> None:
         """Put in what is due, and note what is due next."""
@@ -136,11 +117,11 @@ class Schedules:
         if first_ms is None:
             return
         if first_ms > self._now():
-            self._note(first_ms)
+            self._next_time.note(first_ms)
             return
         for seen in await self._storage.read(schedules.due, self._now(), AT_ONCE):
             await self._fire(seen)
-        self._note(self._now())  # more may be due
+        self._next_time.note(self._now())  # more may be due
 
     async def _fire(self, seen: Schedule) -> None:
         now, said = self._now(), _said(seen)
