@@ -106,7 +106,7 @@ class Live:
             self.hub.unsubscribe(topic, sink)
             raise
         subscription.start(first, mark)
-        if since and granted.kind != "ticket":  # the others are not believed
+        if since and granted.kind == "owner":  # of a board whoever has its link says how far it came
             self._pasts.heard(followed, *since, mark)
 
     def unsubscribe(self, topic: str, sink: Sink) -> None:
