@@ -120,8 +120,8 @@ class Hub:
         elif not known.gathers:
             known.gathers = asyncio.get_running_loop().time() > known.first_at
         if known.pending_bytes > self._hard_bytes:
-            self._conflate(known)
-        elif not known.flushing:
+            known.pending, known.marks, known.pending_bytes, known.conflates = [], [], 0, True
+        if not known.flushing:
             self._schedule(known)
 
     def close_topic(self, topic: str, code: int, reason: str) -> None:
@@ -154,7 +154,7 @@ class Hub:
                 self._some_lag.clear()
                 while self._lagging or self._large:
                     await asyncio.sleep(CHECK_SECONDS)
-                    for topic, subscriptions in self._look_after_slow().items():
+                    for topic, subscriptions in (await self._look_after_slow()).items():
                         group.create_task(self._refresh(topic, subscriptions))
 
     # ---- telling ------------------------------------------------------------------------------------------------
@@ -187,6 +187,8 @@ class Hub:
     def _flush(self, topic: Topic) -> Iterator[None]:
         """Writes what is pending to the subscriptions that are there when it begins; stops every few sinks."""
         clock = self._clock
+        if topic.conflates:
+            yield from self._conflate(topic)
         batch = Batch(topic.pending, topic.marks)
         data = batch.data
         topic.pending, topic.marks, topic.pending_bytes = [], [], 0
@@ -223,7 +225,7 @@ class Hub:
         topic.due = asyncio.get_running_loop().time() + topic.patience * whole
         if topic.ending and not topic.pending:
             yield from self._close(topic)
-        if topic.pending or topic.ending:
+        if topic.pending or topic.ending or topic.conflates:
             self._schedule(topic)
         else:
             topic.flushing = False
@@ -311,39 +313,45 @@ class Hub:
         self._lagging[subscription] = None
         self._some_lag.set()
 
-    def _conflate(self, topic: Topic) -> None:
-        """More is waiting than anybody is sent at once: everybody gets a snapshot instead."""
-        topic.pending, topic.marks, topic.pending_bytes = [], [], 0
-        for subscription in (*topic.live.values(), *topic.apart.values()):
+    def _conflate(self, topic: Topic) -> Iterator[None]:
+        """Everybody gets a snapshot in place of what was let go; stops every few sinks."""
+        topic.conflates = False
+        for number, subscription in enumerate((*topic.live.values(), *topic.apart.values()), 1):
             if subscription.state in (State.LIVE, State.STARTED):
                 self._lag(subscription)
-            else:
+            elif subscription.state is State.HELD:
                 subscription.held = None
+            if number % LOOK_EVERY == 0:
+                yield
 
     def _give_up(self, sink: Sink) -> None:
         self.drop(sink)
         close_for(sink, TooSlow)
 
-    def _look_after_slow(self) -> dict[Topic, list[Subscription]]:
-        """One look at every slow sink. Those that have drained, by topic: they are to have a snapshot."""
+    async def _look_after_slow(self) -> dict[Topic, list[Subscription]]:
+        """One look at every slow sink. Those that have drained, by topic: they are held, and are to have a snapshot."""
         now = asyncio.get_running_loop().time()
-        for sink in [sink for sink in self._large if sink.buffered_bytes() <= self._soft_bytes // 4]:
-            del self._large[sink]
+        for number, sink in enumerate(list(self._large), 1):
+            if sink.buffered_bytes() <= self._soft_bytes // 4:
+                self._large.pop(sink, None)
+            if number % LOOK_EVERY == 0:
+                await asyncio.sleep(0)
         drained: dict[Topic, list[Subscription]] = {}
-        for subscription in list(self._lagging):
-            if subscription.state is not State.LAGGING:  # given up a moment ago, with another topic of the same sink
+        for number, subscription in enumerate(list(self._lagging), 1):
+            if number % LOOK_EVERY == 0:
+                await asyncio.sleep(0)
+            if subscription.state is not State.LAGGING:  # it has ended, or was given up with another topic of the same sink
                 continue
             sink = subscription.sink
             buffered = sink.buffered_bytes()
             if buffered <= self._soft_bytes // 4:
                 if subscription.topic.retry <= now:
+                    del self._lagging[subscription]
+                    subscription.become(State.HELD)
+                    subscription.held, subscription.held_bytes = [], 0
                     drained.setdefault(subscription.topic, []).append(subscription)
             elif buffered > self._hard_bytes + self._large.get(sink, 0) or now - subscription.slow_since > self._max_age_s:
                 self._give_up(sink)
-        for subscription in (each for some in drained.values() for each in some if each.state is State.LAGGING):
-            del self._lagging[subscription]
-            subscription.become(State.HELD)
-            subscription.held, subscription.held_bytes = [], 0
         return drained
 
     async def _refresh(self, topic: Topic, subscriptions: list[Subscription]) -> None:

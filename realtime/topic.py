@@ -28,6 +28,7 @@ class Topic:
     __slots__ = (
         "apart",
         "begun",
+        "conflates",
         "due",
         "ending",
         "first_at",
@@ -58,6 +59,8 @@ class Topic:
         self.marks: list[int] = []
         """Of each of them, how far it brings its reader."""
         self.pending_bytes = 0
+        self.conflates = False
+        """More was waiting than anybody is sent at once: everybody who is here gets a snapshot instead, before anything else is told."""
         self.flushing = False
         """A flush is scheduled or under way; what is published meanwhile goes with the next."""
         self.due = float("-inf")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from realtime.frames import text_frame
-from tests.support.hub import LINE, MemorySink, live, looked_after, make, until
+from realtime.hub import LOOK_EVERY
+from tests.support.hub import LINE, MemorySink, live, looked_after, make, ticking, until
 
 
 async def test_a_slow_reader_gets_one_snapshot_and_the_others_every_change() -> None:
@@ -175,3 +176,33 @@ async def test_a_burst_larger_than_the_hard_limit_becomes_a_snapshot() -> None:
             hub.publish(LINE, b"x" * 100)
         await until(lambda: "snapshot" in sink.texts)
     assert sum(map(len, sink.writes)) < 4100
+
+
+async def test_a_burst_on_a_large_topic_makes_snapshots_of_it_in_slices_and_loses_nothing() -> None:
+    marks = iter(range(1, 1000))
+    last = 0
+
+    async def snapshot(topic: str) -> bytes:
+        return text_frame(b"up to %d" % last)
+
+    hub = make(snapshot, clock=ticking(1))
+    sinks = [live(hub) for _ in range(3 * LOOK_EVERY)]
+    seen: list[int] = []
+    async with looked_after(hub):
+        while hub._topics[LINE].conflates is False:
+            last = next(marks)
+            hub.publish(LINE, b"x" * 100, last)
+
+        def in_between() -> None:
+            seen.append(len(hub._lagging))
+            if len(seen) < 3:
+                asyncio.get_running_loop().call_soon(in_between)
+
+        asyncio.get_running_loop().call_soon(in_between)
+        await until(lambda: len(seen) == 3)
+        late = live(hub)
+        hub.publish(LINE, b"after", next(marks))
+        await until(lambda: all(sink.texts for sink in (*sinks, late)))
+        await until(lambda: all(sink.texts[-1] == "after" or sink.texts == [f"up to {last}"] for sink in sinks))
+    assert seen[:2] == [LOOK_EVERY, 2 * LOOK_EVERY], "other work of the loop had to wait for all sinks"
+    assert {sink.texts[0] for sink in sinks} == {f"up to {last}"}
