@@ -120,6 +120,7 @@ class Socket:
         self.buffer: list[bytes] = []
         self.open = True
         self.asking = False
+        """It waits for an answer, and asks nothing else meanwhile."""
         process.sockets[self] = None
 
     def write(self, data: bytes) -> None:
@@ -165,7 +166,6 @@ class Socket:
         except NowServingError:
             self.lost()
         finally:
-            self.asking = False
             if not self.open:
                 self.process.live.drop(self)  # type: ignore[unreachable]  # it may have been lost meanwhile
 
@@ -183,6 +183,7 @@ class Phone:
 
     def read(self, socket: Socket, said: dict[str, Any]) -> None:
         if "reply" in said:
+            socket.asking = False
             self.view.stand(said["reply"])
         elif "snapshot" in said:
             self.view.replace(said)
