@@ -182,6 +182,18 @@ async def test_a_code_expires_on_the_screen_and_on_the_phone(evening: Evening, o
         await evening.reception.join(_join(code), base=BASE)
 
 
+async def test_an_owner_who_asks_now_and_then_is_shown_a_code_that_is_good_for_a_while(evening: Evening, owned: Owned) -> None:
+    before = (await evening.reception.owner_snapshot(owned.account_id, owned.store_id, base=BASE)).code
+    evening.clock.ahead_ms += 24 * 3_600_000 - 3_600_000  # nobody has it on a screen that would have it renewed
+
+    after = (await evening.reception.owner_snapshot(owned.account_id, owned.store_id, base=BASE)).code
+
+    assert before is not None
+    assert after is not None
+    assert after.number == before.number + 1
+    await _scan(evening, after.link.rpartition("/")[2])
+
+
 @pytest.mark.parametrize("odd", ["", "x", "nowhere.x", "\0.x", "sh\0p.x", "x.\0", "." * 64])
 async def test_a_code_that_is_none_leads_nowhere(evening: Evening, owned: Owned, odd: str) -> None:
     for ask in (evening.reception.code_page(odd), _scan(evening, odd), evening.reception.join(_join(odd), base=BASE)):

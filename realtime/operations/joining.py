@@ -160,7 +160,8 @@ def _use_codes(store_id: str, calls: Sequence[Call], seq: int) -> Operation[None
         return
     _, code_hash, pass_hash, *_ = uses[0]  # the only one, where anybody asks
     found = yield Statement("select state, pass_hash from codes where store_id = $1 and hash = $2", (store_id, code_hash))
-    raise CodeUsed if found and (found[0][0] == "used" or found[0][1] != pass_hash) else CodeExpired
+    state, by = found[0] if found else ("", "")
+    raise CodeUsed if state == "used" or (state == "scanned" and by != pass_hash) else CodeExpired
 
 
 def _lengthen(store_id: str, calls: Sequence[Call]) -> Operation[dict[str, _Line]]:

@@ -36,15 +36,14 @@ class Everything(msgspec.Struct, frozen=True):
     ended: list[Ticket]
     """The 30 that ended last."""
     called: list[Ticket]
-    """The five that were called last, live or not."""
+    """The five called last of those whose call is over."""
     code: Code | None
 
     def owner(self) -> Whole:
         return Whole(self.store, self.queues, self.live + self.ended, self.code)
 
     def public(self) -> Whole:
-        known = {ticket.id for ticket in self.live}
-        return Whole(self.store, self.queues, self.live + [ticket for ticket in self.called if ticket.id not in known], self.code)
+        return Whole(self.store, self.queues, self.live + self.called, self.code)
 
 
 def everything(store_id: str) -> Operation[Everything]:
@@ -101,7 +100,8 @@ def _ended(store_id: str) -> Operation[list[Ticket]]:
 
 def _called(store_id: str) -> Operation[list[Ticket]]:
     found = yield Statement(
-        f"select {rows.TICKET} from tickets where store_id = $1 and called_ms > 0 order by called_ms desc limit $2",
+        f"select {rows.TICKET} from tickets where store_id = $1 and called_ms > 0 and state in ('done', 'no_show')"
+        " order by called_ms desc limit $2",
         (store_id, _CALLED_SHOWN),
     )
     return [rows.ticket(row) for row in found]

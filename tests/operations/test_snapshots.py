@@ -81,6 +81,18 @@ async def test_of_those_who_ended_the_last_thirty_are_shown_and_of_those_called_
     assert [ticket.number for ticket in public.tickets] == [40, 39, 38, 37, 36]
 
 
+async def test_those_called_last_are_shown_however_many_are_at_desks(shop: Shop) -> None:
+    for number in range(8):
+        ticket = await shop.add(f"Party {number}")
+        await _do(shop, ticket.id, Action.CALL, 10_000 + number)
+        if number < 2:
+            await _do(shop, ticket.id, Action.NO_SHOW, 20_000 + number)
+
+    public = (await shop.storage.read(snapshots.everything, shop.store_id)).public()
+
+    assert [ticket.number for ticket in public.tickets] == [3, 4, 5, 6, 7, 8, 2, 1]
+
+
 async def test_who_came_back_stands_in_its_old_place_and_nowhere_else(shop: Shop) -> None:
     first, second = await shop.add("Ann"), await shop.add("Bo")
     await _do(shop, first.id, Action.CALL, 10_000)
