@@ -102,7 +102,7 @@ class NotAllowed(NowServingError):
     code = "not_allowed"
     status = 403
     close_code = 4403
-    sentence = "This belongs to another account. Sign in with the one it belongs to."
+    sentence = "You may not do that here."
 
 
 class NotFound(NowServingError):

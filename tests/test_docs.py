@@ -68,8 +68,10 @@ def test_the_settings_in_documents_exist() -> None:
 
 
 @pytest.mark.parametrize("kind", ON_THE_WIRE, ids=lambda kind: kind.code)
-def test_every_error_code_is_documented(kind: type[NowServingError]) -> None:
-    assert f"`{kind.code}`" in document("docs/protocol.md")
+def test_every_error_is_documented_with_its_status_and_in_its_own_words(kind: type[NowServingError]) -> None:
+    row = f"| `{kind.code}` | {kind.status} | {'yes' if kind.retry else 'no'} | {kind.sentence} |"
+
+    assert row in document("docs/protocol.md").splitlines()
 
 
 @pytest.mark.parametrize("code", CLOSE_CODES)

@@ -153,7 +153,7 @@ def owned(store_id: str, account_id: str) -> Operation[Store]:
     """
     store = yield from one(store_id)
     if store.account_id != account_id:
-        raise NotAllowed
+        raise NotAllowed("This belongs to another account. Sign in with the one it belongs to.")
     return store
 
 

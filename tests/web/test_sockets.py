@@ -16,6 +16,8 @@ from tests.support.waiting import until_async
 from tests.web.conftest import HOST, House, Owner, join, new_owner
 from tests.web.serving import Served, Talk, served
 
+NOT_HERE = "You may not do that here."
+
 
 @pytest_asyncio.fixture(params=[True, False], ids=["handed over", "through send"])
 async def place(request: pytest.FixtureRequest, house: House) -> AsyncIterator[Served]:
@@ -222,7 +224,7 @@ async def test_a_party_sees_its_turn_without_anybodys_name_and_leaves(house: Hou
         called = await talk.push("called")
         left = await talk.say(leave={})
 
-        assert refused["error"]["code"] == "not_allowed"
+        assert (refused["error"]["code"], refused["error"]["message"]) == ("not_allowed", NOT_HERE)
         assert called["ticket"]["desk"] == "Desk 2"
         assert left["ok"] == {}
         assert (await own_ticket(phone))["state"] == "left"
@@ -264,6 +266,44 @@ async def test_a_stranger_hears_nothing_of_a_store(house: House, place: Served, 
 
         assert reply["error"]["code"] in {"not_allowed", "store_not_found"}
         assert "error" in subscribed
+
+
+@pytest.mark.parametrize("who", ["owner", "ticket", "board"])
+async def test_a_topic_that_was_not_granted_is_refused_in_words_that_fit_whoever_asks(
+    house: House, place: Served, owner: Owner, who: str
+) -> None:
+    own = await own_ticket(await join(house, owner))
+    board = (await owner.client.get(owner.url)).json()["store"]["board_link"].rpartition("#")[2]
+    tokens = {"owner": token_of(owner), "ticket": own["live_token"], "board": board}
+    topics = {
+        "owner": f"store/{owner.store_id}/owner",
+        "ticket": f"ticket/{owner.store_id}/{own['id']}",
+        "board": f"store/{owner.store_id}/board",
+    }
+    for topic in (topic for kind, topic in topics.items() if kind != who):
+        async with place.connect() as socket:
+            talk = Talk(socket)
+            await talk.say(authenticate={"token": tokens[who]})
+            assert "ok" in await talk.say(subscribe={"topic": topics[who]})
+
+            refused = await talk.say(subscribe={"topic": topic})
+
+            assert refused["error"]["message"] == NOT_HERE
+            assert await talk.closed() == 4403
+            assert socket.close_reason == NOT_HERE
+
+
+async def test_an_owner_is_told_that_a_store_is_another_accounts(house: House, place: Served, owner: Owner) -> None:
+    other = await new_owner(house, "maria@example.com")
+    async with place.connect() as socket:
+        talk = Talk(socket)
+        await talk.say(authenticate={"token": token_of(other)})
+
+        called = await talk.say(call_next={"store_id": owner.store_id, "queue": "A"})
+        subscribed = await talk.say(subscribe={"topic": f"store/{owner.store_id}/owner"})
+
+        for reply in (called, subscribed):
+            assert reply["error"]["message"] == "This belongs to another account. Sign in with the one it belongs to."
 
 
 async def test_commands_are_answered_in_their_order(place: Served, owner: Owner) -> None:

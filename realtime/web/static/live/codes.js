@@ -15,7 +15,7 @@ export const CLOSE_CODES = Object.freeze({
   4012: { again: true, sentence: "The connection did not answer." },
   4400: { again: false, sentence: "That message could not be read." },
   4401: { again: false, sentence: "Please sign in again." },
-  4403: { again: false, sentence: "This belongs to another account. Sign in with the one it belongs to." },
+  4403: { again: false, sentence: "You may not do that here." },
   4404: { again: false, sentence: "There is no such store. It may have closed and its data been deleted." },
   4410: { again: false, sentence: "This store has closed. Thank you for coming." },
 });
