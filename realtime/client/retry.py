@@ -7,7 +7,7 @@ from collections.abc import Callable
 from realtime.errors import NowServingError, Overloaded
 
 STABLE_SECONDS = 30.0
-FIRST_SECONDS, MOST_SECONDS = 0.5, 20.0
+FIRST_SECONDS, MOST_SECONDS = 0.5, 10.0
 FULL_ATTEMPT = 6
 """A server without room is not asked again as fast as one that was merely lost."""
 
