@@ -48,6 +48,8 @@ class RequestProtocol(HttpToolsProtocol):
         self.in_head = True
         self.begun = False
         """A request began in what came last."""
+        self.early = b""
+        """What came behind the head of a handshake, in one piece with it."""
         self.due = due
         self.timer: asyncio.TimerHandle | None = None
 
@@ -73,11 +75,27 @@ class RequestProtocol(HttpToolsProtocol):
             self.refuse_large()
             return
         self.begun = False
-        super().data_received(data)
+        self.read(data)
         if self.in_head and not self.begun and not self.transport.is_closing():
             self.head_bytes += len(data)
             if self.head_bytes > MOST_HEAD_BYTES:
                 self.refuse_large()
+
+    def read(self, data: bytes) -> None:
+        """As uvicorn's `data_received`, which loses what comes in one piece with a handshake."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            sentence = "Invalid HTTP request received."
+            self.faults.warning(sentence)
+            self.send_400_response(sentence)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.early = data[upgrade.args[0] :]
+                self.handle_websocket_upgrade()
+            else:
+                self._unsupported_upgrade_warning()
 
     def on_message_begin(self) -> None:
         # Not every head begins with what comes from the network: requests may follow each other without waiting for answers.
@@ -131,7 +149,9 @@ class RequestProtocol(HttpToolsProtocol):
         scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         scope["raw_path"] = self.root_path.encode() + url.path
         scope["query_string"] = url.query or b""
-        Upgrade(transport, scope, key, self.server_state, self.faults, self.config.ws_max_size).begin(cast(ASGIApp, self.app))
+        Upgrade(transport, scope, key, self.server_state, self.faults, self.config.ws_max_size, self.early).begin(
+            cast(ASGIApp, self.app)
+        )
 
     def due_in(self, seconds: float) -> None:
         """Sets the deadline. The timer is armed once and looks again when it fires: most requests never arm a second one."""

@@ -83,8 +83,16 @@ class Upgrade(asyncio.Protocol):
     """
 
     def __init__(
-        self, transport: asyncio.Transport, scope: Scope, key: bytes, state: ServerState, faults: FaultLog, most_bytes: int
+        self,
+        transport: asyncio.Transport,
+        scope: Scope,
+        key: bytes,
+        state: ServerState,
+        faults: FaultLog,
+        most_bytes: int,
+        early: bytes = b"",
     ) -> None:
+        """`early` is what came in one piece with the handshake's head, behind it."""
         self.transport: asyncio.Transport | None = transport
         self._key = key
         self._connections = cast("set[Any]", state.connections)
@@ -92,7 +100,7 @@ class Upgrade(asyncio.Protocol):
         self._tasks = state.tasks
         self._faults = faults
         self._most_bytes = most_bytes
-        self._early = b""
+        self._early = early
         """What came before the socket was handed over."""
         self._connected = self._accepted = self._answered = self._handed_over = self._lost = False
         self._left: asyncio.Event | None = None
@@ -115,6 +123,8 @@ class Upgrade(asyncio.Protocol):
         """Takes the connection over, and has the endpoint run."""
         transport = self.transport
         assert transport is not None
+        if self._early:
+            transport.pause_reading()  # as for what comes later: it is read on when this was read
         if task := eager.begin(self.run(app)):  # whoever is handed over at once, as nearly all are, needs none
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

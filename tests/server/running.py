@@ -190,8 +190,8 @@ class Raw:
 
 
 @asynccontextmanager
-async def raw(port: int, *, head: bytes = HEAD, receive_buffer: int | None = None) -> AsyncIterator[Raw]:
-    """Opens a raw WebSocket; with a small receive buffer, one that soon takes no more."""
+async def raw(port: int, *, head: bytes = HEAD, behind: bytes = b"", receive_buffer: int | None = None) -> AsyncIterator[Raw]:
+    """Opens a raw WebSocket, with what is to come `behind` the head in one piece; with a small receive buffer, one that soon takes no more."""
     client = socket.socket()
     client.setblocking(False)
     if receive_buffer is not None:
@@ -200,7 +200,7 @@ async def raw(port: int, *, head: bytes = HEAD, receive_buffer: int | None = Non
     limit = 2**16 if receive_buffer is None else 1024  # asyncio reads on until twice this much waits to be looked at
     reader, writer = await asyncio.open_connection(sock=client, limit=limit)
     try:
-        writer.write(head + b"\r\n")
+        writer.write(head + b"\r\n" + behind)
         answer = await reader.readuntil(b"\r\n\r\n")
         assert b" 101 " in answer, answer
         yield Raw(reader, writer)

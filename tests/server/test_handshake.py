@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from realtime.frames import close_frame
 from realtime.server.wire import EXTENSION
-from tests.server.running import HEAD, Running, http, running, until
+from tests.server.running import HEAD, Running, http, raw, running, until
 
 
 @pytest.fixture
@@ -217,3 +217,30 @@ async def test_compression_is_not_agreed_on(server: Running) -> None:
         assert client.protocol.extensions == []
         await client.send("hello")
         assert await client.recv() == "echo hello"
+
+
+async def test_what_comes_in_one_piece_with_the_handshake_is_read(server: Running) -> None:
+    async with raw(server.port, behind=b"\x81\x85\0\0\0\0hello") as client:
+        assert bytes((await client.frame()).data) == b"echo hello"
+        client.send(1, b"again")
+        assert bytes((await client.frame()).data) == b"echo again"
+
+
+async def test_a_frame_without_a_mask_ends_the_socket_also_where_it_comes_with_the_handshake(server: Running) -> None:
+    async with raw(server.port, behind=b"\x81\x05hello") as client:
+        assert await client.close_code() == 1002
+        await client.ended()
+
+
+async def test_what_comes_with_a_handshake_that_is_refused_is_read_by_nobody(server: Running) -> None:
+    answer = await http(server.port, HEAD.replace(b"Version: 13", b"Version: 8") + b"\r\n\x81\x05hello")
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_a_handshake_that_waits_keeps_what_came_with_it(server: Running) -> None:
+    server.app.before_hand_over = asyncio.Event()
+    async with raw(server.port, behind=b"\x81\x85\0\0\0\0hello") as client:
+        client.send(1, b"again")
+        server.app.before_hand_over.set()
+        assert [bytes((await client.frame()).data) for _ in range(2)] == [b"echo hello", b"echo again"]

@@ -12,7 +12,8 @@ from uvicorn.server import ServerState
 NEEDED = {
     HttpToolsProtocol: [
         "__init__", "connection_made", "connection_lost", "data_received", "on_header", "on_headers_complete", "on_message_complete",
-        "handle_websocket_upgrade", "shutdown", "_start_asgi_task",
+        "handle_websocket_upgrade", "shutdown", "_start_asgi_task", "_should_upgrade", "_unset_keepalive_if_required",
+        "_unsupported_upgrade_warning", "send_400_response",
     ],
     uvicorn.Server: ["startup", "shutdown", "handle_exit", "run", "serve"],
 }  # fmt: skip
@@ -42,6 +43,7 @@ async def test_a_request_has_the_attributes_that_its_deadlines_read() -> None:
         "logger",
         "loop",
         "parser",
+        "pipeline",
         "root_path",
         "scope",
         "server_state",
