@@ -46,8 +46,8 @@ class RequestProtocol(HttpToolsProtocol):
         self.head_seconds = head_seconds
         self.head_bytes = 0
         self.in_head = True
-        self.begun = False
-        """A request began in what came last."""
+        self.begun = 0
+        """So many requests began in what came last."""
         self.early = b""
         """What came behind the head of a handshake, in one piece with it."""
         self.due = due
@@ -74,10 +74,12 @@ class RequestProtocol(HttpToolsProtocol):
         if self.in_head and len(data) > MOST_HEAD_BYTES and data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) < 0:
             self.refuse_large()
             return
-        self.begun = False
+        first = self.in_head and not self.head_bytes
+        self.begun = 0
         self.read(data)
-        if self.in_head and not self.begun and not self.transport.is_closing():
-            self.head_bytes += len(data)
+        if self.in_head and not self.transport.is_closing():
+            # Behind an earlier request in the same piece, nobody says how much of it is this head's: a byte at least.
+            self.head_bytes += len(data) if self.begun <= first else 1
             if self.head_bytes > MOST_HEAD_BYTES:
                 self.refuse_large()
 
@@ -99,7 +101,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         # Not every head begins with what comes from the network: requests may follow each other without waiting for answers.
-        self.in_head, self.head_bytes, self.begun = True, 0, True
+        self.in_head, self.head_bytes, self.begun = True, 0, self.begun + 1
         if self.due is None and not self.busy:
             self.due_in(self.head_seconds)
         super().on_message_begin()
@@ -149,9 +151,7 @@ class RequestProtocol(HttpToolsProtocol):
         scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         scope["raw_path"] = self.root_path.encode() + url.path
         scope["query_string"] = url.query or b""
-        Upgrade(transport, scope, key, self.server_state, self.faults, self.config.ws_max_size, self.early).begin(
-            cast(ASGIApp, self.app)
-        )
+        Upgrade(transport, scope, key, self.server_state, self.faults, self.config.ws_max_size, self.early).begin(cast(ASGIApp, self.app))
 
     def due_in(self, seconds: float) -> None:
         """Sets the deadline. The timer is armed once and looks again when it fires: most requests never arm a second one."""
@@ -171,12 +171,22 @@ class RequestProtocol(HttpToolsProtocol):
             return
         if not self.in_head:
             self.faults.warning("A request's body did not arrive in time.")
-            self.transport.abort()
+            self.end_late()
         elif self.head_bytes:
             self.faults.warning("A request's head did not arrive in time.")
             self.refuse(_LATE)
         else:
             self.transport.close()
+
+    def end_late(self) -> None:
+        """Answers a request whose body is late, unless an answer has begun: its own, or that of one before it."""
+        if self.cycle.response_started or self.pipeline:
+            self.transport.abort()
+            return
+        self.cycle.disconnected = True  # the endpoint hears that nobody is there, and what it says is not written
+        self.cycle.message_event.set()
+        self.transport.write(_LATE)
+        self.transport.close()
 
     def refuse_large(self) -> None:
         self.faults.warning("A request had too large a head and was refused.")

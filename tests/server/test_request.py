@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import connect
 
 from realtime.server import request as request_module
@@ -27,6 +28,24 @@ async def test_a_head_that_dribbles_in_is_not_waited_for() -> None:
             await asyncio.sleep(0.02)
         writer.transport.abort()
         assert answer.result() in (b"HTTP/1.1 408", b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("begun", [b"GE", b"GET / HTTP/1.1\r\nHost: x\r\nX"])
+@pytest.mark.parametrize("before", [b"", GET], ids=["first", "behind another"])
+async def test_a_head_that_stays_unfinished_is_answered_and_logged(caplog: pytest.LogCaptureFixture, before: bytes, begun: bytes) -> None:
+    async with running(request_head_seconds=0.1) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        if before:
+            writer.write(before)
+            assert b"200 OK" in await reader.readuntil(b"ready")
+        writer.write(begun)
+
+        async with asyncio.timeout(20):
+            answer = await reader.read()
+
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert "A request's head did not arrive in time." in caplog.messages
+        writer.transport.abort()
 
 
 @pytest.mark.parametrize("dribble", [b"\r\n", b"X"])
@@ -81,16 +100,48 @@ async def test_a_second_head_without_end_is_refused_too() -> None:
         writer.transport.abort()
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_does_not_come_is_answered_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(request_module, "BODY_SECONDS", 0.1)
     async with running() as server:
-        head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf"
-        try:
-            answer = await http(server.port, head)
-        except ConnectionError:
-            answer = b""
-        assert b"200" not in answer
+        answer = await http(server.port, b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
+
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert answer.count(b"HTTP/1.1") == 1, "the endpoint's own answer is not written behind it"
+        assert "A request's body did not arrive in time." in caplog.messages
         await until(lambda: not server.server.server_state.tasks)
+
+
+async def test_a_late_body_is_not_answered_in_the_middle_of_the_answer_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "BODY_SECONDS", 0.1)
+    async with running() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /wait HTTP/1.1\r\nHost: test\r\n\r\n" + b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
+
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+
+        writer.transport.abort()
+
+
+async def test_a_late_body_is_not_answered_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "BODY_SECONDS", 0.1)
+    async with running() as server:
+
+        async def early(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+
+        server.app.request = early  # type: ignore[method-assign]  # another endpoint, for this server only
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
+        assert b" 413 " in await reader.readuntil(b"\r\n\r\n")
+
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+
+        writer.transport.abort()
 
 
 async def test_a_slow_answer_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
