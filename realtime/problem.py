@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from msgspec import Struct
+
+from realtime.errors import NowServingError
+
+MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -17,3 +23,9 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     retry: bool = False
     fields: list[dict[str, str]] = []
     """Every value that is wrong, each with `field` and `detail`, when there are several."""
+
+
+def problem(error: NowServingError) -> Problem:
+    """What an error says."""
+    title = HTTPStatus(error.status).phrase
+    return Problem(f"/docs#{error.code}", title, error.status, error.message, error.code, error.field, error.retry)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
 
-import msgspec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from realtime.errors import Overloaded
-from realtime.problem import Problem
+from realtime.server.refusing import refuse
 from realtime.server.wire import EXTENSION
 
 RETRY_AFTER_SECONDS = 10
+TOO_MANY = "There are too many connections from this address. Close one of them, then try again."
 STREAM_PATH = "/live/sse"
 """Where a request stays for as long as a socket would, and counts as one."""
 
@@ -20,10 +20,11 @@ STREAM_PATH = "/live/sse"
 class SocketLimits:
     """ASGI middleware. It belongs inside the one that reads forwarded headers, so that it sees the client's own address."""
 
-    def __init__(self, app: ASGIApp, most: int, most_per_address: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, most_per_address: int, public_url: str = "") -> None:
         self._app = app
         self._most = most
         self._most_per_address = most_per_address
+        self._tls = public_url.startswith("https://")
         self._count = 0
         self._by_address: dict[str, int] = {}
 
@@ -34,8 +35,11 @@ class SocketLimits:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = network(scope["client"][0] if scope.get("client") else "")
-        if self._count >= self._most or self._by_address.get(address, 0) >= self._most_per_address:
-            await _refuse(scope, receive, send)
+        crowded = self._by_address.get(address, 0) >= self._most_per_address
+        if crowded or self._count >= self._most:
+            error = Overloaded(TOO_MANY if crowded else None)
+            secure = self._tls or scope.get("scheme") in {"https", "wss"}
+            await refuse(error, scope, receive, send, [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)], secure=secure)
             return
         leave = self._enter(address)
         fanout = scope.get("extensions", {}).get(EXTENSION)
@@ -72,25 +76,3 @@ def network(address: str) -> str:
     except ValueError:
         return address
     return str(whole.ipv4_mapped or IPv6Address(int(whole) >> 64 << 64))
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()
-    kind = "http" if scope["type"] == "http" else "websocket.http"
-    if kind != "http" and "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": Overloaded.close_code, "reason": Overloaded.sentence})
-        return
-    problem = Problem("about:blank", "Service Unavailable", Overloaded.status, Overloaded.sentence, Overloaded.code, retry=True)
-    body = msgspec.json.encode(problem)
-    start: Message = {
-        "type": f"{kind}.response.start",
-        "status": Overloaded.status,
-        "headers": [
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"retry-after", b"%d" % RETRY_AFTER_SECONDS),
-            (b"connection", b"close"),
-        ],
-    }
-    await send(start)
-    await send({"type": f"{kind}.response.body", "body": body})

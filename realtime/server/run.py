@@ -170,7 +170,7 @@ def make_server(app: ASGIApp | str, settings: Settings, lifecycle: Lifecycle | N
     if lifecycle is None:
         raise CannotStart("An application is served together with its lifecycle; give serve() both.")
     faults = FaultLog()
-    edge = Starting(AccessLog(SocketLimits(app, settings.max_sockets, settings.max_sockets_per_address)))
+    edge = Starting(AccessLog(SocketLimits(app, settings.max_sockets, settings.max_sockets_per_address, settings.public_url)))
     config = uvicorn.Config(
         cast(Any, edge),
         interface="asgi3",

@@ -8,9 +8,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from realtime.server.protection import protected, protected_lines
 from realtime.web import addresses
 from realtime.web.endpoint import Resource
-from realtime.web.security import protected, protected_lines
 
 ANSWER = "realtime.answer"
 """What realtime.server offers for an answer that is known whole."""

@@ -12,12 +12,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from realtime.errors import NotFound, NowServingError
+from realtime.server.protection import POLICY
 from realtime.web import problems
 from realtime.web.addresses import header
 from realtime.web.context import Context
 from realtime.web.phrasebook import ENGLISH, Phrasebook, chosen
 from realtime.web.problems import MethodNotAllowed
-from realtime.web.security import POLICY
 
 SHELLS: Mapping[str, str] = {
     "/open": "open.html",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -11,10 +10,10 @@ from jinja2 import Environment
 from starlette.responses import HTMLResponse, Response
 
 from realtime.errors import NotSignedIn, NowServingError, TooMany
-from realtime.problem import Problem
+from realtime.problem import MEDIA_TYPE as MEDIA_TYPE
+from realtime.problem import problem as problem
 from realtime.web.phrasebook import ENGLISH, Phrasebook
 
-MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 """What a busy server asks for when it knows no better."""
 
@@ -49,11 +48,6 @@ class Unexpected(NowServingError):
     code = "internal_error"
     status = 500
     retry = True
-
-
-def problem(error: NowServingError) -> Problem:
-    title = HTTPStatus(error.status).phrase
-    return Problem(f"/docs#{error.code}", title, error.status, error.message, error.code, error.field, error.retry)
 
 
 def headers(error: NowServingError) -> dict[str, str]:

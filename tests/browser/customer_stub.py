@@ -23,8 +23,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from realtime.estimate import minutes
 from realtime.model import label
+from realtime.server.protection import POLICY
 from realtime.web.phrasebook import chosen
-from realtime.web.security import POLICY
 
 WEB = Path(__file__).parents[2] / "realtime" / "web"
 JsonObject = dict[str, Any]

@@ -9,25 +9,41 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from realtime.server.limits import network
-from tests.server.running import http, running, until
+from realtime.server.protection import protected
+from tests.server.running import HEAD, http, running, until
 
 GET = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
 
 async def test_when_sockets_are_full_the_next_is_refused_before_the_upgrade_and_http_goes_on() -> None:
-    async with running(max_sockets=2, max_sockets_per_address=2) as server, connect(server.url) as one, connect(server.url):
+    async with running(max_sockets=2, max_sockets_per_address=3) as server, connect(server.url) as one, connect(server.url):
         with pytest.raises(InvalidStatus) as refused:
             await connect(server.url)
         response = refused.value.response
         assert response.status_code == 503
         assert response.headers["Retry-After"] == "10"
-        assert json.loads(response.body or b"")["code"] == "overloaded"
+        told = json.loads(response.body or b"")
+        assert (told["code"], told["type"]) == ("overloaded", "/docs#overloaded")
         assert b" 200 OK" in await http(server.port, GET)
         await one.close()
         await until(lambda: server.app.handlers[0].closed)
         async with connect(server.url) as third:
             await third.send("hello")
             assert await third.recv() == "echo hello"
+
+
+@pytest.mark.parametrize("path", [b"/live", b"/live/sse"])
+async def test_too_many_from_one_address_are_told_so(path: bytes) -> None:
+    """With everything that other refusals carry."""
+    async with running(max_sockets_per_address=1, public_url="https://queue.example") as server, connect(server.url):
+        ask = HEAD + b"\r\n" if path == b"/live" else GET.replace(b"GET /", b"GET " + path)
+        head, _, body = (await http(server.port, ask)).partition(b"\r\n\r\n")
+
+    told = json.loads(body)
+    assert (told["type"], told["status"], told["code"], told["retry"]) == ("/docs#overloaded", 503, "overloaded", True)
+    assert told["detail"] == "There are too many connections from this address. Close one of them, then try again."
+    said = {tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[1:]}
+    assert set(protected([(b"content-type", b"application/problem+json"), (b"retry-after", b"10")], secure=True)) <= said
 
 
 async def test_one_address_behind_a_trusted_proxy_cannot_take_what_others_need() -> None:

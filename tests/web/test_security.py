@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.web.security import DATA_POLICY, POLICY, protected, protected_lines
+from realtime.server.protection import DATA_POLICY, POLICY, protected, protected_lines
 from tests.web.conftest import HOST, PASSWORD, House, Open, Owner, join, new_owner
 
 ALWAYS = (
