@@ -26,6 +26,8 @@ from realtime.sink import Sink as Sink
 
 EXTENSION = "realtime.fanout"
 VERSION = b"13"
+ONE_HOST = "Say in one Host header which server you ask."
+"""RFC 9112 §3.2."""
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 §1.3."""
 _ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: "
@@ -47,13 +49,18 @@ def key_of(scope: Scope) -> bytes:
     """The key of a handshake (§4.2.1). Raises: BadHandshake."""
     keys: list[bytes] = []
     versions: list[bytes] = []
+    hosts = 0
     for name, value in scope["headers"]:
         if name == b"sec-websocket-key":
             keys.append(value.strip())
         elif name == b"sec-websocket-version":
             versions.append(value.strip())
+        elif name == b"host":
+            hosts += 1
     if scope["method"] != "GET" or scope["http_version"] != "1.1":
         raise BadHandshake(400, "Ask for a WebSocket with GET and HTTP/1.1.")
+    if hosts != 1:
+        raise BadHandshake(400, ONE_HOST)
     if versions != [VERSION]:
         raise BadHandshake(
             426, "This server speaks WebSocket version 13.", [(b"sec-websocket-version", VERSION), (b"upgrade", b"websocket")]

@@ -38,7 +38,7 @@ from realtime.web.application import Application
 from realtime.web.context import Context
 from realtime.web.endpoint import Endpoint
 from realtime.web.files import Files
-from realtime.web.pages import Nowhere
+from realtime.web.pages import NoHandshake, NoSocket, Nowhere
 from realtime.web.pages import compile_all as compile_all
 from realtime.web.pages import templates as templates
 from realtime.web.security import SecurityHeaders
@@ -83,6 +83,8 @@ def routes(context: Context, sockets: Sockets | None = None) -> list[BaseRoute]:
         Route(service_worker.PATH, service_worker.ServiceWorker(directory=STATIC, check_dir=False)),
         stop_page.route(context),
         WebSocketRoute("/live", sockets or Sockets(context)),
+        WebSocketRoute("/{path:path}", NoSocket()),
+        Route("/live", NoHandshake()),
         Mount("/static", Files(directory=STATIC, check_dir=False)),
         Route("/{path:path}", Nowhere(context)),
     ]

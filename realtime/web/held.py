@@ -36,7 +36,9 @@ async def shown(reception: Reception, tokens: tuple[str, ...], base: str) -> tup
         elif ticket.store.id == found[1].store.id and ticket.state in LIVE:
             others.append(ticket.label)
     if found is None:
-        raise TicketNotFound(closed.message) if closed else TicketNotFound
+        if closed:
+            raise TicketNotFound(closed.message) from closed
+        raise TicketNotFound
     return found[0], msgspec.structs.replace(found[1], others=others)
 
 

@@ -12,12 +12,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from realtime.errors import NotFound, NowServingError
+from realtime.server import refusing
 from realtime.server.protection import POLICY
 from realtime.web import problems
 from realtime.web.addresses import header
 from realtime.web.context import Context
 from realtime.web.phrasebook import ENGLISH, Phrasebook, chosen
-from realtime.web.problems import MethodNotAllowed
+from realtime.web.problems import MethodNotAllowed, UpgradeRequired, document
 
 SHELLS: Mapping[str, str] = {
     "/open": "open.html",
@@ -146,6 +147,24 @@ class Nowhere:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await refuse(self._context, scope, NotFound())(scope, receive, send)
+
+
+class NoHandshake:
+    """The address of the live socket, asked for like a page."""
+
+    __name__ = "no_handshake"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await document(UpgradeRequired())(scope, receive, send)
+
+
+class NoSocket:
+    """Every address at which there is no live socket."""
+
+    __name__ = "no_socket"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await refusing.refuse(NotFound(), scope, receive, send)
 
 
 def routes(context: Context) -> list[Route]:

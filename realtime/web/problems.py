@@ -30,6 +30,14 @@ class MethodNotAllowed(NowServingError):
         super().__init__()
 
 
+class UpgradeRequired(NowServingError):
+    code = "upgrade_required"
+    status = 426
+    sentence = (
+        "This address speaks WebSocket, with the subprotocol nowserving.v1. Where that cannot be had, listen at /live/sse, or ask /v1/live."
+    )
+
+
 class WrongContentType(NowServingError):
     code = "wrong_content_type"
     status = 415
@@ -60,6 +68,8 @@ def headers(error: NowServingError) -> dict[str, str]:
         found["WWW-Authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         found["Allow"] = error.allowed
+    if isinstance(error, UpgradeRequired):
+        found |= {"Upgrade": "websocket", "Connection": "Upgrade"}
     return found
 
 

@@ -27,7 +27,9 @@ async def look(context: Context, scope: Scope, receive: Receive) -> Response:
     try:
         token, own = await held.shown(context.reception, tokens, context.public_base(scope))
     except TicketNotFound as error:
-        return problems.page(error, context.templates, spoken(scope), "join_problem.html")
+        # Who had one until the store closed has nothing to open again.
+        may_have = not isinstance(error.__cause__, StoreClosed)
+        return problems.page(error, context.templates, spoken(scope), "join_problem.html", may_have=may_have)
     if own.state == "called" and scope["method"] == "GET" and "prefetch" not in (header(scope, b"sec-purpose") or ""):
         with suppress(StoreClosed):
             await context.reception.seen(token, own.called_ms)

@@ -380,3 +380,21 @@ async def test_axe_finds_nothing_at_the_counter_and_nothing_is_too_wide(url: str
     assert found == []
     for view in views:
         assert await look(page, view) <= view[0], view
+
+
+async def test_a_guest_is_added_by_hand_only_where_somebody_is_taken(url: str, page: Page) -> None:
+    owner = await at_counter(page, url, "Table for two", "Bar")
+    owner.add("Ann", queue="B")
+    owner.pause("A")
+    await expect(page.get_by_text("Paused for new guests").first).to_be_visible()
+
+    await page.get_by_role("button", name="Add a guest to Table for two").click()
+    await page.get_by_label("Name").fill("Wanda")
+    await page.get_by_role("button", name="Add to the line").click()
+    await expect(page.get_by_role("dialog").get_by_text("B02")).to_be_visible()
+    await page.get_by_role("button", name="Done").click()
+
+    owner.pause("B")
+    await expect(page.get_by_text("Paused for new guests")).to_have_count(2)
+    await page.get_by_role("button", name="Add a guest to Bar").click()
+    await expect(page.get_by_text("Every queue is paused. Resume one first.")).to_be_visible()

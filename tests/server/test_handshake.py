@@ -35,10 +35,25 @@ async def server() -> AsyncIterator[Running]:
         (HEAD.replace(b"GET", b"POST"), b"400"),
         (HEAD.replace(b"HTTP/1.1", b"HTTP/1.0"), b"400"),
         (HEAD.replace(b"GET /live", b"GET http://"), b"400"),
+        (HEAD.replace(b"Host: test\r\n", b""), b"400"),
+        (HEAD + b"Host: test\r\n", b"400"),
         (HEAD.replace(b"Version: 13", b"Version: 8"), b"426"),
         (HEAD.replace(b"Sec-WebSocket-Version", b"X-Version"), b"426"),
     ],
-    ids=["large", "no key", "two keys", "short key", "strange key", "POST", "HTTP/1.0", "no address", "version 8", "no version"],
+    ids=[
+        "large",
+        "no key",
+        "two keys",
+        "short key",
+        "strange key",
+        "POST",
+        "HTTP/1.0",
+        "no address",
+        "no host",
+        "two hosts",
+        "version 8",
+        "no version",
+    ],
 )
 async def test_a_handshake_that_is_none_is_answered_and_ended(server: Running, head: bytes, status: bytes) -> None:
     answer = await http(server.port, head + b"\r\n")

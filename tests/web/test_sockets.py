@@ -268,44 +268,6 @@ async def test_a_stranger_hears_nothing_of_a_store(house: House, place: Served, 
         assert "error" in subscribed
 
 
-@pytest.mark.parametrize("who", ["owner", "ticket", "board"])
-async def test_a_topic_that_was_not_granted_is_refused_in_words_that_fit_whoever_asks(
-    house: House, place: Served, owner: Owner, who: str
-) -> None:
-    own = await own_ticket(await join(house, owner))
-    board = (await owner.client.get(owner.url)).json()["store"]["board_link"].rpartition("#")[2]
-    tokens = {"owner": token_of(owner), "ticket": own["live_token"], "board": board}
-    topics = {
-        "owner": f"store/{owner.store_id}/owner",
-        "ticket": f"ticket/{owner.store_id}/{own['id']}",
-        "board": f"store/{owner.store_id}/board",
-    }
-    for topic in (topic for kind, topic in topics.items() if kind != who):
-        async with place.connect() as socket:
-            talk = Talk(socket)
-            await talk.say(authenticate={"token": tokens[who]})
-            assert "ok" in await talk.say(subscribe={"topic": topics[who]})
-
-            refused = await talk.say(subscribe={"topic": topic})
-
-            assert refused["error"]["message"] == NOT_HERE
-            assert await talk.closed() == 4403
-            assert socket.close_reason == NOT_HERE
-
-
-async def test_an_owner_is_told_that_a_store_is_another_accounts(house: House, place: Served, owner: Owner) -> None:
-    other = await new_owner(house, "maria@example.com")
-    async with place.connect() as socket:
-        talk = Talk(socket)
-        await talk.say(authenticate={"token": token_of(other)})
-
-        called = await talk.say(call_next={"store_id": owner.store_id, "queue": "A"})
-        subscribed = await talk.say(subscribe={"topic": f"store/{owner.store_id}/owner"})
-
-        for reply in (called, subscribed):
-            assert reply["error"]["message"] == "This belongs to another account. Sign in with the one it belongs to."
-
-
 async def test_commands_are_answered_in_their_order(place: Served, owner: Owner) -> None:
     async with place.connect() as socket:
         await socket.send(json.dumps({"id": 1, "authenticate": {"token": token_of(owner)}}))

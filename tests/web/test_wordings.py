@@ -278,7 +278,7 @@ async def test_a_captured_report_waits_for_a_decision_and_can_be_downloaded(tryi
     secret = confirm["text"].partition("/confirm#")[2].split()[0]
     phone = await trying.client(Origin=HOST)
     (await phone.post("/v1/email/confirm", json={"token": secret})).raise_for_status()
-    await join(trying, owner, "Annabel", email="annabel@example.com")
+    guest = await join(trying, owner, "Annabel", email="annabel@example.com")
     await outbox(owner, 1, "joined")
     (await owner.client.delete(owner.url)).raise_for_status()
 
@@ -299,6 +299,9 @@ async def test_a_captured_report_waits_for_a_decision_and_can_be_downloaded(tryi
 
     await until_async(gone, 20, "the data to be deleted")
     assert {each["moment"] for each in (await owner.client.get("/v1/outbox")).json()["messages"]} == {"confirm_email"}
+    for client, may_have in ((guest, False), (phone, True)):
+        page = (await client.get("/ticket", headers={"Accept": "text/html"})).text
+        assert ("its list was deleted" in page, "Did you have one?" in page) == (not may_have, may_have)
 
 
 @pytest.mark.parametrize("path", ["/messages", "/outbox"])

@@ -4,11 +4,11 @@
 import { fill, h } from "./counter/dom.js";
 import { lastClosing } from "./last_closing.js";
 import { byId, say } from "./page.js";
+import { takeSecret } from "./secret.js";
 import { Problem, call, createSession, tellAccount, wasSignedIn } from "./session.js";
 
 const CONFIRMED = "nowserving_confirmed";
-const token = decodeURIComponent(location.hash.slice(1));
-history.replaceState(null, "", location.pathname);
+const token = takeSecret();
 
 /** @param {string} title @param {string} words @param {HTMLElement[]} next */
 function show(title, words, ...next) {

@@ -4,10 +4,10 @@
 import { fill, h } from "./counter/dom.js";
 import { fault, onSend } from "./counter/forms.js";
 import { byId, say } from "./page.js";
+import { takeSecret } from "./secret.js";
 import { Problem, call } from "./session.js";
 
-const token = decodeURIComponent(location.hash.slice(1));
-history.replaceState(null, "", location.pathname);
+const token = takeSecret();
 const form = byId("reset-form", HTMLFormElement);
 
 function spent() {

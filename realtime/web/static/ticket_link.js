@@ -3,10 +3,10 @@
 
 import { byId, say } from "./page.js";
 import { faultPhrase, phrase } from "./phrases.js";
+import { takeSecret } from "./secret.js";
 import { Problem, call } from "./session.js";
 
-const secret = decodeURIComponent(location.hash.slice(1));
-history.replaceState(null, "", location.pathname);
+const secret = takeSecret();
 
 async function trade() {
   byId("opening").hidden = false;

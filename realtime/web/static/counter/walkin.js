@@ -10,7 +10,11 @@ import { takeAlong } from "./sheet.js";
  * @param {string} queueId @param {import("./state.js").Store} store @param {import("./commands.js").Commands} commands
  */
 export function openWalkIn(queueId, store, commands) {
-  const queues = [...store.get().live.queues.values()];
+  const queues = [...store.get().live.queues.values()].filter(({ paused }) => !paused);
+  if (!queues.length) {
+    openDialog("Add a guest", [h("p", { role: "status" }, "Every queue is paused. Resume one first.")]);
+    return;
+  }
   const name = h("input", { name: "name", autocomplete: "off", maxLength: 80, autofocus: true });
   const party = h("input", { name: "party", type: "number", min: "1", max: "99", value: "1", inputMode: "numeric" });
   const phone = h("input", { name: "phone", type: "tel", autocomplete: "off", maxLength: 32 });
@@ -29,7 +33,7 @@ export function openWalkIn(queueId, store, commands) {
   form.addEventListener("input", () => (key = commands.newKey()));
   onSend(form, async () => {
     if (!name.value.trim()) throw fault("name", "Type the guest’s name.");
-    const guest = { name: name.value.trim(), queue: queue.value || queueId, phone: phone.value.trim(), party: Number(party.value) || 1 };
+    const guest = { name: name.value.trim(), queue: queue.value, phone: phone.value.trim(), party: Number(party.value) || 1 };
     const added = await commands.walkIn(guest, key);
     last = added.ticket;
     fill(body, ...takenIn(added));
