@@ -25,13 +25,13 @@ _KINDS = {
     "null": "nothing",
 }
 _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"Object missing required field `(?P<name>.*)`"), "This is missing."),
+    (re.compile(r"Object missing required field `(?P<name>.*)`"), "This field is missing. Add it."),
     (re.compile(r"Object contains unknown field `(?P<name>.*)`"), "There is no such field. Leave it out."),
     (re.compile(r"Expected `str` of length >= 1"), "This must not be empty."),
     (re.compile(r"Expected `str` of length >= (?P<least>\d+)"), "Use at least {least} characters."),
     (re.compile(r"Expected `str` of length <= (?P<most>\d+)"), "Use at most {most} characters."),
-    (re.compile(r"Expected `array` of length >= (?P<least>\d+)"), "Give at least {least}."),
-    (re.compile(r"Expected `array` of length <= (?P<most>\d+)"), "Give at most {most}."),
+    (re.compile(r"Expected `array` of length >= (?P<least>\d+)"), "There must be at least {least} of these."),
+    (re.compile(r"Expected `array` of length <= (?P<most>\d+)"), "There may be at most {most} of these."),
     (re.compile(r"Expected `int` >= (?P<least>-?\d+)"), "This must be at least {least}."),
     (re.compile(r"Expected `int` <= (?P<most>-?\d+)"), "This must be at most {most}."),
     (re.compile(r"Number out of range"), "That number is too large."),

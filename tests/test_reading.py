@@ -38,10 +38,10 @@ def test_what_is_not_json_is_a_bad_message(data: bytes) -> None:
     [
         (Login, b"[]", None, "This must be an object, not a list."),
         (Login, b'{"email":1,"password":""}', "email", "This must be text, not a whole number."),
-        (Login, b'{"email":""}', "password", "This is missing."),
+        (Login, b'{"email":""}', "password", "This field is missing. Add it."),
         (Login, b'{"email":"","password":"","admin":true}', "admin", "There is no such field. Leave it out."),
         (OpenStore, b'{"name":"","queues":[]}', "name", "This must not be empty."),
-        (OpenStore, b'{"name":"x","queues":[]}', "queues", "Give at least 1."),
+        (OpenStore, b'{"name":"x","queues":[]}', "queues", "There must be at least 1 of these."),
         (OpenStore, b'{"name":"' + b"x" * 81 + b'"}', "name", "Use at most 80 characters."),
         (OpenStore, STORE + b',"queues":[{"name":3}]}', "queues[0].name", "This must be text, not a whole number."),
         (OpenStore, STORE + b',"accent":"red"}', "accent", "Give a colour as #rrggbb."),

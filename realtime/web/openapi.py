@@ -84,7 +84,7 @@ EXAMPLES: Mapping[str, Any] = {
     "TradeTicket": {"token": "k3v9x2m4p7qa.12.Zm9vYmFyYmF6cXV4MTIzNA"},
 }
 """A body that each request type accepts; the documents' examples are sent in the tests."""
-_TEXT = "This product speaks JSON over HTTP here and over the socket `/live`. Errors are RFC 9457 problem documents with a stable `code`."
+_TEXT = "This server speaks JSON over HTTP at the addresses below, and over the socket `/live`. Errors are RFC 9457 problem documents with a stable `code`."
 
 
 def document(endpoints: Sequence[Endpoint], *, secure: bool) -> dict[str, Any]:

@@ -103,6 +103,30 @@ async def test_the_buttons_cover_nothing_while_they_show(pages: Pages, address: 
         assert beside or box["y"] + box["height"] <= buttons["y"] + 1 or buttons["y"] + buttons["height"] <= box["y"] + 1, other
 
 
+@pytest.mark.parametrize(("language", "heading"), [("en-GB", "Waiting"), ("de-DE", "Es warten")])
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1080, 1920), (1280, 720), (1920, 1080)])
+async def test_where_there_is_one_queue_the_number_says_by_itself_how_many_wait(
+    pages: Pages, address: str, stub: Stub, language: str, heading: str, width: int, height: int
+) -> None:
+    del stub.queues["B"]
+    page = await pages.open(width, height, locale=language)
+    await page.goto(f"{address}/board#token")
+
+    await expect(page.locator("#lines dt")).to_have_text(heading)
+    await expect(page.locator("#lines dd").first).to_have_text("4")
+
+    sizes = "() => ['#lines b', '#lines dt'].map((part) => parseFloat(getComputedStyle(document.querySelector(part)).fontSize))"
+    number, word = await page.evaluate(sizes)
+    assert number >= 2 * word
+
+
+async def test_where_there_are_several_queues_each_has_its_name_and_says_what_its_number_counts(page: Page, address: str) -> None:
+    await page.goto(f"{address}/board#token")
+
+    await expect(page.locator("#lines dt")).to_have_text(["Table for two", "Table for four"])
+    await expect(page.locator("#lines dd:has(b)")).to_have_text(["4 waiting", "0 waiting"])
+
+
 async def test_a_number_without_a_desk_stands_in_the_middle(page: Page, address: str, stub: Stub) -> None:
     await stub.move(stub.tickets[1], "called")
     await page.goto(f"{address}/board#token")

@@ -102,13 +102,15 @@ export class BoardView {
   drawLines(state) {
     const lines = byId("lines");
     const several = state.queues.size > 1;
+    lines.toggleAttribute("data-one", !several);
     const items = [...state.queues.values()].map((queue) => {
       const waiting = counts(state, queue.id).waiting;
       const name = Object.assign(document.createElement("dt"), { textContent: several ? queue.name : phrase("board.waiting") });
       const count = Object.assign(document.createElement("b"), { textContent: String(waiting) });
       const range = minutesText(minutes(queue.pace_ms, waiting));
       const value = document.createElement("dd");
-      value.append(...pieces("board.count", waiting, { number: count }));
+      // The heading of a single queue says already what the number counts.
+      value.append(...(several ? pieces("board.count", waiting, { number: count }) : [count]));
       const item = document.createElement("div");
       item.append(name, value);
       const more = queue.paused ? phrase("board.paused") : range;
