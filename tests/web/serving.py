@@ -26,10 +26,13 @@ class Served:
         self.base = f"http://127.0.0.1:{port}"
         self.live = f"ws://127.0.0.1:{port}/live"
 
-    def connect(self, *, origin: str | None = None, subprotocol: str | None = SUBPROTOCOL, **headers: str) -> Any:
+    def connect(self, *, origin: str | None = None, subprotocol: str | None = SUBPROTOCOL, host: str = "", **headers: str) -> Any:
+        """`host` is what the handshake says in place of the address that it is sent to."""
         protocols = [Subprotocol(subprotocol)] if subprotocol else None
         given = Origin(origin) if origin is not None else None
-        return connect(self.live, subprotocols=protocols, origin=given, additional_headers=headers, compression=None, open_timeout=10)
+        named: dict[str, Any] = {"host": "127.0.0.1", "port": int(self.base.rpartition(":")[2]), "proxy": None} if host else {}
+        uri = f"ws://{host}/live" if host else self.live
+        return connect(uri, subprotocols=protocols, origin=given, additional_headers=headers, compression=None, open_timeout=10, **named)
 
 
 @contextlib.asynccontextmanager

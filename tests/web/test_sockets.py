@@ -385,7 +385,7 @@ async def test_a_socket_that_does_not_wait_for_replies_is_ended_before_it_costs_
 
 
 async def test_the_address_of_links_is_never_a_strangers(house: House, place: Served, owner: Owner) -> None:
-    async with place.connect(Host="evil.example") as socket:
+    async with place.connect(host="evil.example") as socket:
         talk = Talk(socket)
         await talk.say(authenticate={"token": token_of(owner)})
         await talk.say(subscribe={"topic": f"store/{owner.store_id}/owner"})
