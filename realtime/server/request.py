@@ -8,15 +8,17 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
-from starlette.types import ASGIApp
-from uvicorn._types import ASGI3Application
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from realtime.errors import BadMessage
 from realtime.server.answer import with_answers
 from realtime.server.faults import FaultLog
-from realtime.server.wire import BadHandshake, Upgrade, key_of, refusal
+from realtime.server.refusing import refuse
+from realtime.server.wire import ONE_HOST, BadHandshake, Upgrade, key_of, refusal
 
 BODY_SECONDS = 30.0
 """How long the rest of a request may take after its head."""
@@ -116,7 +118,12 @@ class RequestProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        super()._start_asgi_task(cycle, cast(ASGI3Application, partial(with_answers, cycle, cast(ASGIApp, app))))
+        answers = partial(with_answers, cycle, cast(ASGIApp, app)) if _names_host(cycle.scope) else self.refuse_without_host
+        super()._start_asgi_task(cycle, cast(ASGI3Application, answers))
+
+    async def refuse_without_host(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.faults.warning("A request did not say which host it asks.")
+        await refuse(BadMessage(ONE_HOST), scope, receive, send, secure=scope["scheme"] == "https")
 
     def on_message_complete(self) -> None:
         self.due = None
@@ -203,3 +210,9 @@ class RequestProtocol(HttpToolsProtocol):
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+
+def _names_host(scope: HTTPScope) -> bool:
+    """RFC 9112 §3.2: once, or in HTTP/1.0 not at all."""
+    hosts = [name for name, _ in scope["headers"]].count(b"host")
+    return hosts == 1 or (hosts == 0 and scope["http_version"] == "1.0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -171,3 +172,34 @@ async def test_a_head_without_end_is_refused() -> None:
             writer.write(b"X-Pad: " + b"x" * 1000 + b"\r\n")
         assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
         writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 2\r\n", 400),
+        (b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n", 400),
+        (b"GET / HTTP/1.0\r\n", 200),
+        (b"GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n", 200),
+    ],
+    ids=["none", "two", "none and a body", "two in HTTP/1.0", "none in HTTP/1.0", "empty"],
+)
+async def test_a_request_says_once_which_host_it_asks(head: bytes, status: int) -> None:
+    async with running() as server:
+        answer = await http(server.port, head + b"\r\n" + (b"hi" if b"Length" in head else b""))
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    if status == 400:
+        begin, _, body = answer.partition(b"\r\n\r\n")
+        assert b"\r\ncontent-type: application/problem+json\r\n" in begin
+        told = json.loads(body)
+        assert (told["code"], told["detail"]) == ("bad_message", "Say in one Host header which server you ask.")
+
+
+async def test_a_request_without_host_waits_for_the_answer_before_it() -> None:
+    async with running() as server:
+        answer = await http(server.port, GET + b"GET / HTTP/1.1\r\n\r\n")
+
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
