@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from operator import itemgetter
 from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.responses import Response
+from starlette.types import Scope
 
 from realtime import events
 from realtime.errors import NotAllowed, Unavailable
 from realtime.frames import texts
-from realtime.web.addresses import header
 from realtime.web.cases import Granted
 from realtime.web.endpoint import Auth, Call, Endpoint
 from realtime.web.listening import REFUSALS, Hears, Since, Topic, hears, position, signed_in
@@ -33,6 +35,7 @@ class Standing(Struct, frozen=True):
     events: list[dict[str, Any]] | UnsetType = UNSET
 
 
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _FROM_NOWHERE = ("", 0)
 """Whoever comes back from there is told the whole state at once; somebody new may be told one of a moment ago, and the rest after it."""
 
@@ -66,19 +69,26 @@ async def topics(call: Call[None]) -> Response:
 async def look(call: Call[None]) -> Response:
     granted = await signed_in(call)
     topic, since = call.query.topic, position(call.query.since)
-    known = position((header(call.scope, b"if-none-match") or "").removeprefix("W/").strip('"'))
-    text, at = await _look(call, granted, topic, since or known)
+    known, anything = _known(call.scope)
+    text, at = await _look(call, granted, topic, since or max(known, key=itemgetter(1), default=None))
     tag = (b"etag", b'"%b:%d"' % (at[0].encode(), at[1]))
-    if known == at:
+    if anything or at in known:
         response = Response(status_code=304)
     else:
         if known and not since:
-            # Only the tag was known: whoever has not said that they hold the rest is given the whole.
+            # Only tags were known: whoever has not said that they hold the rest is given the whole.
             text, at = await _look(call, granted, topic, None)
             tag = (b"etag", b'"%b:%d"' % (at[0].encode(), at[1]))
         response = call.answer(Raw(text))
     response.raw_headers.append(tag)
     return response
+
+
+def _known(scope: Scope) -> tuple[set[tuple[str, int]], bool]:
+    """The positions that If-None-Match names, and whether it is `*`: any state at all. RFC 9110 section 13.1.2; a weak tag is as good."""
+    value = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
+    found = {position(tag) for tag in _TAG.findall(value)}
+    return {at for at in found if at is not None}, value.strip() == "*"
 
 
 async def _look(call: Call[None], granted: Granted, topic: str, since: tuple[str, int] | None) -> tuple[bytes, tuple[str, int]]:

@@ -51,6 +51,41 @@ async def test_nothing_new_is_304_and_a_change_ends_that(owner: Owner, topic: st
     assert changed.json()["snapshot"]["tickets"][0]["name"] == "Bo"
 
 
+@pytest.mark.parametrize("value", ["*", "W/{tag}", '"another:1", {tag}', '"a,b" ,W/{tag},', '"another:999", W/"x", {tag}'])
+async def test_a_list_of_tags_with_the_right_one_and_any_tag_at_all_are_304(owner: Owner, topic: str, value: str) -> None:
+    tag = (await ask(owner.client, topic)).headers["ETag"]
+
+    answer = await ask(owner.client, topic, **{"If-None-Match": value.format(tag=tag)})
+
+    assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
+
+
+async def test_tags_in_several_headers_are_one_list(owner: Owner, topic: str) -> None:
+    tag = (await ask(owner.client, topic)).headers["ETag"]
+
+    headers = [("If-None-Match", '"another:1"'), ("If-None-Match", tag)]
+    answer = await owner.client.get("/v1/live", params={"topic": topic}, headers=headers)
+
+    assert answer.status_code == 304
+
+
+@pytest.mark.parametrize("value", ['"another:1", "another:2"', '"*"', "", '"', "W/", '"another:1", *'])
+async def test_tags_of_which_none_is_right_bring_the_whole_state(owner: Owner, topic: str, value: str) -> None:
+    answer = await ask(owner.client, topic, **{"If-None-Match": value})
+
+    assert answer.status_code == 200
+    assert answer.json()["snapshot"]["store"]["id"] == owner.store_id
+
+
+async def test_an_older_tag_in_a_list_does_not_stand_for_the_whole(owner: Owner, topic: str) -> None:
+    tag = (await ask(owner.client, topic)).headers["ETag"]
+    await walk_in(owner)
+
+    answer = await ask(owner.client, topic, **{"If-None-Match": f'"another:999", {tag}'})
+
+    assert answer.json()["snapshot"]["tickets"][0]["name"] == "Bo"
+
+
 async def test_since_brings_only_what_was_missed(owner: Owner, topic: str) -> None:
     tag = (await ask(owner.client, topic)).headers["ETag"]
     await walk_in(owner)
