@@ -16,6 +16,7 @@ from tests.flows.client import Owner, Screen, off_loop, select
 from tests.flows.crowd import Crowd
 from tests.flows.places import owners_at
 from tests.support.postgres import PostgresServer
+from tests.support.process import ServerProcess
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import until_async
 
@@ -32,6 +33,7 @@ class Town:
         self.postgres = postgres
         self.valkey = valkey
         self._database_url = database_url
+        self.database = database_url.rpartition("/")[2]
         self.crowds = [Crowd(owner, random.Random(number), f"Guest of {number}") for number, owner in enumerate(owners)]
         self.screens: list[Screen] = []
 
@@ -47,8 +49,11 @@ class Town:
     async def serve(self, more: int, *crowds: Crowd) -> None:
         await asyncio.gather(*(crowd.serve(more) for crowd in crowds or self.crowds))
 
-    async def come_back(self) -> None:
-        for screen in self.screens:
+    def screens_at(self, server: ServerProcess) -> list[Screen]:
+        return [screen for screen in self.screens if screen.server is server]
+
+    async def come_back(self, *screens: Screen) -> None:
+        for screen in screens or self.screens:
             if not screen.connected:
                 await screen.come_back()
 
@@ -97,21 +102,38 @@ class Town:
 Fault = Callable[[Town], Awaitable[None]]
 
 
-async def process_killed(town: Town) -> None:
-    killed = town.owners[1].server
+async def process_killed(town: Town, number: int = 1) -> None:
+    killed = town.owners[number].server
     await off_loop(killed.kill)
     await town.serve(10, town.crowds[0])
     await off_loop(killed.start)
-    await town.come_back()
+    await town.come_back(*town.screens_at(killed))
 
 
-async def process_paused(town: Town) -> None:
-    paused = town.owners[1].server
+async def process_paused(town: Town, number: int = 1) -> None:
+    paused = town.owners[number].server
     paused.pause(signal.SIGSTOP)
     try:
         await asyncio.gather(town.serve(10, town.crowds[0]), asyncio.sleep(PAUSE_S))
     finally:
         paused.pause(signal.SIGCONT)
+
+
+async def process_restarted(town: Town, number: int = 1) -> None:
+    """In order: it drains while its people go on asking, and its screens are told when to come back."""
+    restarted = town.owners[number].server
+    assert await off_loop(restarted.stop) == 0, restarted.output()
+    for screen in town.screens_at(restarted):
+        assert await screen.gone() == 1012
+        assert screen.told_to_come_back
+    await town.serve(10, town.crowds[0])
+    await off_loop(restarted.start)
+    await town.come_back(*town.screens_at(restarted))
+
+
+async def three_processes_at_once(town: Town) -> None:
+    """One is killed, one stands still and one is restarted; the fourth serves everybody's store meanwhile."""
+    await asyncio.gather(process_killed(town, 1), process_paused(town, 2), process_restarted(town, 3))
 
 
 async def valkey_paused(town: Town) -> None:
@@ -132,8 +154,28 @@ async def valkey_restarted(town: Town) -> None:
     await off_loop(town.valkey.start)
 
 
+async def valkey_killed(town: Town) -> None:
+    await off_loop(town.valkey.kill)
+    await town.serve(10)
+    await off_loop(town.valkey.start)
+
+
 async def postgres_restarted(town: Town) -> None:
     await off_loop(town.postgres.restart)
+
+
+async def postgres_killed(town: Town) -> None:
+    """It is away for as long as somebody needs who starts it again."""
+    await off_loop(town.postgres.crash)
+    try:
+        await asyncio.sleep(PAUSE_S)
+    finally:
+        await off_loop(town.postgres.start)
+
+
+async def backend_killed(town: Town) -> None:
+    """Postgres ends all connections, and refuses new ones until it has recovered."""
+    await off_loop(town.postgres.crash_backend, town.database)
 
 
 async def postgres_paused(town: Town) -> None:
@@ -144,8 +186,30 @@ async def postgres_paused(town: Town) -> None:
         await off_loop(town.postgres.pause, signal.SIGCONT)
 
 
-OF_POSTGRES: tuple[Fault, ...] = (process_killed, process_paused, postgres_restarted, postgres_paused)
-OF_REDIS: tuple[Fault, ...] = (process_killed, process_paused, valkey_paused, valkey_restarted, postgres_restarted)
+OF_POSTGRES: tuple[Fault, ...] = (
+    process_killed,
+    process_paused,
+    process_restarted,
+    postgres_restarted,
+    postgres_killed,
+    backend_killed,
+    postgres_paused,
+)
+OF_REDIS: tuple[Fault, ...] = (
+    process_killed,
+    process_paused,
+    process_restarted,
+    three_processes_at_once,
+    valkey_paused,
+    valkey_restarted,
+    valkey_killed,
+    postgres_restarted,
+    postgres_killed,
+    postgres_paused,
+)
+PROCESSES: dict[Fault, int] = {process_killed: 3, three_processes_at_once: 4}
+"""Two, where nothing else is said."""
+ENDS_CONNECTIONS = {postgres_restarted, postgres_killed, backend_killed}
 
 
 @pytest.fixture
@@ -157,14 +221,14 @@ async def town(
     valkey_server: ValkeyServer,
 ) -> AsyncIterator[Town]:
     broker, processes = request.param
-    restarts = request.node.callspec.params["fault"] is postgres_restarted
+    ends_connections = request.node.callspec.params["fault"] in ENDS_CONNECTIONS
     settings: dict[str, Any] = {
         "database_url": new_database(),
         "broker": broker,
         "redis_url": valkey_server.url if broker == "redis" else "",
     }
     async with contextlib.AsyncExitStack() as stack:
-        owners = await stack.enter_async_context(owners_at(server, processes, expect_errors=restarts, **settings))
+        owners = await stack.enter_async_context(owners_at(server, processes, expect_errors=ends_connections, **settings))
         town = Town(owners, postgres_server, valkey_server, settings["database_url"])
         await town.open()
         yield town
@@ -176,8 +240,8 @@ async def town(
 @pytest.mark.parametrize(
     ("town", "fault"),
     [
-        *((("postgres", 3 if fault is process_killed else 2), fault) for fault in OF_POSTGRES),
-        *((("redis", 3 if fault is process_killed else 2), fault) for fault in OF_REDIS),
+        *((("postgres", PROCESSES.get(fault, 2)), fault) for fault in OF_POSTGRES),
+        *((("redis", PROCESSES.get(fault, 2)), fault) for fault in OF_REDIS),
     ],
     indirect=["town"],
     ids=[*(f"postgres-{fault.__name__}" for fault in OF_POSTGRES), *(f"redis-{fault.__name__}" for fault in OF_REDIS)],

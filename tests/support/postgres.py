@@ -22,9 +22,9 @@ from tests.support.connections import KeptConnections
 from tests.support.process import free_port
 from tests.support.waiting import until
 
+# What is committed is with the system when the commit returns, so a crash of the server loses nothing; one of the machine may.
 FAST = (
     "fsync=off",
-    "synchronous_commit=off",
     "full_page_writes=off",
     "max_connections=200",
     "listen_addresses=127.0.0.1",
@@ -100,11 +100,12 @@ class PostgresServer:
             "scram_iterations=1",
         )
         self.log = (self.folder / "log").open("w")
-        self._start()
+        self.start()
         self._kept.__enter__()
         return self
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """After `crash`."""
         options = [part for option in FAST for part in ("-c", option)]
         data = self.folder / "data"
         self.process = subprocess.Popen(
@@ -121,7 +122,17 @@ class PostgresServer:
         """Ends every connection at once, and keeps what was committed."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
-        self._start()
+        self.start()
+
+    def crash(self) -> None:
+        """SIGQUIT: every part ends where it stands, and the next start recovers what was committed from the log."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
+
+    def crash_backend(self, database: str) -> None:
+        """SIGKILL for one that serves a database, as when memory runs out: the server ends all others, recovers, and goes on by itself."""
+        pid = self.sql(f"select pid from pg_stat_activity where datname = '{database}' and backend_type = 'client backend' limit 1")
+        os.kill(int(pid), signal.SIGKILL)
 
     def pause(self, how: signal.Signals) -> None:
         """SIGSTOP and SIGCONT for all of it: connections stay open, and nothing comes back."""

@@ -47,6 +47,12 @@ class ValkeyServer:
         """SIGSTOP and SIGCONT: connections stay open, and nothing comes back."""
         self.process.send_signal(how)
 
+    def kill(self) -> None:
+        """SIGKILL: what a power cut or the kernel does."""
+        self.process.kill()
+        self.process.wait(10)
+        self._server.stop()
+
     def stop(self) -> None:
         if self._server._process is not None:
             self._server.stop()
