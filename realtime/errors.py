@@ -55,6 +55,8 @@ class NowServingError(Exception):
     retry: ClassVar[bool] = False
     """Whether the same request may succeed later."""
     sentence: ClassVar[str] = "Something went wrong on our side. Please try again."
+    owner_sentence: ClassVar[str] = ""
+    """What whoever runs the store reads in its place, where guests are told something else."""
 
     def __init__(self, sentence: str | None = None, *, field: str | None = None, retry_after: int | None = None) -> None:
         self.field = field
@@ -63,6 +65,12 @@ class NowServingError(Exception):
         """Seconds to wait before trying again, where it is known."""
         self.message = sentence or self.sentence
         super().__init__(self.message)
+
+    def for_owner(self) -> NowServingError:
+        """The same as whoever runs the store reads it; a sentence of the error's own stays."""
+        if not self.owner_sentence or self.message != self.sentence:
+            return self
+        return type(self)(self.owner_sentence, field=self.field, retry_after=self.retry_after)
 
 
 class InvalidInput(NowServingError):
@@ -142,6 +150,7 @@ class StoreClosed(Conflict):
     code = "store_closed"
     close_code = 4410
     sentence = "This store has closed. Thank you for coming."
+    owner_sentence = "This store is closed. Open the next one first."
 
 
 class StoreOpen(Conflict):
@@ -153,6 +162,7 @@ class QueuePaused(Conflict):
     code = "queue_paused"
     retry = True
     sentence = "This line takes nobody new at the moment. Please ask the staff."
+    owner_sentence = "This queue is paused. Resume it first."
 
 
 class NobodyWaiting(Conflict):

@@ -247,7 +247,7 @@ class Resource:
         try:
             return await endpoint.handler(await self._call(endpoint, scope, receive))
         except NowServingError as error:
-            return problems.document(error)
+            return problems.document(error.for_owner() if endpoint.auth is Auth.OWNER else error)
         except ClientDisconnect:
             return None
         except Exception as error:  # noqa: BLE001 - the last resort: one request fails, the process goes on

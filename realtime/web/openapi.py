@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -256,19 +256,20 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.tagged:
         tag = {"ETag": {"description": "Where the topic stands.", "schema": {"type": "string"}}}
         good["headers"] = good.get("headers", {}) | tag
-        return {str(endpoint.status): good, "304": {"description": "Not Modified", "headers": tag}, **_problems(errors_of(endpoint))}
-    return {str(endpoint.status): good, **_problems(errors_of(endpoint))}
+        return {str(endpoint.status): good, "304": {"description": "Not Modified", "headers": tag}, **_problems(endpoint)}
+    return {str(endpoint.status): good, **_problems(endpoint)}
 
 
-def _problems(errors: Iterable[type[NowServingError]]) -> dict[str, Any]:
-    by_status: dict[int, list[type[NowServingError]]] = {}
-    for error in errors:
+def _problems(endpoint: Endpoint) -> dict[str, Any]:
+    by_status: dict[int, list[NowServingError]] = {}
+    for kind in errors_of(endpoint):
+        error = kind().for_owner() if endpoint.auth is Auth.OWNER else kind()
         by_status.setdefault(error.status, []).append(error)
     return {str(status): _problem(status, group) for status, group in sorted(by_status.items())}
 
 
-def _problem(status: int, errors: Sequence[type[NowServingError]]) -> dict[str, Any]:
-    examples = {error.code: {"value": msgspec.to_builtins(problems.problem(error()))} for error in errors}
+def _problem(status: int, errors: Sequence[NowServingError]) -> dict[str, Any]:
+    examples = {error.code: {"value": msgspec.to_builtins(problems.problem(error))} for error in errors}
     found: dict[str, Any] = {
         "description": HTTPStatus(status).phrase + ": " + ", ".join(f"`{code}`" for code in examples),
         "content": {problems.MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}, "examples": examples}},

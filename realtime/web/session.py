@@ -113,7 +113,7 @@ class Session:
         try:
             body = await self._run(command)
         except NowServingError as error:
-            refusal = error
+            refusal = error.for_owner() if self._granted is not None and self._granted.kind == "owner" else error
         except Exception as error:  # noqa: BLE001 - a socket's edge: one command fails, the socket goes on
             refusal = unexpected(error, f"/live {type(command.verb).__name__}")
         else:
