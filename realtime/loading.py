@@ -29,7 +29,7 @@ class Candidate(NamedTuple):
 def candidates(builtin: Sequence[tuple[str, object]], group: str) -> list[Candidate]:
     """The plugins given as objects, then those of an entry-point group: nowserving's own before all others, so that nobody takes a name from
     them, and each by name, because the order in which packages are found means nothing."""
-    given = [Candidate(name, _version(), partial(_same, plugin)) for name, plugin in builtin]
+    given = [Candidate(name, own_version(), partial(_same, plugin)) for name, plugin in builtin]
     own: list[Candidate] = []
     foreign: list[Candidate] = []
     known: dict[int, tuple[str, str]] = {}
@@ -109,7 +109,8 @@ def _package_of(entry: metadata.EntryPoint) -> tuple[str, str]:
         return "", ""
 
 
-def _version() -> str:
+def own_version() -> str:
+    """This program's version. Reads files: not for the event loop."""
     try:
         return metadata.version(PROJECT)
     except metadata.PackageNotFoundError:

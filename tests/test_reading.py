@@ -9,10 +9,14 @@ import pytest
 from realtime.errors import BadMessage, InvalidInput
 from realtime.job_messages import ShowJobs
 from realtime.messages import ChangeTicket, EditStore, Join, Login, OpenStore
+from realtime.protocol import Seen
 from realtime.reading import read
 from realtime.webhook_messages import EventName, NewWebhook
 
 STORE = b'{"name":"x","queues":[{"name":"a"}]'
+
+
+PARTY = b'{"code":"a","key":"k","parties":[{"name":"x","queue":"A",'
 
 
 @pytest.mark.parametrize(
@@ -38,10 +42,13 @@ def test_what_is_not_json_is_a_bad_message(data: bytes) -> None:
     [
         (Login, b"[]", None, "This must be an object, not a list."),
         (Login, b'{"email":1,"password":""}', "email", "This must be text, not a whole number."),
-        (Login, b'{"email":""}', "password", "This field is missing. Add it."),
+        (Login, b'{"email":""}', "password", "Enter a password."),
+        (Login, b'{"password":""}', "email", "Enter an e-mail address such as ann@example.com."),
+        (Seen, b"{}", "called_ms", "This field is missing. Add it."),
         (Login, b'{"email":"","password":"","admin":true}', "admin", "There is no such field. Leave it out."),
-        (OpenStore, b'{"name":"","queues":[]}', "name", "This must not be empty."),
-        (OpenStore, b'{"name":"x","queues":[]}', "queues", "There must be at least 1 of these."),
+        (OpenStore, b'{"name":"","queues":[]}', "name", "Enter a name."),
+        (OpenStore, b'{"name":"x","queues":[]}', "queues", "Add at least one queue."),
+        (OpenStore, b'{"name":"x","queues":[' + b",".join([b'{"name":"a"}'] * 27) + b"]}", "queues", "A store can have 26 queues at most."),
         (OpenStore, b'{"name":"' + b"x" * 81 + b'"}', "name", "Use at most 80 characters."),
         (OpenStore, STORE + b',"queues":[{"name":3}]}', "queues[0].name", "This must be text, not a whole number."),
         (OpenStore, STORE + b',"accent":"red"}', "accent", "Give a colour as #rrggbb."),
@@ -53,7 +60,12 @@ def test_what_is_not_json_is_a_bad_message(data: bytes) -> None:
         (ChangeTicket, b'{"action":"eat"}', "action", "There is no such choice. There are: call, done, no_show, recall, remove, return, serve, undo."),
         (NewWebhook, b'{"url":"https://a","events":["eat","ticket.joined"]}', "events[0]", "There is no such choice. There are: " + ", ".join(sorted(get_args(EventName))) + "."),
         (ShowJobs, b'{"status_type":"eat"}', "status_type", "There is no such choice. There are: FAILED, PENDING, SUCCESS."),
-        (Join, b'{"code":"a","key":"k","parties":[{"name":"x","queue":"A"},{"name":"x","queue":"A","party":0}]}', "parties[1].party", "This must be at least 1."),
+        (Join, b'{"code":"a","key":"k","parties":[{"name":"x","queue":"A"},{"name":"x","queue":"A","party":0}]}', "parties[1].party", "Enter a number from 1 to 99."),
+        (Join, PARTY + b'"party":100}]}', "parties[0].party", "Enter a number from 1 to 99."),
+        (Join, PARTY + b'"party":"many"}]}', "parties[0].party", "Enter a number from 1 to 99."),
+        (Join, b'{"code":"a","key":"k","parties":[{"queue":"A"}]}', "parties[0].name", "Enter a name."),
+        (Join, b'{"code":"a","key":"k","parties":[]}', "parties", "Name at least one party."),
+        (Join, b'{"code":"a","key":"k","parties":[' + b",".join([b'{"name":"x","queue":"A"}'] * 6) + b"]}", "parties", "At most 5 parties can join at once."),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_in_plain_words_with_its_field(

@@ -18,12 +18,12 @@ class Words(Struct, frozen=True):
 
 
 WORDS: Mapping[str, Words] = {
-    "en": Words("It’s your turn", "Almost your turn", "Please come to the staff."),
-    "de": Words("Sie sind dran", "Gleich sind Sie dran", "Bitte kommen Sie zum Personal."),
-    "fr": Words("C’est à vous", "Bientôt à vous", "Merci de vous présenter au personnel."),
-    "es": Words("Es su turno", "Ya casi le toca", "Acérquese al personal, por favor."),
-    "it": Words("Tocca a voi", "Tra poco tocca a voi", "Rivolgetevi al personale."),
-    "tr": Words("Sıra sizde", "Sıra neredeyse sizde", "Lütfen görevliye gelin."),
+    "en": Words("It’s your turn", "Almost your turn", "Please come to the counter."),
+    "de": Words("Sie sind dran", "Gleich sind Sie dran", "Bitte kommen Sie zum Tresen."),
+    "fr": Words("C’est à vous", "Bientôt à vous", "Merci de vous présenter au comptoir."),
+    "es": Words("Es su turno", "Ya casi le toca", "Acérquese al mostrador, por favor."),
+    "it": Words("Tocca a voi", "Tra poco tocca a voi", "Vi aspettiamo al banco."),
+    "tr": Words("Sıra sizde", "Sıra neredeyse sizde", "Lütfen bankoya gelin."),
 }
 
 

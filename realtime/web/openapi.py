@@ -10,6 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from realtime.errors import BadMessage, InvalidInput, NotAllowed, NotSignedIn, NowServingError, TooLarge, TooMany, Unavailable
+from realtime.loading import own_version
 from realtime.problem import Problem
 from realtime.web import problems
 from realtime.web.cookies import Cookies
@@ -84,7 +85,9 @@ EXAMPLES: Mapping[str, Any] = {
     "TradeTicket": {"token": "k3v9x2m4p7qa.12.Zm9vYmFyYmF6cXV4MTIzNA"},
 }
 """A body that each request type accepts; the documents' examples are sent in the tests."""
-_TEXT = "This server speaks JSON over HTTP at the addresses below, and over the socket `/live`. Errors are RFC 9457 problem documents with a stable `code`."
+VERSION = own_version()
+"""Read once, when the program starts."""
+_TEXT = "A waitlist in real time: open a store, let guests join its queues, call them and serve them. Requests and answers are JSON; every change is told at once over the socket `/live`. Errors are RFC 9457 problem documents with a stable `code`."
 
 
 def document(endpoints: Sequence[Endpoint], *, secure: bool) -> dict[str, Any]:
@@ -102,7 +105,7 @@ def document(endpoints: Sequence[Endpoint], *, secure: bool) -> dict[str, Any]:
             schemas[name]["examples"] = [example]
     return {
         "openapi": "3.1.0",
-        "info": {"title": "nowserving", "version": "1", "description": _TEXT},
+        "info": {"title": "nowserving", "version": VERSION, "description": _TEXT},
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(endpoint.tag for endpoint in endpoints)],
         "paths": paths,

@@ -95,7 +95,7 @@ async def test_a_guest_joins_waits_is_called_and_leaves_in_german(pages: Pages, 
 
     await stub.move(stub.tickets[stub.own], "called", desk="")
     await expect(phone.locator("#sentence")).to_have_text("Sie sind dran.")
-    await expect(phone.locator("#detail")).to_have_text("Bitte kommen Sie zum Personal.")
+    await expect(phone.locator("#detail")).to_have_text("Bitte kommen Sie zum Tresen.")
     await speaks(phone, GERMAN)
 
     await phone.get_by_role("button", name="Schlange verlassen").click()

@@ -198,7 +198,7 @@ def test_a_push_service_holds_it_as_long_as_it_is_of_use(not_after_s: float, ttl
     ("moment", "body", "title", "said"),
     [
         ("called", {}, "A07 · It’s your turn", "Desk 2.\nLuigi's"),
-        ("called", {"desk": ""}, "A07 · It’s your turn", "Please come to the staff.\nLuigi's"),
+        ("called", {"desk": ""}, "A07 · It’s your turn", "Please come to the counter.\nLuigi's"),
         ("almost", {"ahead": 0}, "A07 · Almost your turn", "You are next.\nLuigi's"),
         ("almost", {"ahead": 1}, "A07 · Almost your turn", "1 party ahead of you.\nLuigi's"),
         ("almost", {"ahead": 3}, "A07 · Almost your turn", "3 parties ahead of you.\nLuigi's"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ DESCRIBED = [endpoint for endpoint in ENDPOINTS if endpoint.path != "/openapi.js
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     return openapi.document(DESCRIBED, secure=False)
+
+
+def test_the_description_names_the_program_and_its_version(document: dict[str, Any]) -> None:
+    assert (document["info"]["title"], document["info"]["version"]) == ("nowserving", metadata.version("nowserving"))
 
 
 def test_every_endpoint_is_described_once(document: dict[str, Any]) -> None:
