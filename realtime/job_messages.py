@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from realtime.messages import Request
-from realtime.queue_messages import Key, MessageId, OnDead, OnKeyWord, Window
+from realtime.model import OnKey
+from realtime.queue_messages import Key, MessageId, OnDead, Window
 
 Status = Literal["SUCCESS", "FAILED", "PENDING"]
 
@@ -24,7 +25,7 @@ class AddJob(Request, frozen=True):
     expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is not begun any more; 0: never.")] = 0
     key: Key = ""
     window: Window = 300
-    on_key: OnKeyWord = "keep"
+    on_key: OnKey = OnKey.KEEP
     """As for messages."""
     on_dead: OnDead = "skip"
     """What its lane does when it is given up: goes on with the next, or waits until somebody has decided."""

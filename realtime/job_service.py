@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -13,11 +12,12 @@ import msgspec
 
 from realtime import checks
 from realtime.errors import InvalidInput, NotFound
+from realtime.growing_ids import WIDTH, GrowingIds, first_at
 from realtime.job_messages import AddedJob, AddJob, JobAttempt, JobPage, JobStatus, JobStatuses, OneJob, ShowJobs, Status
 from realtime.keys import digest
 from realtime.metering import Meter, NoMeter
+from realtime.model import OnKey
 from realtime.operations import answers, keyed, queue, services
-from realtime.operations.keyed import OnKey
 from realtime.operations.queue import NewJob
 from realtime.registry import Registry
 from realtime.settings import Settings
@@ -52,7 +52,7 @@ class JobService:
         self._now = clock_ms
         self._wake = wake
         self._meter: Meter = meter or NoMeter()
-        self._last_id = 0
+        self._ids = GrowingIds()
 
     async def add(self, account_id: str, client: str, request: AddJob, idempotency_key: str = "", trace: str = "") -> AddedJob:
         """Put a job in; once only, however often it is asked for with one key.
@@ -87,10 +87,9 @@ class JobService:
         if request.handler not in self._registry.handlers():
             raise InvalidInput(f"Nobody here does {request.handler!r}. There is: {self._known()}.", field="handler")
         self._check_address(request)
-        self._last_id = max(self._last_id + 1, (now << 20) + secrets.randbelow(1 << 19))
         job = NewJob(
             services.owner(account_id),
-            str(self._last_id),
+            self._ids.next(now),
             services.QUEUE,
             msgspec.json.encode({"payload": request.payload, "url": request.url}).decode(),
             client if request.lane is None else checks.line(request.lane, "lane", 128),
@@ -102,7 +101,7 @@ class JobService:
             trace=trace,
             blocks=request.on_dead == "block",
         )
-        return partial(_put, job, checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key), now)
+        return partial(_put, job, checks.line(request.key, "key", 128), request.window * 1000, request.on_key, now)
 
     def _check_address(self, request: AddJob) -> None:
         """What can be known of an address without looking up a name; the rest is checked when it is called. Raises: InvalidInput."""
@@ -128,17 +127,11 @@ class JobService:
 
     async def statuses(self, account_id: str, request: ShowJobs) -> JobStatuses:
         """A page of an account's jobs, the newest first."""
-        # An id begins with the time, so that times are ids.
-        before = min(request.before.zfill(19) if request.before else services.LAST, str(request.until_ms << 20 or services.LAST).zfill(19))
-        found = await self._storage.read(
-            services.page,
-            services.owner(account_id),
-            request.status_type,
-            before,
-            request.count,
-            str(request.since_ms << 20).zfill(19),
-            request.lane,
-        )
+        account, since = services.owner(account_id), first_at(request.since_ms)
+        ends = [request.before.zfill(WIDTH)] if request.before else []
+        ends += [first_at(request.until_ms)] if request.until_ms else []
+        before = min(ends, default=services.LAST)
+        found = await self._storage.read(services.page, account, request.status_type, before, request.count, since, request.lane)
         jobs = [JobStatus(job.id, _status(job.state), job.attempts, _time(job.created_ms)) for job in found]
         return JobStatuses(JobPage(jobs, len(jobs), jobs[-1].id if len(jobs) == request.count else ""))
 

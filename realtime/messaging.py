@@ -6,20 +6,21 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from realtime import checks, trace
+from realtime import checks
 from realtime.errors import InvalidInput, NotFound
+from realtime.growing_ids import GrowingIds
 from realtime.keys import digest
 from realtime.metering import CONSUMER, Meter, NoMeter
+from realtime.model import OnKey
 from realtime.operations import answers, attempts, dead, keyed, queue, receives
 from realtime.operations.claims import Claimed
 from realtime.operations.dead import DeadJob
-from realtime.operations.keyed import OnKey
 from realtime.operations.queue import Leased, NewJob, Settled
 from realtime.queue_messages import (
     Acknowledge,
@@ -37,6 +38,7 @@ from realtime.queue_messages import (
 )
 from realtime.settings import Settings
 from realtime.storage.statement import Operation, Storage
+from realtime.trace import split as split_trace
 
 RELEASED = "released"
 LOOK_S = 1.0
@@ -69,7 +71,7 @@ class Messaging:
         self._meter: Meter = meter or NoMeter()
         self._measured = meter is not None
         self._leased = leased
-        self._last_id = 0
+        self._ids = GrowingIds()
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._ending = False
 
@@ -83,7 +85,7 @@ class Messaging:
         if idempotency_key:
             asked = digest(f"{'batch' if batch else ''}{msgspec.json.encode(requests).decode()}")
             make = partial(answers.same, _owner(account_id), idempotency_key, asked, now, make, list[Published])
-        published = await self._storage.write_and_tell(lambda _: self._wake(new), make)
+        published = await self._storage.write_and_tell(lambda _: self._came(each.job.queue for each in new), make)
         for each in published:
             if each.deduplicated:
                 self._meter.deduplicated(_queue(account_id, ""))
@@ -96,14 +98,17 @@ class Messaging:
 
     def came(self, account_id: str, queue: str) -> None:
         """Something was put into a queue."""
-        name = _queue(account_id, queue)
-        self.wake(name)
-        self._tell(name)
+        self._came([_queue(account_id, queue)])
+
+    def _came(self, names: Iterable[str]) -> None:
+        for name in set(names):
+            self.wake(name)
+            self._tell(name)
 
     def _job(self, account_id: str, request: Publish, now: int, trace: str) -> NewJob:
         return NewJob(
             _owner(account_id),
-            self._next_id(now),
+            self._ids.next(now),
             _queue(account_id, request.queue),
             msgspec.json.encode(request.message).decode(),
             checks.line(request.lane, "lane", 128),
@@ -113,11 +118,6 @@ class Messaging:
             trace=trace,
             blocks=request.on_dead == "block",
         )
-
-    def _next_id(self, now: int) -> str:
-        """Numbers that grow with time, of one width, so that their order is that of publishing; nineteen digits, until the year 2248."""
-        self._last_id = max(self._last_id + 1, (now << 20) + secrets.randbelow(1 << 19))
-        return str(self._last_id)
 
     async def consume(
         self, account_id: str, request: Consume, still: Callable[[], Coroutine[Any, Any, object]] | None = None
@@ -233,11 +233,6 @@ class Messaging:
             raise NotFound(f"There is no such dead letter{' in this queue' if name else ''}.")
         self._wake_all(account_id)
 
-    def _wake(self, new: Sequence[_New]) -> None:
-        for name in {each.job.queue for each in new}:
-            self.wake(name)
-            self._tell(name)
-
     def wake(self, name: str) -> None:
         """Something was put into a queue, here or by another process."""
         for came in self._waiting.get(name, ()):
@@ -261,7 +256,7 @@ def _queue(account_id: str, name: str) -> str:
 
 def _message(held: Leased) -> Message:
     body: Any = msgspec.json.decode(held.body)
-    return Message(held.id, body, held.lease, held.attempts, held.lane, held.created_ms, held.leased_until_ms, *trace.split(held.trace))
+    return Message(held.id, body, held.lease, held.attempts, held.lane, held.created_ms, held.leased_until_ms, *split_trace(held.trace))
 
 
 def _letter(dead_job: DeadJob) -> DeadLetter:
@@ -287,7 +282,7 @@ class _New(msgspec.Struct, frozen=True):
 
 def _keyed(request: Publish) -> tuple[str, int, OnKey]:
     """Raises: InvalidInput."""
-    return checks.line(request.key, "key", 128), request.window * 1000, OnKey(request.on_key)
+    return checks.line(request.key, "key", 128), request.window * 1000, request.on_key
 
 
 def _publish_one(new: _New, now_ms: int) -> Operation[str]:

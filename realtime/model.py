@@ -49,6 +49,17 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class OnKey(StrEnum):
+    """What becomes of a job whose key stands for an earlier one."""
+
+    KEEP = "keep"
+    """The earlier one stands as it is, also when it is done: one for each window."""
+    REPLACE = "replace"
+    """The earlier one says what this one says, if it still waits, and keeps its turn: of many only the last matters."""
+    POSTPONE = "postpone"
+    """The same, and it waits as long as this one would, but not past the window: nothing is done while more keep coming."""
+
+
 class Action(StrEnum):
     """What can be done to a ticket, by its party (leave) or by the staff (the rest)."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from realtime.messages import Name, Request
+from realtime.model import OnKey
 
 QueueName = Annotated[
     str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$", max_length=64, description="A queue of the account; it is there once it is used.")
@@ -26,7 +27,6 @@ Receipt = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$", max_length=64, de
 Visibility = Annotated[int, Meta(ge=0, le=43_200, description="Seconds for which nobody else sees the message.")]
 Scope = Literal["publish", "consume", "jobs", "schedules"]
 OnDead = Literal["skip", "block"]
-OnKeyWord = Literal["keep", "replace", "postpone"]
 
 
 class NewToken(Request, frozen=True):
@@ -57,7 +57,7 @@ class Publish(Request, frozen=True):
     expires: Annotated[int, Meta(ge=0, le=2_592_000, description="Seconds after which it is dropped unread; 0: never.")] = 0
     key: Key = ""
     window: Window = 300
-    on_key: OnKeyWord = "keep"
+    on_key: OnKey = OnKey.KEEP
     """Where the key stands for an earlier message: that one stays as it is; or, if it still waits, says what this one says; or that, and waits anew
     for `delay`, until the window ends at the latest."""
     on_dead: OnDead = "skip"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import json
 
-from realtime.operations import claims, queue
+from realtime.operations import claims, keyed, queue
 from realtime.operations.claims import Claimed
 from realtime.operations.queue import Leased
 from realtime.storage.statement import Operation, Row, Statement
@@ -32,15 +32,9 @@ def receive(
     """
     key = f"receive {consumer} {attempt}" if attempt else ""
     if key:
-        mine = yield Statement(
-            "insert into job_keys (store_id, queue, key, job_id, until_ms) values ($1, $2, $3, $4, $5)"
-            " on conflict (store_id, queue, key) do update set job_id = excluded.job_id, until_ms = excluded.until_ms"
-            " where job_keys.until_ms <= $6 returning job_id",
-            (owner, name, key, lease, now_ms + ATTEMPT_MS, now_ms),
-        )
-        if not mine:
-            rows = yield Statement("select job_id from job_keys where store_id = $1 and queue = $2 and key = $3", (owner, name, key))
-            lease = rows[0][0]
+        before, _ = yield from keyed.stands_for(owner, name, key, lease, now_ms + ATTEMPT_MS, now_ms)
+        if before != lease:
+            lease = before
             held = yield Statement(
                 f"{_SAME}$3 order by priority, ready_ms, id limit $4",
                 (name, lease, now_ms, limit),

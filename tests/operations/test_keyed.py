@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from realtime.model import OnKey
 from realtime.operations import keyed
-from realtime.operations.keyed import OnKey, Stands
+from realtime.operations.keyed import Stands
 from realtime.operations.queue import NewJob
 from tests.support.desk import Desk, Q
 

@@ -12,9 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from realtime.model import JobState
+from realtime.model import JobState, OnKey
 from realtime.operations import attempts, dead, jobs, keyed, leases, pauses, queue
-from realtime.operations.keyed import OnKey
 from realtime.operations.queue import NewJob, Settled
 from realtime.storage.statement import Operation, Row, Statement
 
