@@ -50,7 +50,7 @@ class Schedules:
         self._jobs = jobs
         self._now = clock_ms
         self._next_time = NextTime(
-            self.look, lambda error: _log.warning("Schedules could not be read, trying again soon: %s", error.message), lambda: self._now()
+            self.look, lambda error: _log.warning("Schedules could not be read, trying again soon: %s", error.message), clock_ms
         )
 
     # ---- for accounts
@@ -101,7 +101,8 @@ class Schedules:
         """Raises: InvalidInput."""
         if message is not None:
             return self._messages.prepared(account_id, message)
-        assert job is not None
+        if job is None:
+            raise InvalidInput("This version of the program cannot read what is to be put in. Say it anew.", field="message")
         # Its own lane, unless it says otherwise: a run begins when the one before has ended.
         return self._jobs.prepared(account_id, f"schedule {name}", job)
 
@@ -125,7 +126,13 @@ class Schedules:
 
     async def _fire(self, seen: Schedule) -> None:
         now, said = self._now(), _said(seen)
-        times = await asyncio.to_thread(timetable.last_ms, seen.cron, seen.timezone, seen.next_ms, now, MOST_MISSED)
+        try:
+            times = await asyncio.to_thread(timetable.last_ms, seen.cron, seen.timezone, seen.next_ms, now, MOST_MISSED)
+            next_ms = await asyncio.to_thread(timetable.next_ms, seen.cron, seen.timezone, now)
+        except timetable.NoTimes as error:  # the next one is asked for again and again, and would hold up all others
+            await self._storage.write(schedules.stop, seen, str(error))
+            _log.warning("Schedule %s of account %s is paused: %s", seen.name, seen.account_id, error)
+            return
         if seen.missed == "skip":
             times = [at_ms for at_ms in times if at_ms >= now - ON_TIME_MS]
         if seen.missed != "each":
@@ -136,7 +143,6 @@ class Schedules:
         except NowServingError as error:
             problem = error.message
             _log.warning("Schedule %s of account %s puts nothing in: %s", seen.name, seen.account_id, problem)
-        next_ms = await asyncio.to_thread(timetable.next_ms, seen.cron, seen.timezone, now)
         ids = await self._storage.write(schedules.fire, seen, next_ms, times[-1] if times else seen.last_ms, puts, problem)
         if ids and said.message is not None:
             self._messages.came(seen.account_id, said.message.queue)
@@ -145,12 +151,17 @@ class Schedules:
 
 
 class _Said(msgspec.Struct, frozen=True):
-    message: Publish | None
-    job: AddJob | None
+    """What is put in; neither where another version of the program wrote it."""
+
+    message: Publish | None = None
+    job: AddJob | None = None
 
 
 def _said(schedule: Schedule) -> _Said:
-    return msgspec.json.decode(schedule.body, type=_Said)
+    try:
+        return msgspec.json.decode(schedule.body, type=_Said)
+    except msgspec.ValidationError:
+        return _Said()
 
 
 def _view(seen: Schedule) -> ScheduleView:

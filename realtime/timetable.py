@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _FIELDS = "A cron expression has five fields: minute, hour, day of the month, month, weekday."
 
@@ -43,4 +43,6 @@ def _times(cron: str, timezone: str, from_ms: int, *, back: bool = False) -> Ite
             yield int(at.timestamp()) * 1000
     except CronSimError as error:
         raise NoTimes(f"{error} in the cron expression. {_FIELDS}") from None
+    except ZoneInfoNotFoundError:
+        raise NoTimes(f"This server does not know the time zone {timezone}. Name another.") from None
     raise NoTimes("There is no such time within fifty years. Correct the expression.")

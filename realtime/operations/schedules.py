@@ -99,6 +99,14 @@ def pause(account_id: str, name: str, *, paused: bool, next_ms: int) -> Operatio
         raise NotFound("There is no such schedule.")
 
 
+def stop(seen: Schedule, problem: str) -> Operation[None]:
+    """Pause one that has no next time, unless it was changed since it was seen."""
+    yield Statement(
+        "update schedules set paused = 1, problem = $4 where account_id = $1 and name = $2 and next_ms = $3",
+        (seen.account_id, seen.name, seen.next_ms, problem),
+    )
+
+
 def due(now_ms: int, limit: int) -> Operation[list[Schedule]]:
     """Those whose time has come, the earliest first."""
     rows = yield Statement(

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from realtime.app import now_ms
+from realtime.storage.statement import Operation, Statement
 from tests.support.waiting import until_async
 from tests.web.conftest import House, Open, Owner, new_owner, program_of
 
@@ -25,7 +26,7 @@ class Times:
     def __init__(self, house: House) -> None:
         self.now_ms = now_ms() // HOUR_MS * HOUR_MS + 1_000
         self._schedules = house.parts.schedules
-        self._schedules._now = lambda: self.now_ms
+        self._schedules._now = self._schedules._next_time._now = lambda: self.now_ms
 
     async def pass_by(self, hours: float) -> None:
         self.now_ms += int(hours * HOUR_MS)
@@ -156,9 +157,35 @@ async def test_a_handler_that_is_gone_is_a_problem_that_is_told_and_ends_when_it
     assert (await view(program))["last_id"]
 
 
+@pytest.mark.parametrize(
+    ("change", "problem", "paused"),
+    [
+        ("timezone = 'Mars/Olympus'", "This server does not know the time zone Mars/Olympus. Name another.", True),
+        ('body = \'{"message":{"text":1}}\'', "This version of the program cannot read what is to be put in. Say it anew.", False),
+        ("body = '{}'", "This version of the program cannot read what is to be put in. Say it anew.", False),
+    ],
+)
+async def test_one_that_cannot_be_carried_out_any_more_holds_up_no_other(
+    program: httpx.AsyncClient, house: House, times: Times, change: str, problem: str, paused: bool
+) -> None:
+    def spoil() -> Operation[None]:
+        yield Statement(f"update schedules set {change} where name = 'a'")
+
+    await put(program, "a")
+    await put(program, "b")
+    await house.parts.storage.write(spoil)
+
+    await times.pass_by(1)
+
+    assert await got(program) == ["tick"]
+    assert ((await view(program, "a"))["problem"], (await view(program, "a"))["paused"]) == (problem, paused)
+    assert (await view(program, "b"))["problem"] == ""
+
+
 async def test_it_wakes_by_itself_for_one_that_is_due(program: httpx.AsyncClient, house: House) -> None:
     ahead_ms = 0
-    house.parts.schedules._now = lambda: now_ms() + ahead_ms
+    schedules = house.parts.schedules
+    schedules._now = schedules._next_time._now = lambda: now_ms() + ahead_ms
     next_ms = (await put(program))["next_ms"]
     ahead_ms = next_ms - now_ms() - 50
     await put(program)  # as on any change, its time is looked at anew
