@@ -33,19 +33,12 @@ class OptOuts:
         """What is kept of a recipient."""
         return self._keys.recipient_hash(recipient)
 
-    async def has(self, channel: str, recipient: str) -> bool:
-        """Whether a recipient wants nothing over a channel."""
-        return await self._storage.read(opt_outs.has, self._keys.recipient_hash(recipient), channel)
-
     async def why_not(self, channel: str, recipient: str, moment: str) -> str:
         """Why a recipient does not want to be told of a moment, as a sentence; empty where they do."""
-        choice = await self._storage.read(opt_outs.chosen, self._keys.recipient_hash(recipient), channel)
+        choice, source = await self._storage.read(opt_outs.chosen_by, self._keys.recipient_hash(recipient), channel)
         if choice is Choice.CALLS:
             return "" if moment == CALLED else ONLY_CALLS
-        if choice is Choice.ALL:
-            return ""
-        source = await self._storage.read(opt_outs.source, self._keys.recipient_hash(recipient), channel)
-        return SOURCES.get(source, WHY)
+        return "" if choice is Choice.ALL else SOURCES.get(source, WHY)
 
     async def suppress(self, channel: str, recipient: str, source: str) -> str:
         """Nothing more for somebody who did not say so themselves. An owner is left out, whose report must arrive: their account is returned."""

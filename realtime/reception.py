@@ -44,8 +44,6 @@ from realtime.views import own_view, owner_snapshot, store_view
 
 _FORM_MS = 15 * 60_000
 """How long a phone that scanned a code has to fill in the form."""
-_NEXT_MS = 30_000
-"""A code that is shown is good for so long at least."""
 
 
 class Reception:
@@ -101,7 +99,7 @@ class Reception:
         await self._storage.read(stores.owned, store_id, account_id)
         self._house.reached(base)
         whole = await self._storage.read(snapshots.owner, store_id)
-        if whole.code and whole.code.expires_ms <= self._now() + _NEXT_MS:  # screens have theirs renewed; who asks now and then has not
+        if whole.code and codes.ends_soon(whole.code, self._now()):  # screens have theirs renewed; who asks now and then has not
             await self.renew_code(store_id, whole.code.number)
             whole = await self._storage.read(snapshots.owner, store_id)
         return owner_snapshot(whole, self._keys, base)

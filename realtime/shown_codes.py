@@ -8,9 +8,6 @@ from realtime.model import Code
 from realtime.operations import codes
 from realtime.storage.statement import Storage
 
-_AHEAD_MS = 60_000
-"""A code is replaced this long before it expires, so that who is scanning it still can."""
-
 
 class ShownCodes:
     """Knows the newest code of each store that was looked at; iterates over those stores."""
@@ -38,7 +35,7 @@ class ShownCodes:
             self._codes[store_id] = code
 
     def ends_soon(self, code: Code | None) -> bool:
-        return code is not None and code.expires_ms - _AHEAD_MS <= self._now()
+        return code is not None and codes.ends_soon(code, self._now())
 
     async def refresh(self, store_id: str) -> None:
         """Know the code on show, and have it replaced if it ends soon."""

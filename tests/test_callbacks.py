@@ -136,7 +136,7 @@ async def test_an_owners_address_is_not_given_up_but_named_in_the_log(evening: E
 
     await receive(evening)
 
-    assert not await evening.parts.opt_outs.has("text", owned.email)
+    assert not await evening.parts.opt_outs.why_not("text", owned.email, "called")
     (warned,) = [record for record in caplog.records if record.name == "nowserving.callbacks"]
     assert warned.levelname == "WARNING"
     assert owned.account_id in warned.getMessage()

@@ -113,10 +113,10 @@ async def test_a_party_is_given_a_link_that_stops_it(work: Work) -> None:
     await work.opt_outs.choose(token, Choice.NONE)
 
     assert await work.opt_outs.chosen(token) is Choice.NONE
-    assert await work.opt_outs.has("mail", "ann@example.com"), "however it is written"
-    assert not await work.opt_outs.has("text", "ann@example.com")
+    assert await work.opt_outs.why_not("mail", "ann@example.com", "called"), "however it is written"
+    assert not await work.opt_outs.why_not("text", "ann@example.com", "called")
     await work.opt_outs.choose(token, Choice.ALL)
-    assert not await work.opt_outs.has("mail", "ann@example.com")
+    assert not await work.opt_outs.why_not("mail", "ann@example.com", "called")
 
 
 def test_what_is_kept_names_nobody_and_needs_the_key() -> None:

@@ -14,6 +14,8 @@ from realtime.storage.statement import Operation, Statement, changed
 
 CodeHash = Callable[[str, int], str]
 """(store id, number) -> hash of that code."""
+_AHEAD_MS = 60_000
+"""A code is replaced this long before it expires."""
 
 
 class CodeRow(msgspec.Struct, frozen=True):
@@ -65,6 +67,11 @@ def scan(
         raise CodeUsed if row and row.state is not CodeState.FRESH else CodeExpired
     event = yield from show(store_id, taken.first_seq, hash_of, now_ms, next_until_ms)
     return Change(form_until_ms, event.events)
+
+
+def ends_soon(code: Code, now_ms: int) -> bool:
+    """Whether a code on show is to be replaced: a while before it expires, so that who is scanning it still can."""
+    return code.expires_ms - _AHEAD_MS <= now_ms
 
 
 def renew(store_id: str, number: int, hash_of: CodeHash, now_ms: int, next_until_ms: int) -> Operation[Change]:

@@ -50,26 +50,21 @@ def take_back(recipient_hash: str, channel: str = EVERY) -> Operation[None]:
     )
 
 
-def has(recipient_hash: str, channel: str) -> Operation[bool]:
-    return bool((yield from source(recipient_hash, channel)))
-
-
-def source(recipient_hash: str, channel: str) -> Operation[str]:
-    """Whence it is known that somebody is sent nothing over a channel; empty where they are."""
-    rows = yield Statement(
-        "select source from opt_outs where recipient_hash = $1 and channel in ('', $2) order by channel limit 1", (recipient_hash, channel)
-    )
-    return str(rows[0][0]) if rows else ""
-
-
 def chosen(recipient_hash: str, channel: str) -> Operation[Choice]:
+    choice, _ = yield from chosen_by(recipient_hash, channel)
+    return choice
+
+
+def chosen_by(recipient_hash: str, channel: str) -> Operation[tuple[Choice, str]]:
+    """What somebody wants over a channel, and whence that is known; a word for every channel goes before others."""
     rows = yield Statement(
-        "select channel from opt_outs where recipient_hash = $1 and channel in ('', $2, $3, $4)",
+        "select channel, source from opt_outs where recipient_hash = $1 and channel in ('', $2, $3, $4) order by channel",
         (recipient_hash, channel, LINE, channel + LINE),
     )
     if not rows:
-        return Choice.ALL
-    return Choice.CALLS if all(row[0].endswith(LINE) for row in rows) else Choice.NONE
+        return Choice.ALL, ""
+    stops = [source for of, source in rows if not of.endswith(LINE)]
+    return (Choice.NONE, stops[0]) if stops else (Choice.CALLS, rows[0][1])
 
 
 def choose(recipient_hash: str, channel: str, choice: Choice, source: str, now_ms: int) -> Operation[None]:

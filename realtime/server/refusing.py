@@ -1,4 +1,4 @@
-"""A refusal that the server makes before the application is asked: a problem document, with the headers that every answer carries."""
+"""A refusal that no page and no endpoint makes, of a handshake above all: a problem document, with the headers that every answer carries."""
 
 from __future__ import annotations
 

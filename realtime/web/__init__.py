@@ -83,7 +83,7 @@ def routes(context: Context, sockets: Sockets | None = None) -> list[BaseRoute]:
         Route(service_worker.PATH, service_worker.ServiceWorker(directory=STATIC, check_dir=False)),
         stop_page.route(context),
         WebSocketRoute("/live", sockets or Sockets(context)),
-        WebSocketRoute("/{path:path}", NoSocket()),
+        WebSocketRoute("/{path:path}", NoSocket(context)),
         Route("/live", NoHandshake()),
         Mount("/static", Files(directory=STATIC, check_dir=False)),
         Route("/{path:path}", Nowhere(context)),

@@ -15,7 +15,7 @@ from realtime.errors import NotFound, NowServingError
 from realtime.server import refusing
 from realtime.server.protection import POLICY
 from realtime.web import problems
-from realtime.web.addresses import header
+from realtime.web.addresses import header, is_secure
 from realtime.web.context import Context
 from realtime.web.phrasebook import ENGLISH, Phrasebook, chosen
 from realtime.web.problems import MethodNotAllowed, UpgradeRequired, document
@@ -163,8 +163,12 @@ class NoSocket:
 
     __name__ = "no_socket"
 
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await refusing.refuse(NotFound(), scope, receive, send)
+        secure = is_secure(scope, self._context.settings.public_url)
+        await refusing.refuse(NotFound(), scope, receive, send, secure=secure)
 
 
 def routes(context: Context) -> list[Route]:

@@ -13,7 +13,7 @@ ANN, BO = "hash of Ann", "hash of Bo"
 
 
 async def has(storage: Storage, recipient: str, channel: str = "sms") -> bool:
-    return await storage.read(opt_outs.has, recipient, channel)
+    return await storage.read(opt_outs.chosen, recipient, channel) is Choice.NONE
 
 
 async def test_an_opt_out_is_of_one_recipient_and_one_channel(storage: Storage) -> None:
@@ -83,14 +83,14 @@ async def test_start_after_stop_brings_back_what_was_chosen_before(storage: Stor
 
 
 async def test_it_is_known_whence_with_the_word_for_every_channel_before_others(storage: Storage) -> None:
-    assert await storage.read(opt_outs.source, ANN, "email") == ""
+    assert await storage.read(opt_outs.chosen_by, ANN, "email") == (Choice.ALL, "")
     await storage.write(opt_outs.put, ANN, "email", "bounce", 1)
-    assert await storage.read(opt_outs.source, ANN, "email") == "bounce"
-    assert await storage.read(opt_outs.source, ANN, "sms") == ""
+    assert await storage.read(opt_outs.chosen_by, ANN, "email") == (Choice.NONE, "bounce")
+    assert await storage.read(opt_outs.chosen, ANN, "sms") is Choice.ALL
 
     await storage.write(opt_outs.put, ANN, opt_outs.EVERY, "page", 2)
 
-    assert await storage.read(opt_outs.source, ANN, "email") == "page"
+    assert await storage.read(opt_outs.chosen_by, ANN, "email") == (Choice.NONE, "page")
 
 
 async def test_who_owns_a_store_is_never_put_there_by_others(storage: Storage) -> None:

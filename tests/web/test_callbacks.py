@@ -99,7 +99,7 @@ async def test_a_forged_or_old_one_is_refused_and_changes_nothing(house: House) 
         assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
 
     assert [each["state"] for each in await notices(owner)] == ["accepted"]
-    assert not await house.parts.opt_outs.has("sms", PHONE)
+    assert not await house.parts.opt_outs.why_not("sms", PHONE, "called")
 
 
 async def test_what_nobody_may_call_is_not_there(house: House, open_house: Open) -> None:
@@ -128,7 +128,7 @@ async def test_stop_and_start_are_heeded(house: House, http_sink: HttpSink) -> N
     await until_async(suppressed, what="that it was not sent")
     assert len(http_sink.requests) == 1
     await call(house, "inbound", From=PHONE, Body="START")
-    assert not await house.parts.opt_outs.has("sms", PHONE)
+    assert not await house.parts.opt_outs.why_not("sms", PHONE, "called")
 
 
 # ---- mail
@@ -187,7 +187,7 @@ async def test_whatever_is_told_of_an_owners_address_their_mails_go_out(mailing:
     answer = await call(mailing, "status", notifier="email", event="bounced", kind="permanent", to=owner.email)
 
     assert answer.status_code == 204
-    assert not await mailing.parts.opt_outs.has("email", owner.email)
+    assert not await mailing.parts.opt_outs.why_not("email", owner.email, "called")
     (await owner.client.post("/v1/email/resend")).raise_for_status()
     await asyncio.to_thread(smtp_sink.wait_for, before + 1, to=owner.email)
 
@@ -199,4 +199,4 @@ async def test_a_forged_word_about_a_mail_is_refused(mailing: House) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
     assert [each["state"] for each in await notices(owner)] == ["accepted"]
-    assert not await mailing.parts.opt_outs.has("email", ANN)
+    assert not await mailing.parts.opt_outs.why_not("email", ANN, "called")

@@ -40,7 +40,7 @@ async def test_a_mail_programs_one_click_stops_it(house: House) -> None:
         await house.parts.opt_outs.take_back("email", ANN)
         answer = await program.post(link(house), **body)
         assert answer.status_code == 200, "no redirect (RFC 8058 section 3.1)"
-        assert await house.parts.opt_outs.has("email", ANN)
+        assert await house.parts.opt_outs.why_not("email", ANN, "called")
 
 
 async def test_looking_changes_nothing_and_a_person_may_change_their_mind(house: House) -> None:
@@ -48,12 +48,12 @@ async def test_looking_changes_nothing_and_a_person_may_change_their_mind(house:
 
     assert "No more messages?" in said(await person.get(link(house)))
     await person.head(link(house))
-    assert not await house.parts.opt_outs.has("email", ANN)
+    assert not await house.parts.opt_outs.why_not("email", ANN, "called")
     assert "You get no more messages" in said(await person.post(link(house), data={"step": "stop"}))
     assert "You get no more messages" in said(await person.get(link(house)))
     assert "No more messages?" in said(await person.post(link(house), data={"step": "again"}))
 
-    assert not await house.parts.opt_outs.has("email", ANN)
+    assert not await house.parts.opt_outs.why_not("email", ANN, "called")
     assert ANN not in (await person.get(link(house))).text
 
 
@@ -98,7 +98,7 @@ async def test_a_link_that_is_none_of_ours_stops_nobody(house: House) -> None:
     ):
         assert (await person.post(wrong)).status_code == 404
         assert (await person.get(wrong)).status_code == 404
-    assert not await house.parts.opt_outs.has("email", ANN)
+    assert not await house.parts.opt_outs.why_not("email", ANN, "called")
     assert len(right) < stop_page.LONGEST_TOKEN
 
 
@@ -111,12 +111,12 @@ async def test_a_customer_says_so_on_their_ticket(house: House) -> None:
 
     assert "We message you before your turn, and when it comes." in said(await phone.get("/ticket"))
     assert (await phone.post("/ticket", data={"step": "no_messages"})).status_code == 303
-    assert await house.parts.opt_outs.has("email", ANN)
-    assert await house.parts.opt_outs.has("sms", ANN), "whatever goes to that address"
+    assert await house.parts.opt_outs.why_not("email", ANN, "called")
+    assert await house.parts.opt_outs.why_not("sms", ANN, "called"), "whatever goes to that address"
     assert "You get no messages from us." in said(await phone.get("/ticket"))
     assert (await phone.post("/ticket", data={"step": "messages"})).status_code == 303
 
-    assert not await house.parts.opt_outs.has("email", ANN)
+    assert not await house.parts.opt_outs.why_not("email", ANN, "called")
 
     assert (await phone.post("/ticket", data={"step": "only_calls"})).status_code == 303
     assert "We message you only when it is your turn." in said(await phone.get("/ticket"))
@@ -139,7 +139,7 @@ async def test_another_site_cannot_say_it_for_them(house: House) -> None:
     refused = await phone.post("/ticket", data={"step": "no_messages"}, headers={"Origin": "https://elsewhere.example"})
 
     assert refused.status_code == 403
-    assert not await house.parts.opt_outs.has("email", ANN)
+    assert not await house.parts.opt_outs.why_not("email", ANN, "called")
 
 
 @pytest.mark.parametrize(
