@@ -9,12 +9,16 @@ from starlette.routing import Route
 
 from bench.join_server import PATH, empty
 from realtime import logs
+from realtime.server.limits import of_addresses
 from realtime.server.run import serve
 from realtime.settings import Settings
 
 
 class Nothing:
     """A lifecycle without anything to end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.addresses = of_addresses(settings.max_sockets_per_address)
 
     def warm_up(self) -> None:
         pass
@@ -30,7 +34,7 @@ def main() -> int:
     settings = Settings.load(os.environ)
     logs.configure(settings.log_level)
     routes = [Route(PATH, empty, methods=["POST"]), Route("/healthz", empty)]
-    return serve(Starlette(routes=routes), settings, Nothing())
+    return serve(Starlette(routes=routes), settings, Nothing(settings))
 
 
 if __name__ == "__main__":

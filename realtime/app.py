@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import secrets
 import time
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Callable, Collection, Sized
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from realtime.clerk import Clerk, Tasks
 from realtime.closing import Closing
 from realtime.courier import Courier
 from realtime.crew import ByCrew
+from realtime.crowds import HELD_S, Crowds
 from realtime.house import House
 from realtime.hub import Hub
 from realtime.job_service import JobService
@@ -39,7 +39,6 @@ from realtime.oversight import Oversight
 from realtime.passwords import Passwords
 from realtime.plugin_events import PluginEvents
 from realtime.postman import Postman
-from realtime.presence import NOTE as PRESENCE
 from realtime.presence import Presence
 from realtime.programs import Programs
 from realtime.push import Push
@@ -49,10 +48,11 @@ from realtime.schedules import Schedules
 from realtime.scribe import Scribe
 from realtime.server import lag
 from realtime.server.drain import disconnect_all
+from realtime.server.limits import of_addresses
 from realtime.server.pings import PingWheel
 from realtime.settings import Settings
-from realtime.sink import Sink
 from realtime.storage.statement import Storage
+from realtime.tally import Tally
 from realtime.web.context import SIGNED_OUT, Context
 from realtime.web.limits import Limits
 from realtime.web.sockets import Sockets
@@ -68,9 +68,6 @@ _log = logging.getLogger("nowserving")
 
 CODES_LOOKED_AT_S = 10.0
 POSITIONS_CHECKED_S = 20.0
-SOCKETS_COUNTED_S = 5.0
-SLICE = 500
-"""Sockets that are looked at before the loop's other work gets its turn."""
 WORK_SHARE = 0.7
 """How much of the drain deliveries and jobs under way may take, from its first moment; a tenth, however long sockets and requests took."""
 
@@ -83,10 +80,11 @@ def load_plugins(settings: Settings) -> Registry:
 class Lifecycle:
     """Whether the process serves, and its end; see `realtime.server.run.Lifecycle`."""
 
-    def __init__(self, warm_up: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, addresses: Crowds, warm_up: Callable[[], None] = lambda: None) -> None:
         self.ready = False
         self.parts: Parts | None = None
         self.warm_up = warm_up
+        self.addresses = addresses
 
     def begin_drain(self) -> None:
         self.ready = False
@@ -138,20 +136,6 @@ def make_metrics(settings: Settings) -> Metrics | None:
     from realtime.metrics import Metrics
 
     return Metrics()
-
-
-async def count_sockets(metrics: Metrics, sessions: Sized, sinks: Collection[Sink]) -> None:
-    """Note how many live sockets there are, what waits for them and what they came to, for ever."""
-    while True:
-        metrics.sockets(len(sessions))
-        waiting = 0
-        for number, sink in enumerate(list(sinks), 1):
-            waiting += sink.buffered_bytes()
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
-        metrics.buffered(waiting)
-        metrics.catch_up()
-        await asyncio.sleep(SOCKETS_COUNTED_S)
 
 
 class Parts:
@@ -215,7 +199,6 @@ class Parts:
         self.alone = isinstance(self.broker, NoBroker)
         self.presence = Presence(self.hub, None if self.alone else self.broker.tell_note, time.monotonic)
         self.hub.on_change = self.presence.changed
-        self.notes[PRESENCE] = self.presence.hear
         self.pings = PingWheel(ping_seconds=settings.ping_seconds, pong_seconds=settings.pong_seconds)
 
     def _told(self, told: tuple[Event, ...]) -> None:
@@ -264,8 +247,8 @@ class Parts:
         self.beside.keep("schedules", self.schedules.run)
         self.beside.keep("broker", self.broker.run)
         self.beside.keep("hub", self.hub.run)
-        if not self.alone:
-            self.beside.keep("presence", self.presence.run)
+        if self.presence.tally:
+            self._share(self.presence.tally)
         self.beside.keep("positions", partial(positions.keep_comparing, self.live.check_positions, POSITIONS_CHECKED_S))
         self.beside.keep("fresh codes", lambda: self.live.keep_codes_fresh(CODES_LOOKED_AT_S))
         if self.metrics:
@@ -280,6 +263,17 @@ class Parts:
             self.notes[SPENT] = spending.hear
             self.beside.keep("spending", spending.run)
         return limits
+
+    def count_together(self, kind: str, crowds: Crowds, mark: Callable[[str], str] = str) -> None:
+        """So many sockets in all processes together, where there are others; `mark` stands for a name that is not theirs to read."""
+        if not self.alone:
+            tally = Tally(kind, int, 0, crowds.worth_telling, self.broker.tell_note, time.monotonic, keep_s=HELD_S)
+            crowds.share(tally, mark)
+            self._share(tally)
+
+    def _share(self, tally: Tally[Any]) -> None:
+        self.notes[tally.kind] = tally.hear
+        self.beside.keep(tally.kind, tally.run)
 
     def begin_to_end(self) -> None:
         """While sockets and requests end, nothing new is begun; deliveries and jobs under way go on."""
@@ -353,7 +347,7 @@ async def working(settings: Settings, metrics: Metrics | None = None) -> AsyncIt
 def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
     """The application and its lifecycle, as `realtime.server.run.serve` takes them. Reads files: not for the event loop."""
     storage, registry, pages = make_storage(settings), load_plugins(settings), web.templates()
-    lifecycle = Lifecycle(partial(web.compile_all, pages))
+    lifecycle = Lifecycle(of_addresses(settings.max_sockets_per_address), partial(web.compile_all, pages))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -386,11 +380,16 @@ def create_app(settings: Settings) -> tuple[Starlette, Lifecycle]:
                 now_ms=now_ms,
                 clock=time.monotonic,
                 counts=parts.live.counts,
+                asked=parts.presence.asked,
             )
+            parts.count_together("sockets_of_stores", context.crowds)
+            parts.count_together("sockets_of_addresses", lifecycle.addresses, parts.keys.mark)
             sockets = Sockets(context)
             parts.notes[SIGNED_OUT] = lambda body: context.close_sessions(body.decode())
             parts.beside.keep("socket sweep", sockets.sweep)
             if parts.metrics:
+                from realtime.metrics import count_sockets
+
                 parts.beside.keep("figures", partial(count_sockets, parts.metrics, context.sessions, parts.pings.sinks))
             app.router.routes.extend(web.routes(context, sockets))
             lifecycle.ready = True

@@ -5,8 +5,9 @@ Several processes share theirs through files in PROMETHEUS_MULTIPROC_DIR, so tha
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Sized
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,6 +18,7 @@ from realtime.counts import Counts
 from realtime.metering import CONSUMER
 from realtime.operations import receives
 from realtime.operations.oversight import Backlog
+from realtime.sink import Sink
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _WAITS = (0.005, 0.02, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
@@ -25,6 +27,9 @@ _LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _STANDINGS = ("ready", "deferred", "behind", "held", "in_flight", "dead")
 MESSAGES = "messages"
 """All message queues of all accounts together: nobody should need a series for each."""
+COUNTED_S = 5.0
+SLICE = 500
+"""Sockets that are looked at before the loop's other work gets its turn."""
 
 
 def kind(queue: str) -> str:
@@ -195,3 +200,17 @@ class _Now(Collector):
         for alarm in ("dead_letters", "backlog_age", "failed_reports", "missed_deletions"):
             raised.add_metric([alarm], int(alarm in self._alarms))
         return (jobs, oldest, blocked, paused, raised)
+
+
+async def count_sockets(metrics: Metrics, sessions: Sized, sinks: Collection[Sink]) -> None:
+    """Note how many live sockets there are, what waits for them and what they came to, for ever."""
+    while True:
+        metrics.sockets(len(sessions))
+        waiting = 0
+        for number, sink in enumerate(list(sinks), 1):
+            waiting += sink.buffered_bytes()
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        metrics.buffered(waiting)
+        metrics.catch_up()
+        await asyncio.sleep(COUNTED_S)

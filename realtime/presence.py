@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec import Struct
 
-from realtime.broker.contract import MOST_NOTE_BYTES
+from realtime.askers import Askers
 from realtime.hub import Hub
-from realtime.totals import Totals
+from realtime.tally import Tally
 
 NOTE = "presence"
 """The kind of the notes in which processes tell each other what they count."""
 SETTLE_S = 1.5
 """The least time between two words to a store's screens; the first change after a quiet time is told at once."""
-TELL_S = 0.25
-"""The least time between two words of this process to the others about a store."""
-AGAIN_S = 25.0
-"""How often the others are told what has not changed, so that they can forget a process that was killed."""
-KEEP_S = 60.0
-LOOK_S = 5.0
-"""How often it is looked for what is to be told again, and what is too old."""
+LEAST_WAIT_S = 0.5
+"""The least time between two looks for who has not asked any more."""
 MOST_OPEN = 500
 """Pages that are named one by one, of a store: those that joined last. The others are only counted."""
-MOST_HEARD = 20_000
-"""Stores of other processes that are remembered."""
 _OWNER, _PUBLIC, _BOARD = "owner", "public", "board"
 
 
@@ -45,17 +37,6 @@ class Present(Struct, frozen=True, array_like=True):
 
 
 NOBODY = Present()
-
-
-class Word(Struct, frozen=True, array_like=True):
-    """A note: what one process counts of some stores. One without stores says that it has come."""
-
-    process: str
-    stores: dict[str, Present] = {}
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Word).decode
 
 
 def together(counted: Iterable[Present]) -> Present:
@@ -86,23 +67,23 @@ def push(store_id: str, total: Present) -> bytes:
 class _Store:
     """What this process knows of the presence at one store."""
 
-    __slots__ = ("due", "pages", "settling", "shown", "told")
+    __slots__ = ("askers", "due", "pages", "settling", "shown", "waits")
 
     def __init__(self) -> None:
         self.pages: set[int] = set()
+        self.askers = Askers()
+        self.waits = False
+        """It is waited for the first of those to be over."""
         self.due = float("-inf")
         """When its screens may be told again; the loop's time."""
         self.settling = False
         self.shown: Present | None = None
         """What its screens here were told last; None where one of them was not told yet."""
-        self.told: tuple[Present, float] | None = None
-        """What the other processes were told last, and when."""
 
 
 class Presence:
-    """Counts what the hub of this process holds, and adds what other processes count. All methods belong to the loop's thread.
-
-    Whoever only asks now and then (`GET /v1/live`) is not counted.
+    """Counts what the hub of this process holds and who asks it again and again, and adds what other processes count. All methods belong
+    to the loop's thread.
 
     Args:
         tell: passes a note on to the other processes: its kind, its body. None where there are none.
@@ -111,121 +92,83 @@ class Presence:
 
     def __init__(self, hub: Hub, tell: Callable[[str, bytes], None] | None, clock: Callable[[], float]) -> None:
         self._hub = hub
-        self._tell = tell
         self._clock = clock
-        self._process = secrets.token_hex(4)
         self._stores: dict[str, _Store] = {}
-        self._others: Totals[Present] = Totals(KEEP_S, MOST_HEARD)
-        self._known: dict[str, float] = {}
-        """Other processes, and when each was heard last."""
-        self._untold: dict[str, None] = {}
+        self.tally = Tally(NOTE, Present, NOBODY, self._own, tell, clock, self._news) if tell else None
+        """What is told to the other processes, and heard of them; None where there are none."""
 
     def changed(self, topic: str) -> None:
         """Somebody came to a topic, or went."""
-        kind, _, rest = topic.partition("/")
-        store_id, _, what = rest.partition("/")
-        store = self._stores.get(store_id)
-        if store is None:
-            store = self._stores[store_id] = _Store()
+        kind, store_id, what = _parts(topic)
+        store = self._store(store_id)
         if kind == "ticket":
             (store.pages.add if self._hub.listeners(topic) else store.pages.discard)(int(what))
         elif what == _OWNER:
             store.shown = None
-        if self._tell:
-            self._untold[store_id] = None
-        self._settle(store_id, store)
+        self._changed(store_id, store)
 
-    def hear(self, body: bytes) -> None:
-        """What another process told."""
-        try:
-            word = _decode(body)
-        except msgspec.MsgspecError:  # of another version of this program, as while a new one is rolled out
-            return
-        now = self._clock()
-        if word.process not in self._known:  # it has not heard yet what is counted here
-            self._untold.update(dict.fromkeys(self._stores))
-            for store in self._stores.values():
-                if store.told:
-                    store.told = (store.told[0], float("-inf"))
-        self._known[word.process] = now
-        for store_id, present in word.stores.items():
-            if present == NOBODY:
-                news = self._others.take_back(word.process, store_id)
-            else:
-                news = self._others.hear(word.process, store_id, present, now)
-            if news:
-                self._news(store_id)
+    def asked(self, topic: str, who: str) -> None:
+        """Somebody asked where a topic stands, and will ask again. `who` tells askers apart; a ticket's page is there once, whoever asks."""
+        kind, store_id, what = _parts(topic)
+        store, now = self._store(store_id), self._clock()
+        if store.askers.ask(f"{kind}/{what}", "" if kind == "ticket" else who, now):
+            self._changed(store_id, store)
+        self._wait(store_id, store)
 
-    async def run(self) -> None:
-        """Tell the other processes, and forget those that are gone. Runs until cancelled; of no use where there is no other process."""
-        self._say({})
-        looked = self._clock()
-        while True:
-            await asyncio.sleep(TELL_S)
-            now = self._clock()
-            if now - looked >= LOOK_S:
-                looked = now
-                self._look(now)
-            self.tell_others(now)
-
-    def tell_others(self, now: float) -> None:
-        """Tell what has changed since it was told last, or was told too long ago."""
-        untold, self._untold = self._untold, {}
-        stores: dict[str, Present] = {}
-        room = most = MOST_NOTE_BYTES - 32
-        for store_id in untold:
-            present, store = self._own(store_id), self._stores.get(store_id)
-            told = store.told if store else None
-            if (told is None and present == NOBODY) or (told is not None and told[0] == present and now - told[1] < AGAIN_S - LOOK_S):
-                self._forget(store_id)
-                continue
-            if store is not None:
-                store.told = (present, now) if present != NOBODY else None
-            size = len(_encode({store_id: present}))
-            if stores and size > room:
-                self._say(stores)
-                stores, room = {}, most
-            stores[store_id] = present
-            room -= size
-            self._forget(store_id)
-        if stores:
-            self._say(stores)
+    def look(self, store_id: str) -> None:
+        """Find who asks about a store no more."""
+        store = self._stores.get(store_id)
+        if store is not None and store.askers.over(self._clock()):
+            self._changed(store_id, store)
 
     def total(self, store_id: str) -> Present:
         """Who looks at a store, in all processes as far as is known."""
-        return together((self._own(store_id), *self._others.of(store_id)))
+        return together((self._own(store_id), *(self.tally.of(store_id) if self.tally else ())))
 
     def __len__(self) -> int:
         """Stores that somebody looks at here."""
         return len(self._stores)
 
-    def _say(self, stores: dict[str, Present]) -> None:
-        if self._tell:
-            self._tell(NOTE, _encode(Word(self._process, stores)))
-
     # ---- counting
 
+    def _store(self, store_id: str) -> _Store:
+        store = self._stores.get(store_id)
+        if store is None:
+            store = self._stores[store_id] = _Store()
+        return store
+
     def _own(self, store_id: str) -> Present:
-        store, listeners = self._stores.get(store_id), self._hub.listeners
+        store = self._stores.get(store_id)
         if store is None:
             return NOBODY
-        public, boards, owners = (listeners(f"store/{store_id}/{audience}") for audience in (_PUBLIC, _BOARD, _OWNER))
-        return Present(public, boards, owners, *named(store.pages))
 
-    def _look(self, now: float) -> None:
-        for store_id in self._others.expire(now):
-            self._news(store_id)
-        self._known = {process: heard for process, heard in self._known.items() if heard + KEEP_S > now}
-        for store_id, store in self._stores.items():
-            if store.told and now - store.told[1] >= AGAIN_S - LOOK_S:
-                self._untold[store_id] = None
+        def count(audience: str) -> int:
+            return self._hub.listeners(f"store/{store_id}/{audience}") + store.askers.count(f"store/{audience}")
+
+        asked = (int(what.removeprefix("ticket/")) for what in store.askers.what() if what.startswith("ticket/"))
+        return Present(count(_PUBLIC), count(_BOARD), count(_OWNER), *named(store.pages.union(asked)))
+
+    def _changed(self, store_id: str, store: _Store) -> None:
+        if self.tally:
+            self.tally.changed(store_id)
+        self._settle(store_id, store)
+
+    def _wait(self, store_id: str, store: _Store) -> None:
+        """One timer for all askers of a store."""
+        over = store.askers.next_over()
+        if over is not None and not store.waits:
+            store.waits = True
+            asyncio.get_running_loop().call_later(max(over - self._clock(), LEAST_WAIT_S), self._look_again, store_id, store)
+
+    def _look_again(self, store_id: str, store: _Store) -> None:
+        store.waits = False
+        self.look(store_id)
+        self._wait(store_id, store)
 
     def _forget(self, store_id: str) -> None:
         """Keeps nothing of a store that nobody looks at and nobody is to be told of."""
         store = self._stores.get(store_id)
-        if store is None or store.settling or store.told or store.pages or store_id in self._untold:
-            return
-        if self._own(store_id) == NOBODY:
+        if store is not None and not store.settling and self._own(store_id) == NOBODY:
             del self._stores[store_id]
 
     # ---- the screens here
@@ -239,7 +182,7 @@ class Presence:
             return
         store.settling = True
         loop = asyncio.get_running_loop()
-        # Not before the next turn: whoever asks now and then comes and goes in this one.
+        # Not before the next turn: whoever comes and goes at once does so in this one.
         loop.call_at(max(loop.time(), store.due), self._show, store_id, store)
 
     def _show(self, store_id: str, store: _Store) -> None:
@@ -252,3 +195,9 @@ class Presence:
                 store.due = asyncio.get_running_loop().time() + SETTLE_S
                 self._hub.publish(topic, push(store_id, total))
         self._forget(store_id)
+
+
+def _parts(topic: str) -> tuple[str, str, str]:
+    kind, _, rest = topic.partition("/")
+    store_id, _, what = rest.partition("/")
+    return kind, store_id, what

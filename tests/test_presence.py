@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from realtime import presence
+from realtime.askers import ASKS_S
 from realtime.broker.contract import MOST_NOTE_BYTES
 from realtime.hub import Hub
-from realtime.presence import AGAIN_S, KEEP_S, LOOK_S, MOST_OPEN, Presence
+from realtime.presence import MOST_OPEN, Presence, Present
+from realtime.tally import AGAIN, KEEP_S, Tally
 from tests.support.hub import MemorySink, make
 from tests.support.waiting import until_async
 
@@ -43,16 +45,25 @@ class Process:
         sink.writes.clear()
         return sink
 
+    def asks(self, who: str, *topics: str) -> None:
+        for topic in topics:
+            self.presence.asked(topic, who)
+
     def phone(self, ticket: int) -> MemorySink:
         return self.comes(PUBLIC, f"ticket/{STORE}/{ticket}")
 
+    @property
+    def tally(self) -> Tally[Present]:
+        assert self.presence.tally
+        return self.presence.tally
+
     def deliver(self, *others: Process) -> int:
         """Tells the others what is to be told; how many notes that took."""
-        self.presence.tell_others(self.now)
+        self.tally.tell_others()
         notes, self.notes = self.notes, []
         for other in others:
             for body in notes:
-                other.presence.hear(body)
+                other.tally.hear(body)
         return len(notes)
 
 
@@ -124,7 +135,7 @@ async def test_the_second_page_of_a_ticket_keeps_it_open(quick: None) -> None:
     assert (await hears(screen, lambda said: said["public"] == 1))["open"] == [7]
 
 
-async def test_who_only_asks_now_and_then_is_not_counted(quick: None) -> None:
+async def test_who_comes_and_goes_in_the_same_moment_is_not_counted(quick: None) -> None:
     process = Process(alone=True)
     screen = process.comes(OWNER)
     await hears(screen, lambda said: True)
@@ -164,6 +175,65 @@ async def test_of_very_many_pages_the_last_are_named_and_all_are_counted() -> No
     assert said["open"] == list(range(11, MOST_OPEN + 11))
 
 
+# ---- who asks again and again
+
+
+async def test_a_page_that_asks_is_open_and_counted_until_it_asks_no_more(quick: None) -> None:
+    process = Process(alone=True)
+    screen = process.comes(OWNER)
+    await hears(screen, lambda said: said["public"] == 0)
+
+    process.asks("7", f"ticket/{STORE}/7", PUBLIC)
+    await hears(screen, lambda said: said["open"] == [7] and said["public"] == 1)
+    process.now += ASKS_S / 2
+    process.asks("7", f"ticket/{STORE}/7", PUBLIC)
+    process.now += ASKS_S - 1
+    process.presence.look(STORE)
+    assert process.presence.total(STORE).open == (7,)
+    process.now += 1
+    process.presence.look(STORE)
+
+    assert (await hears(screen, lambda said: said["open"] == []))["public"] == 0
+
+
+async def test_it_is_looked_for_who_asks_no_more_without_anybody_asking(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "LEAST_WAIT_S", 0.01)
+    process = Process(alone=True)
+    screen = process.comes(OWNER)
+    process.asks("7", PUBLIC)
+    await hears(screen, lambda said: said["public"] == 1)
+
+    process.now += ASKS_S
+    process.asks("8", PUBLIC)
+
+    process.now += ASKS_S
+    await until_async(lambda: told(screen)[-1]["public"] == 0, what="everybody to be gone")
+    process.hub.drop(screen)
+    await until_async(lambda: len(process.presence) == 0, what="nothing to be kept")
+
+
+async def test_one_who_asks_twice_is_one_and_a_page_that_listens_and_asks_is_open_once(quick: None) -> None:
+    process = Process(alone=True)
+    process.phone(7)
+    process.asks("7", f"ticket/{STORE}/7")
+    process.asks("192.0.2.1", f"store/{STORE}/board")
+    process.asks("192.0.2.1", f"store/{STORE}/board")
+    process.asks("192.0.2.2", f"store/{STORE}/board")
+    process.asks("192.0.2.2", OWNER)
+
+    assert process.presence.total(STORE) == Present(public=1, boards=2, owners=1, open=(7,))
+
+
+async def test_who_asks_one_process_is_counted_in_all(quick: None) -> None:
+    one, two = Process(), Process()
+    screen = one.comes(OWNER)
+    two.asks("7", f"ticket/{STORE}/7", PUBLIC)
+
+    two.deliver(one)
+
+    await hears(screen, lambda said: said["open"] == [7] and said["public"] == 1)
+
+
 # ---- several processes
 
 
@@ -195,8 +265,8 @@ async def test_what_has_not_changed_is_not_told_again_until_it_is_time() -> None
     two.hub.drop(two.phone(4))
     assert two.deliver(one) == 1
     assert two.deliver(one) == 0
-    two.now += AGAIN_S - LOOK_S
-    two.presence._look(two.now)
+    two.now += KEEP_S * AGAIN
+    two.tally.look(two.now)
 
     assert two.deliver(one) == 1
 
@@ -209,7 +279,7 @@ async def test_a_process_that_was_killed_is_forgotten(quick: None) -> None:
     await hears(screen, lambda said: said["open"] == [2])
 
     one.now += KEEP_S
-    one.presence._look(one.now)
+    one.tally.look(one.now)
 
     await until_async(lambda: told(screen)[-1]["open"] == [], what="its page to be closed")
     assert told(screen)[-1]["public"] == 0
@@ -244,6 +314,6 @@ async def test_many_stores_go_into_few_notes_of_bounded_size() -> None:
 async def test_a_note_of_another_version_is_passed_over() -> None:
     process = Process()
 
-    process.presence.hear(b"\x00nothing")
+    process.tally.hear(b"\x00nothing")
 
     assert process.presence.total(STORE) == presence.NOBODY

@@ -1,12 +1,14 @@
-"""Limits on sockets and event streams: so many in this process and so many from one address; other requests are never refused."""
+"""Limits on sockets and event streams: so many in this process, and so many from one address; other requests are never refused."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from functools import partial
 from ipaddress import IPv6Address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from realtime.crowds import Crowds
 from realtime.errors import Overloaded
 from realtime.server.refusing import refuse
 from realtime.server.wire import EXTENSION
@@ -17,16 +19,25 @@ STREAM_PATH = "/live/sse"
 """Where a request stays for as long as a socket would, and counts as one."""
 
 
-class SocketLimits:
-    """ASGI middleware. It belongs inside the one that reads forwarded headers, so that it sees the client's own address."""
+def of_addresses(most: int) -> Crowds:
+    """So many sockets of each address."""
+    return Crowds(most, TOO_MANY)
 
-    def __init__(self, app: ASGIApp, most: int, most_per_address: int, public_url: str = "") -> None:
+
+class SocketLimits:
+    """ASGI middleware. It belongs inside the one that reads forwarded headers, so that it sees the client's own address.
+
+    Args:
+        most: sockets in this process, for whose memory there is room.
+        addresses: those of each address, here and elsewhere.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, addresses: Crowds, public_url: str = "") -> None:
         self._app = app
         self._most = most
-        self._most_per_address = most_per_address
+        self._addresses = addresses
         self._tls = public_url.startswith("https://")
         self._count = 0
-        self._by_address: dict[str, int] = {}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         kind = scope["type"]
@@ -35,13 +46,13 @@ class SocketLimits:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = network(scope["client"][0] if scope.get("client") else "")
-        crowded = self._by_address.get(address, 0) >= self._most_per_address
-        if crowded or self._count >= self._most:
-            error = Overloaded(TOO_MANY if crowded else None)
+        try:
+            self._enter(address)
+        except Overloaded as error:
             secure = self._tls or scope.get("scheme") in {"https", "wss"}
             await refuse(error, scope, receive, send, [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)], secure=secure)
             return
-        leave = self._enter(address)
+        leave = partial(self._leave, address)
         fanout = scope.get("extensions", {}).get(EXTENSION)
         if fanout is not None:
             fanout.at_close(leave)
@@ -52,19 +63,16 @@ class SocketLimits:
             finally:
                 leave()
 
-    def _enter(self, address: str) -> Callable[[], None]:
+    def _enter(self, address: str) -> None:
+        self._addresses.enter(address)
+        if self._count >= self._most:
+            self._addresses.leave(address)
+            raise Overloaded
         self._count += 1
-        self._by_address[address] = self._by_address.get(address, 0) + 1
 
-        def leave() -> None:
-            self._count -= 1
-            left = self._by_address[address] - 1
-            if left:
-                self._by_address[address] = left
-            else:
-                del self._by_address[address]
-
-        return leave
+    def _leave(self, address: str) -> None:
+        self._count -= 1
+        self._addresses.leave(address)
 
 
 def network(address: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from realtime.crowds import Crowds
 from realtime.errors import CannotStart
 from realtime.server import door, warming
 from realtime.server.access import AccessLog
@@ -40,7 +41,11 @@ log = logging.getLogger("realtime.server")
 
 
 class Lifecycle(Protocol):
-    """What the runner must be able to tell the application once it answers, and when it ends."""
+    """What the runner must be able to tell the application once it answers, and when it ends; and what both count."""
+
+    @property
+    def addresses(self) -> Crowds:
+        """The sockets of each address."""
 
     @property
     def warm_up(self) -> Callable[[], None]:
@@ -170,7 +175,7 @@ def make_server(app: ASGIApp | str, settings: Settings, lifecycle: Lifecycle | N
     if lifecycle is None:
         raise CannotStart("An application is served together with its lifecycle; give serve() both.")
     faults = FaultLog()
-    edge = Starting(AccessLog(SocketLimits(app, settings.max_sockets, settings.max_sockets_per_address, settings.public_url)))
+    edge = Starting(AccessLog(SocketLimits(app, settings.max_sockets, lifecycle.addresses, settings.public_url)))
     config = uvicorn.Config(
         cast(Any, edge),
         interface="asgi3",

@@ -11,6 +11,7 @@ from jinja2 import Environment
 from starlette.types import Scope
 
 from realtime.counts import Counts
+from realtime.crowds import Crowds
 from realtime.errors import NotSignedIn
 from realtime.settings import Settings
 from realtime.web import addresses
@@ -37,12 +38,13 @@ from realtime.web.cases import (
     Webhooks,
 )
 from realtime.web.cookies import Cookies
-from realtime.web.crowds import Crowds
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
 
 SIGNED_OUT = "signed_out"
 """The kind of the note that ends an account's sockets in other processes; its body is the account's id."""
+
+CROWDED = "Too many phones look at this store at the moment. Please try again."
 
 _OVER_TLS, _IN_PLAIN = Cookies(secure=True), Cookies(secure=False)
 
@@ -84,15 +86,17 @@ class Context:
     """The time of day, milliseconds UTC."""
     clock: Callable[[], float]
     """Seconds that only go forward."""
+    asked: Callable[[str, str], None]
+    """Told a topic about which somebody asked, and by what name who did."""
     counts: Counts = field(default_factory=Counts)
     readiness: Readiness = field(default_factory=Readiness)
     sessions: set[Any] = field(default_factory=set)
     """Every live socket of this process, as a `Session`, and every event stream, as a `Listener`."""
     crowds: Crowds = field(init=False)
-    """How many of them each store has."""
+    """The customers and boards of each store. Owners are never turned away: their screens are what a full store is run with."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "crowds", Crowds(self.settings.max_sockets_per_store))
+        object.__setattr__(self, "crowds", Crowds(self.settings.max_sockets_per_store, CROWDED))
 
     def operator(self, token: str, address: str, *, metrics: bool = False) -> None:
         """Whoever asks must be this installation's operator, or with `metrics` whoever collects its figures. Raises: NotSignedIn, TooMany."""

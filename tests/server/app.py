@@ -13,6 +13,7 @@ from realtime.errors import AnotherProcess
 from realtime.frames import text_frame
 from realtime.hub import Hub
 from realtime.server.drain import disconnect_all
+from realtime.server.limits import of_addresses
 from realtime.server.pings import PingWheel
 from realtime.server.run import Lifecycle
 from realtime.server.sinks import hand_over
@@ -71,6 +72,7 @@ class LiveApp:
         self.make_handler: Callable[[Sink], Handler] = self.echo
         self.clients: list[Any] = []
         self.stopped = False
+        self.addresses = of_addresses(settings.max_sockets_per_address)
 
     async def snapshot(self, topic: str) -> tuple[bytes, int]:
         return text_frame(b"snapshot"), 0

@@ -10,7 +10,7 @@ from starlette.types import Message
 from realtime.frames import APPLICATION_PING, text_frame
 from realtime.hub import Hub
 from realtime.server.event_stream import EventStream, serve
-from realtime.server.limits import STREAM_PATH, SocketLimits
+from realtime.server.limits import STREAM_PATH, SocketLimits, of_addresses
 from tests.support.waiting import until_async
 
 TOPIC = "store/s/public"
@@ -161,7 +161,7 @@ async def test_streams_count_as_sockets_and_other_requests_never_do() -> None:
         inside += 1
         await release.wait()
 
-    limits = SocketLimits(app, most=2, most_per_address=1)
+    limits = SocketLimits(app, most=2, addresses=of_addresses(1))
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

@@ -149,6 +149,7 @@ async def house_of(settings: Settings, compiled: Environment, limits: Limits | N
             notes=parts.broker,
             now_ms=clock.ms,
             clock=clock.seconds,
+            asked=parts.presence.asked,
         )
         sockets = Sockets(context)
         app = application(settings, None)  # type: ignore[arg-type]  # the parts are running already

@@ -126,6 +126,20 @@ async def test_a_poll_leaves_no_subscription_behind(house: House, owner: Owner, 
     assert house.parts.hub.subscribers(topic) == 0
 
 
+async def test_who_polls_is_there_for_a_while(house: House, owner: Owner, topic: str) -> None:
+    phone = await join(house, owner)
+    line, own = (await phone.get("/v1/live/topics")).json()["topics"]
+    for _ in range(2):
+        for topic_of_it in (line, own):
+            await ask(phone, topic_of_it)
+        await ask(owner.client, topic)
+    await ask(phone, topic)
+
+    present = house.parts.presence.total(owner.store_id)
+
+    assert (present.public, present.boards, present.owners, present.open) == (1, 0, 1, (int(own.rpartition("/")[2]),))
+
+
 async def test_another_process_of_one_mind_sees_the_same_as_the_socket(house: House, owner: Owner, topic: str) -> None:
     """The body is what the socket replies to `subscribe`, byte for byte."""
     heard: list[bytes] = []

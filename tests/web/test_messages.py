@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from realtime.app import Lifecycle
+from realtime.server.limits import of_addresses
 from tests.web.conftest import House, Open, Owner, new_owner, program_of
 
 
@@ -160,7 +161,7 @@ async def test_who_waits_is_answered_when_the_server_ends(program: httpx.AsyncCl
     waiting = asyncio.create_task(_consume(program, wait=20))
     while not program_waits(program):
         await asyncio.sleep(0)
-    lifecycle = Lifecycle()
+    lifecycle = Lifecycle(of_addresses(1))
     lifecycle.parts = house.parts
 
     lifecycle.begin_drain()

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime.app import count_sockets, now_ms
+from realtime.app import now_ms
+from realtime.metrics import count_sockets
 from realtime.operations import queue, receives, services, snapshots
 from realtime.operations.changes import DELIVERIES
 from realtime.operations.queue import NewJob
