@@ -152,8 +152,7 @@ class Parts:
         self.registry = registry
         self.passwords = Passwords(settings.hash_workers)
         house = House(registry, keys, settings.public_url, f"http://127.0.0.1:{settings.port}")
-        self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
-        live = self.live
+        live = self.live = Live(storage, keys, house, beside, now_ms, settings.replay_events)
         self.broker = make_broker(settings, keys, Hears(self._told, live.reached, live.catch_up, self._work, self._note))
         self.notes: dict[str, Callable[[bytes], None]] = {}
         """Who takes the notes of other processes, by their kind."""
@@ -192,6 +191,7 @@ class Parts:
             hard_bytes=settings.hard_backlog_bytes,
             max_age_s=settings.max_backlog_seconds,
             window_ms=settings.flush_window_ms,
+            batches=settings.batch_sends,
             snapshot=self.live.snapshot,
             counts=self.live.counts,
         )

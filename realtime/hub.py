@@ -14,7 +14,7 @@ from realtime.errors import TooSlow
 from realtime.sink import Sink as Sink
 from realtime.sink import close_for
 from realtime.topic import State, Subscription, Topic
-from realtime.writing import write_to_all
+from realtime.writing import Writer
 
 TURN_SECONDS = 0.004
 """How long sinks are written to before the loop's other work gets its turn."""
@@ -54,7 +54,9 @@ class Hub:
         snapshot: Callable[[str], Awaitable[tuple[bytes, int]]],
         clock: Callable[[], float] = time.perf_counter,
         counts: Counts | None = None,
+        batches: bool = True,
     ) -> None:
+        self._writer = Writer(batches=batches)
         self._soft_bytes = soft_bytes
         self._hard_bytes = hard_bytes
         self._max_age_s = max_age_s
@@ -210,7 +212,7 @@ class Hub:
                 yield
                 began = clock()
             some = live[at : at + LOOK_EVERY]
-            write_to_all([sink for sink in some if sink not in topic.gone] if topic.gone else some, data, otherwise)
+            self._writer.write_to_all([sink for sink in some if sink not in topic.gone] if topic.gone else some, data, otherwise)
         for number, subscription in enumerate(apart, 1):
             self._tell_apart(subscription, batch)
             if number % LOOK_EVERY == 0:

@@ -78,6 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     hard_backlog_bytes: Bytes
     max_backlog_seconds: Seconds
     flush_window_ms: Annotated[float, Meta(ge=0, le=100)]
+    batch_sends: bool
     replay_events: Annotated[int, Meta(ge=0, le=1_000_000)]
 
     write_queue: Count

@@ -20,6 +20,7 @@ from playwright.async_api import Browser, Page
 
 from realtime.settings import HOST_NAMES, PREFIX
 from tests.support import chromium
+from tests.support.batches import HAS_THEM
 from tests.support.mail import MailServer
 from tests.support.pages import Pages
 from tests.support.postgres import PostgresServer
@@ -43,6 +44,7 @@ MAY_BLOCK = {
 }
 """Where the loop may be blocked: at the start and at the end of a process, and where asyncpg leaves no choice."""
 ROOM_BYTES = 4 * 2**30
+collect_ignore = [] if HAS_THEM else ["test_uring.py"]
 IN_BROWSER = {"browser", "pages", "page"}
 
 

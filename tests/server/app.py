@@ -61,6 +61,7 @@ class LiveApp:
             hard_bytes=settings.hard_backlog_bytes,
             max_age_s=settings.max_backlog_seconds,
             window_ms=settings.flush_window_ms,
+            batches=settings.batch_sends,
             snapshot=self.snapshot,
         )
         self.pings = PingWheel(ping_seconds=settings.ping_seconds, pong_seconds=settings.pong_seconds, chance=random.Random(7))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 
@@ -110,6 +111,29 @@ async def test_a_file_is_written_to_directly_only_while_nothing_waits_for_it(ser
             pass
         await until(lambda: sink.fd >= 0)
         assert not sink.buffered_bytes()
+
+
+@pytest.mark.parametrize("batches", [True, False])
+async def test_many_get_everything_once_and_in_order_also_when_one_of_them_reads_slowly(batches: bool) -> None:
+    """Soft and hard limits are out of the way: what the file does not take at once waits in the transport, and is not told twice."""
+    texts = [b"%04d" % number + b"x" * 20_000 for number in range(40)]
+    async with (
+        running(soft_backlog_bytes=4_000_000, hard_backlog_bytes=4_000_000, flush_window_ms=0, batch_sends=batches) as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        clients = [await stack.enter_async_context(raw(server.port, receive_buffer=4096 if at == 3 else None)) for at in range(9)]
+        for client in clients:
+            await subscribed(client)
+        for text in texts:
+            server.app.hub.publish("line", text)
+            await asyncio.sleep(0)
+        waited = server.app.handlers[3].sink.buffered_bytes()
+        for client in clients:
+            heard: list[bytes] = []
+            while len(heard) < len(texts):
+                heard += bytes((await client.frame()).data).split(b"\n")
+            assert heard == texts
+    assert waited > 100_000
 
 
 @pytest.mark.parametrize("way", ["closed", "aborted", "left"])
