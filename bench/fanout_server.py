@@ -1,4 +1,4 @@
-"""The servers that the fan-out figures compare, each in a process of its own: `python -m bench.fanout_server extension|send_text`.
+"""The servers that the fan-out figures compare, each in a process of its own: `python -m bench.fanout_server extension|one_by_one|send_text`.
 
 Each does what `bench/peers/control.py` says.
 """
@@ -47,13 +47,13 @@ class Listener:
         self._pings.drop(self._sink)
 
 
-def extension(window_ms: float) -> tuple[ASGIApp, Callable[[int], None], Callable[[], int]]:
+def extension(window_ms: float, *, batches: bool) -> tuple[ASGIApp, Callable[[int], None], Callable[[], int]]:
     """Hub and fan-out extension, as the product has them."""
 
     async def snapshot(topic: str) -> tuple[bytes, int]:
         return b"{}", 0
 
-    hub = Hub(soft_bytes=65_536, hard_bytes=262_144, max_age_s=15, window_ms=window_ms, snapshot=snapshot)
+    hub = Hub(soft_bytes=65_536, hard_bytes=262_144, max_age_s=15, window_ms=window_ms, snapshot=snapshot, batches=batches)
     pings = PingWheel(ping_seconds=600, pong_seconds=600)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,11 +98,12 @@ def send_text() -> tuple[ASGIApp, Callable[[int], None], Callable[[], int]]:
 
 async def main(kind: str, window_ms: float) -> None:
     allow_files()
-    app, publish, count = extension(window_ms) if kind == "extension" else send_text()
+    ours = kind != "send_text"
+    app, publish, count = extension(window_ms, batches=kind == "extension") if ours else send_text()
     config = uvicorn.Config(
         app,
-        http=door.opened(10, FaultLog()) if kind == "extension" else "httptools",
-        ws=cast(Any, Upgrade) if kind == "extension" else "websockets-sansio",
+        http=door.opened(10, FaultLog()) if ours else "httptools",
+        ws=cast(Any, Upgrade) if ours else "websockets-sansio",
         ws_per_message_deflate=False,
         ws_ping_interval=None,
         lifespan="off",

@@ -18,6 +18,7 @@ from realtime.settings import Settings
 HERE = Path(__file__).parent
 OURS = "nowserving"
 OURS_AT_ONCE = "nowserving, no window"
+OURS_ONE_BY_ONE = "nowserving, no io_uring"
 BUN = "Bun"
 NCHAN = "nchan"
 C_LOOP = "C loop of send()"
@@ -50,6 +51,7 @@ def peers(c_loop: Path | None) -> list[Peer]:
     return [
         Peer(OURS, lambda core, files: Start(_module("fanout_server", "extension", window), f"window {window} ms")),
         Peer(OURS_AT_ONCE, lambda core, files: Start(_module("fanout_server", "extension", "0"))),
+        Peer(OURS_ONE_BY_ONE, lambda core, files: Start(_module("fanout_server", "one_by_one", window))),
         Peer(BUN, _bun),
         Peer(NCHAN, _nchan),
         Peer(C_LOOP, lambda core, files: _c_loop(c_loop), Way(raw=True)),

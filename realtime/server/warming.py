@@ -9,7 +9,7 @@ import importlib
 import threading
 from collections.abc import Callable
 
-LATER = ("databases", "jwt", "phonenumbers", "segno")
+LATER = ("databases", "jwt", "phonenumbers", "segno", "realtime.uring")
 
 
 def begin(more: Callable[[], None]) -> threading.Thread:
