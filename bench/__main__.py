@@ -1,4 +1,4 @@
-"""Runs every benchmark in a fresh process, prints one table, and writes it to bench/RESULTS.md with what is known of the machine."""
+"""Runs every benchmark in a fresh process, prints one table, and writes it to bench/RESULTS.md with what is known of the machine, its figures into docs/scaling.md."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from bench import scaling
 from bench.result import Result, Table, line, markdown
 
 HERE = Path(__file__).parent
@@ -100,6 +101,7 @@ def main() -> int:
     print(f"{sum(judged)} of {len(judged)} targets met" + (f"; broken: {', '.join(broken)}" if broken else ""))
     if not arguments.quick and not arguments.names and not broken:
         (HERE / "RESULTS.md").write_text(document(results, time.monotonic() - began))
+        scaling.write()
     return 1 if broken else 0
 
 
