@@ -28,6 +28,7 @@ from realtime.hub import Hub
 from realtime.job_service import JobService
 from realtime.keys import Keys
 from realtime.lease_ends import LeaseEnds
+from realtime.lifecycle import Lifecycle
 from realtime.live import Live
 from realtime.messaging import Messaging
 from realtime.model import Event
@@ -47,7 +48,6 @@ from realtime.registry import Registry
 from realtime.schedules import Schedules
 from realtime.scribe import Scribe
 from realtime.server import lag
-from realtime.server.drain import disconnect_all
 from realtime.server.limits import of_addresses
 from realtime.server.pings import PingWheel
 from realtime.settings import Settings
@@ -67,6 +67,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("nowserving")
 
 CODES_LOOKED_AT_S = 10.0
+LAST_WORDS_S = 0.5
+"""How long the other processes may take to be told, at the end, what was done and what is counted here no more."""
 POSITIONS_CHECKED_S = 20.0
 WORK_SHARE = 0.7
 """How much of the drain deliveries and jobs under way may take, from its first moment; a tenth, however long sockets and requests took."""
@@ -75,25 +77,6 @@ WORK_SHARE = 0.7
 def load_plugins(settings: Settings) -> Registry:
     """The plugins that are installed, the built-in ones among them."""
     return Registry.load(settings, ())
-
-
-class Lifecycle:
-    """Whether the process serves, and its end; see `realtime.server.run.Lifecycle`."""
-
-    def __init__(self, addresses: Crowds, warm_up: Callable[[], None] = lambda: None) -> None:
-        self.ready = False
-        self.parts: Parts | None = None
-        self.warm_up = warm_up
-        self.addresses = addresses
-
-    def begin_drain(self) -> None:
-        self.ready = False
-        if self.parts:
-            self.parts.begin_to_end()
-
-    async def disconnect_all(self, budget_s: float) -> None:
-        if self.parts:
-            await disconnect_all(self.parts.pings.sinks, budget_s)
 
 
 def now_ms() -> int:
@@ -197,7 +180,9 @@ class Parts:
         )
         self.live.attach(self.hub, self.reception.renew_code)
         self.alone = isinstance(self.broker, NoBroker)
-        self.presence = Presence(self.hub, None if self.alone else self.broker.tell_note, time.monotonic)
+        self.tallies: list[Tally[Any]] = []
+        note = None if self.alone else self.broker.tell_note
+        self.presence = Presence(self.hub, note, time.monotonic, now_ms, lambda address: keys.mark(address)[:8])
         self.hub.on_change = self.presence.changed
         self.pings = PingWheel(ping_seconds=settings.ping_seconds, pong_seconds=settings.pong_seconds)
 
@@ -267,11 +252,12 @@ class Parts:
     def count_together(self, kind: str, crowds: Crowds, mark: Callable[[str], str] = str) -> None:
         """So many sockets in all processes together, where there are others; `mark` stands for a name that is not theirs to read."""
         if not self.alone:
-            tally = Tally(kind, int, 0, crowds.worth_telling, self.broker.tell_note, time.monotonic, keep_s=HELD_S)
+            tally = Tally(kind, int, 0, crowds.worth_telling, self.broker.tell_note, time.monotonic, now_ms, keep_s=HELD_S)
             crowds.share(tally, mark)
             self._share(tally)
 
     def _share(self, tally: Tally[Any]) -> None:
+        self.tallies.append(tally)
         self.notes[tally.kind] = tally.hear
         self.beside.keep(tally.kind, tally.run)
 
@@ -290,6 +276,9 @@ class Parts:
         async with TaskGroup() as ends:
             for crew in self.crews:
                 ends.create_task(crew.stop(left_s))
+        for tally in self.tallies:
+            tally.end()
+        await self.broker.told(LAST_WORDS_S)
         self.beside.end()
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from realtime.errors import Overloaded
 
 SHARE = 16
-"""Other processes are told of a name that has at least so small a part of what it may have. Nearly none has, so nearly nothing is told."""
+"""Other processes are told of a name that has at least so small a part of what it may have. Where many may come nearly none has, so nearly nothing is told."""
 HELD_S = 12.0
 """How long those count that another process told of and tells of no more: it may have been killed, and they come back."""
 

@@ -69,7 +69,7 @@ class Hub:
         self._topics_of: dict[Sink, tuple[Topic, ...]] = {}
         self._large: dict[Sink, int] = {}
         """The starting points of a sink that it has not read yet, in bytes, where one was larger than the soft limit."""
-        self._turns: deque[Iterator[None]] = deque()
+        self._turns: deque[tuple[Topic, Iterator[None]]] = deque()
         """What is being written, in the order in which it was begun."""
         self._lagging: dict[Subscription, None] = {}
         self._some_lag = asyncio.Event()
@@ -171,7 +171,7 @@ class Hub:
             loop.call_at(topic.due, self._begin, topic)
 
     def _begin(self, topic: Topic) -> None:
-        self._turns.append(self._flush(topic))
+        self._turns.append((topic, self._flush(topic)))
         if len(self._turns) == 1:
             asyncio.get_running_loop().call_soon(self._turn)
 
@@ -180,10 +180,16 @@ class Hub:
         clock = self._clock
         end = clock() + TURN_SECONDS
         while self._turns:
-            for _ in self._turns[0]:
-                if clock() >= end:
-                    asyncio.get_running_loop().call_soon(self._turn)
-                    return
+            topic, flush = self._turns[0]
+            try:
+                for _ in flush:
+                    if clock() >= end:
+                        asyncio.get_running_loop().call_soon(self._turn)
+                        return
+            except Exception:
+                log.exception("Not everybody was told of %s; all there get it anew", topic.name.partition("/")[0])
+                topic.conflates, topic.due = True, asyncio.get_running_loop().time() + RETRY_SECONDS
+                self._schedule(topic)
             self._turns.popleft()
 
     def _flush(self, topic: Topic) -> Iterator[None]:

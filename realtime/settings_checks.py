@@ -93,7 +93,6 @@ _AT_MOST = (
     ("soft_backlog_bytes", "hard_backlog_bytes"),
     ("retry_first_seconds", "retry_most_seconds"),
     ("write_batch", "write_queue"),
-    ("max_sockets_per_address", "max_sockets"),
     ("pong_seconds", "ping_seconds"),
     # A job whose lease ends while its notifier still works is done twice.
     ("smtp_deadline_seconds", "job_lease_seconds"),

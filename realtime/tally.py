@@ -21,6 +21,8 @@ KEEP_S = 60.0
 """How long the word of a process that says no more holds, unless a tally says otherwise."""
 AGAIN = 1 / 3
 """How soon a word that still holds is said again, as a part of that time."""
+MOST_PROCESSES = 1024
+"""That are known; of more the one that came first is forgotten."""
 MOST_HEARD = 20_000
 """Words of other processes that are remembered."""
 
@@ -29,6 +31,7 @@ class Word(Struct, Generic[T], frozen=True, array_like=True):
     """A note: what one process counts by name. One without names says that it has come."""
 
     process: str
+    at_ms: int
     counted: dict[str, T] = {}
 
 
@@ -42,6 +45,7 @@ class Tally(Generic[T]):
         own: what this process counts of a name.
         tell: passes a note on to the other processes: its kind, its body.
         clock: seconds that only go forward.
+        now_ms: the time of day. A word that is older than `keep_s` is passed over: it comes out of a jam, or somebody recorded it.
         news: called with a name of which the others count something else now.
         keep_s: how long a word holds.
     """
@@ -54,6 +58,7 @@ class Tally(Generic[T]):
         own: Callable[[str], T],
         tell: Callable[[str, bytes], None],
         clock: Callable[[], float],
+        now_ms: Callable[[], int],
         news: Callable[[str], None] = lambda name: None,
         keep_s: float = KEEP_S,
     ) -> None:
@@ -62,6 +67,7 @@ class Tally(Generic[T]):
         self._own = own
         self._tell = tell
         self._clock = clock
+        self._now_ms = now_ms
         self._news = news
         self._keep_s = keep_s
         self._process = secrets.token_hex(4)
@@ -70,6 +76,7 @@ class Tally(Generic[T]):
         self._told: dict[str, tuple[T, float]] = {}
         """What the others were told last, and when; nothing is not kept."""
         self._untold: dict[str, None] = {}
+        self._over = False
         self._others: Totals[T] = Totals(keep_s, MOST_HEARD)
         self._known: dict[str, float] = {}
         """Other processes, and when each was heard last."""
@@ -93,9 +100,13 @@ class Tally(Generic[T]):
             word = self._decode(body)
         except msgspec.MsgspecError:  # of another version of this program, as while a new one is rolled out
             return
+        if abs(self._now_ms() - word.at_ms) > self._keep_s * 1000:
+            return
         now = self._clock()
         if word.process not in self._known:  # it has not heard yet what is counted here
             self._say_again(self._told)
+            if len(self._known) >= MOST_PROCESSES:
+                del self._known[next(iter(self._known))]
         self._known[word.process] = now
         for name, value in word.counted.items():
             if value == self._nothing:
@@ -131,7 +142,7 @@ class Tally(Generic[T]):
         words: dict[str, T] = {}
         room = most = MOST_NOTE_BYTES - 32
         for name in untold:
-            value, told = self._own(name), self._told.get(name)
+            value, told = self._nothing if self._over else self._own(name), self._told.get(name)
             if value == (told[0] if told else self._nothing) and (told is None or now - told[1] < self._keep_s * AGAIN):
                 continue
             if value == self._nothing:
@@ -147,10 +158,16 @@ class Tally(Generic[T]):
         if words:
             self._say(words)
 
+    def end(self) -> None:
+        """Take back everything: what is counted here is over, or goes elsewhere."""
+        self._over = True
+        self._untold = dict.fromkeys(self._told)
+        self.tell_others()
+
     def _say_again(self, names: dict[str, tuple[T, float]] | list[str]) -> None:
         for name in names:
             self._told[name] = self._told[name][0], float("-inf")
             self._untold[name] = None
 
     def _say(self, words: dict[str, T]) -> None:
-        self._tell(self.kind, self._encode(Word(self._process, words)))
+        self._tell(self.kind, self._encode(Word(self._process, self._now_ms(), words)))

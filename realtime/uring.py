@@ -6,7 +6,6 @@ thread does the work inside the call; no thread of the kernel's sends for it, an
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import mmap
 import os
@@ -17,6 +16,7 @@ import sys
 import weakref
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 ENTRIES = 64
 """Sends in one call: more gain nothing, for what one send leaves in the processor's caches is of use to the next."""
@@ -55,16 +55,19 @@ class Uring:
 
     Raises:
         OSError: the system has none, or does not allow it: containers often do not.
+        ImportError: this Python cannot call the system.
     """
 
     def __init__(self) -> None:
         if sys.platform != "linux" or platform.machine() not in _MACHINES or sys.maxsize < 1 << 32:
             raise OSError(errno.ENOSYS, "no io_uring is known for this machine")
+        import ctypes  # for those only who have so many to tell, and not every Python has it
+
         system = ctypes.CDLL(None, use_errno=True).syscall
         system.restype = ctypes.c_long
         system.argtypes = [ctypes.c_long, *[ctypes.c_long] * 4, ctypes.c_void_p, ctypes.c_size_t]
         self._system = system
-        self._file, params = self._set_up()
+        self._file, params = self._set_up(ctypes)
         weakref.finalize(self, os.close, self._file)
         entries, answers = struct.unpack_from("=2I", params)
         head, tail, _, _, _, _, index = struct.unpack_from("=7I", params, _SQ_AT)
@@ -148,7 +151,7 @@ class Uring:
         looked_at = min(self._taken[0] - self._at & _WRAP, number)
         return [0 if each is None and place >= looked_at else each for place, each in enumerate(taken)]
 
-    def _set_up(self) -> tuple[int, bytes]:
+    def _set_up(self, ctypes: Any) -> tuple[int, bytes]:
         for flags in _WAYS:
             params = ctypes.create_string_buffer(_PARAMS_BYTES)
             struct.pack_into("=I", params, _FLAGS_AT, flags)
@@ -168,6 +171,7 @@ def tried() -> Uring:
 
     Raises:
         OSError: there is none that does.
+        ImportError: this Python cannot call the system.
     """
     uring = Uring()
     one, other = socket.socketpair()

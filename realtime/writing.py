@@ -6,12 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from os import write
-from typing import TYPE_CHECKING
 
+from realtime import uring
 from realtime.sink import Sink
-
-if TYPE_CHECKING:
-    from realtime.uring import Uring
 
 FEW = 4
 """So many files are written to one by one: an io_uring is made by the first who has more to do."""
@@ -28,7 +25,7 @@ class Writer:
 
     def __init__(self, *, batches: bool = True) -> None:
         self._wanted = batches
-        self._uring: Uring | None = None
+        self._uring: uring.Uring | None = None
 
     def write_to_all(self, sinks: Sequence[Sink], data: bytes, otherwise: Callable[[Sink, bytes], None]) -> None:
         """Writes pre-made frames to the file of each sink, and what that does not take to the sink itself; calls `otherwise` for those without."""
@@ -47,12 +44,10 @@ class Writer:
                     sink.write(data[max(its, 0) :])  # no room, or the end: the sink finds out which
 
     def _send(self, sinks: Sequence[Sink], files: list[int], data: bytes) -> list[int]:
-        from realtime import uring  # ctypes, for those who have so many
-
         if self._uring is None:
             try:
                 self._uring = uring.tried()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - a Python without ctypes, a system without io_uring: the other way is always there
                 log.info("Sends go to the system one by one: %s", error)
                 self._wanted = False
                 return _write(files, data)

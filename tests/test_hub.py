@@ -8,10 +8,11 @@ import weakref
 
 import pytest
 
+from realtime import hub as hub_module
 from realtime.frames import text_frame
 from realtime.hub import LOOK_EVERY, Sink
 from tests.simulation import clock
-from tests.support.hub import LINE, MemorySink, live, make, ticking, until
+from tests.support.hub import LINE, MemorySink, live, looked_after, make, ticking, until
 
 
 async def test_everybody_is_told_everything_in_the_order_of_the_calls() -> None:
@@ -48,6 +49,43 @@ async def test_a_quiet_topic_is_told_at_once_and_a_busy_one_once_a_window() -> N
     await until(lambda: len(sink.writes) > 1)
     assert sink.texts == ["first", "second", "third"]
     assert len(sink.writes) == 2
+
+
+class Faulty(MemorySink):
+    """Fails when it is to, as no sink should."""
+
+    fails = False
+
+    def write(self, data: bytes) -> None:
+        if self.fails:
+            raise LookupError("a sink's own fault")
+        super().write(data)
+
+
+async def test_a_fault_at_one_sink_ends_nobodys_telling_and_all_of_its_topic_begin_anew(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def snapshot(topic: str) -> bytes:
+        return text_frame(b"snapshot")
+
+    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.01)
+    hub = make(snapshot)
+    faulty, beside, elsewhere = Faulty(), MemorySink(), live(hub, topic="store/other/public")
+    for sink in (faulty, beside):
+        hub.subscribe(LINE, sink).start(b"")
+        sink.writes.clear()
+
+    async with looked_after(hub):
+        faulty.fails = True
+        hub.publish(LINE, b"1")
+        hub.publish("store/other/public", b"2")
+        await until(lambda: elsewhere.texts == ["2"])
+        faulty.fails = False
+        await until(lambda: beside.texts[-1:] == faulty.texts == ["snapshot"])
+        hub.publish(LINE, b"3")
+        await until(lambda: beside.texts[-1] == faulty.texts[-1] == "3")
+
+    assert "Not everybody was told of store; all there get it anew" in caplog.text
 
 
 async def test_other_topics_are_not_told() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from realtime import presence
+from realtime import askers, presence
 from realtime.askers import ASKS_S
 from realtime.broker.contract import MOST_NOTE_BYTES
 from realtime.hub import Hub
@@ -30,7 +30,9 @@ class Process:
         self.now = 1000.0
         self.notes: list[bytes] = []
         self.hub: Hub = make()
-        self.presence = Presence(self.hub, None if alone else self._tell, lambda: self.now)
+        self.presence = Presence(
+            self.hub, None if alone else self._tell, lambda: self.now, lambda: int(self.now * 1000), lambda address: f"mark of {address}"
+        )
         self.hub.on_change = self.presence.changed
 
     def _tell(self, kind: str, body: bytes) -> None:
@@ -45,9 +47,10 @@ class Process:
         sink.writes.clear()
         return sink
 
-    def asks(self, who: str, *topics: str) -> None:
+    def asks(self, who: int | str, *topics: str) -> None:
+        """A ticket's page, or somebody at an address."""
         for topic in topics:
-            self.presence.asked(topic, who)
+            self.presence.asked(topic, *((who, "192.0.2.9") if isinstance(who, int) else (0, who)))
 
     def phone(self, ticket: int) -> MemorySink:
         return self.comes(PUBLIC, f"ticket/{STORE}/{ticket}")
@@ -183,10 +186,10 @@ async def test_a_page_that_asks_is_open_and_counted_until_it_asks_no_more(quick:
     screen = process.comes(OWNER)
     await hears(screen, lambda said: said["public"] == 0)
 
-    process.asks("7", f"ticket/{STORE}/7", PUBLIC)
+    process.asks(7, f"ticket/{STORE}/7", PUBLIC)
     await hears(screen, lambda said: said["open"] == [7] and said["public"] == 1)
     process.now += ASKS_S / 2
-    process.asks("7", f"ticket/{STORE}/7", PUBLIC)
+    process.asks(7, f"ticket/{STORE}/7", PUBLIC)
     process.now += ASKS_S - 1
     process.presence.look(STORE)
     assert process.presence.total(STORE).open == (7,)
@@ -198,13 +201,14 @@ async def test_a_page_that_asks_is_open_and_counted_until_it_asks_no_more(quick:
 
 async def test_it_is_looked_for_who_asks_no_more_without_anybody_asking(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "LEAST_WAIT_S", 0.01)
+    monkeypatch.setattr(askers, "ASKS_S", 0.05)
     process = Process(alone=True)
     screen = process.comes(OWNER)
-    process.asks("7", PUBLIC)
+    process.asks(7, PUBLIC)
     await hears(screen, lambda said: said["public"] == 1)
 
     process.now += ASKS_S
-    process.asks("8", PUBLIC)
+    process.asks(8, PUBLIC)
 
     process.now += ASKS_S
     await until_async(lambda: told(screen)[-1]["public"] == 0, what="everybody to be gone")
@@ -215,7 +219,7 @@ async def test_it_is_looked_for_who_asks_no_more_without_anybody_asking(quick: N
 async def test_one_who_asks_twice_is_one_and_a_page_that_listens_and_asks_is_open_once(quick: None) -> None:
     process = Process(alone=True)
     process.phone(7)
-    process.asks("7", f"ticket/{STORE}/7")
+    process.asks(7, f"ticket/{STORE}/7")
     process.asks("192.0.2.1", f"store/{STORE}/board")
     process.asks("192.0.2.1", f"store/{STORE}/board")
     process.asks("192.0.2.2", f"store/{STORE}/board")
@@ -224,14 +228,42 @@ async def test_one_who_asks_twice_is_one_and_a_page_that_listens_and_asks_is_ope
     assert process.presence.total(STORE) == Present(public=1, boards=2, owners=1, open=(7,))
 
 
-async def test_who_asks_one_process_is_counted_in_all(quick: None) -> None:
-    one, two = Process(), Process()
+async def test_one_who_asks_several_processes_in_turn_is_one(quick: None) -> None:
+    one, two, three = Process(), Process(), Process()
     screen = one.comes(OWNER)
-    two.asks("7", f"ticket/{STORE}/7", PUBLIC)
+    for process in (one, two, three):
+        process.asks(7, f"ticket/{STORE}/7", PUBLIC)
+        process.asks("192.0.2.1", f"store/{STORE}/board", OWNER)
+    two.phone(8)
+
+    two.deliver(one)
+    three.deliver(one)
+
+    await hears(screen, lambda said: said["public"] == 2)
+    assert one.presence.total(STORE) == Present(public=2, boards=1, owners=2, open=(7, 8))
+
+
+async def test_a_page_that_asked_a_moment_ago_and_listens_now_is_one(quick: None) -> None:
+    one, two = Process(), Process()
+    one.asks(7, f"ticket/{STORE}/7", PUBLIC)
+    two.phone(7)
 
     two.deliver(one)
 
-    await hears(screen, lambda said: said["open"] == [7] and said["public"] == 1)
+    assert one.presence.total(STORE) == Present(public=1, open=(7,))
+
+
+async def test_of_very_many_who_ask_the_last_are_told_one_by_one_and_all_are_counted() -> None:
+    one, two = Process(), Process()
+    for ticket in range(100_000, 100_000 + MOST_OPEN):
+        two.phone(ticket)
+    for ticket in range(1, 301):
+        two.asks(ticket, PUBLIC)
+
+    two.deliver(one)
+
+    assert one.presence.total(STORE).public == MOST_OPEN + 300
+    assert len(one.presence.total(STORE).open) == MOST_OPEN
 
 
 # ---- several processes

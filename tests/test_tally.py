@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime import tally
 from realtime.broker.contract import MOST_NOTE_BYTES
 from realtime.tally import AGAIN, KEEP_S, Tally
 
@@ -15,9 +17,15 @@ class Process:
     def __init__(self, world: World) -> None:
         self.world = world
         self.counts: dict[str, int] = {}
-        self.tally: Tally[int] = Tally("sockets", int, 0, lambda name: self.counts.get(name, 0), self._tell, lambda: world.now, self._news)
+        self.tally: Tally[int] = Tally("sockets", int, 0, self._own, self._tell, lambda: world.now, self._now_ms, self._news)
         self.news: list[str] = []
         self.tally._say({})
+
+    def _own(self, name: str) -> int:
+        return self.counts.get(name, 0)
+
+    def _now_ms(self) -> int:
+        return int(self.world.now * 1000)
 
     def _tell(self, kind: str, body: bytes) -> None:
         assert kind == "sockets"
@@ -130,6 +138,45 @@ def test_what_a_killed_process_counted_ends_by_itself_and_a_late_one_is_told_at_
     world.deliver()
     world.deliver()
     assert late.total("bar") == 2
+
+
+def test_one_that_ends_in_order_takes_everything_back_at_once() -> None:
+    world = World(2)
+    one, two = world.processes
+    two.count("bar", 5)
+    two.count("shop", 1)
+    world.deliver()
+    assert one.total("bar") == 5
+
+    two.tally.end()
+    two.count("bar", 6)
+    world.deliver()
+
+    assert one.tally.silent
+
+
+def test_what_was_recorded_and_is_played_again_later_is_passed_over() -> None:
+    world = World(2)
+    one, two = world.processes
+    two.count("bar", 5)
+    two.tally.tell_others()
+    (_, recorded) = world.under_way[-1]
+    world.under_way.clear()
+
+    world.now += KEEP_S + 1
+    one.tally.hear(recorded)
+
+    assert one.total("bar") == 0
+
+
+def test_processes_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "MOST_PROCESSES", 2)
+    world = World(1)
+    for _ in range(5):
+        Process(world)
+    world.deliver()
+
+    assert len(world.processes[0].tally._known) == 2
 
 
 def test_very_many_names_go_into_few_notes() -> None:

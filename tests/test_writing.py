@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -122,6 +123,15 @@ def test_few_are_written_to_one_by_one_and_more_in_batches_where_that_is_wanted(
     assert len(tried) == 1
 
     assert [sink.came for sink in sinks] == [2 * DATA, *[3 * DATA] * writing.FEW]
+
+
+def test_a_python_that_cannot_call_the_system_writes_one_by_one(held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    sinks = [FileSink(held) for _ in range(20)]
+
+    Writer().write_to_all(sinks, DATA, nobody)
+
+    assert [sink.came for sink in sinks] == [DATA] * 20
 
 
 def test_where_the_system_has_no_batches_it_is_said_once_and_all_is_written(

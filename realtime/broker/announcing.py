@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -48,6 +49,8 @@ class Announcing:
         self._known: dict[str, int] = {}
         """Sender -> the number of the last message that was heard of it."""
         self._awake = asyncio.Event()
+        self._idle = asyncio.Event()
+        """Everything was sent."""
         self._wait_s = FIRST_WAIT_S
         self._up = False
         self._lost = False
@@ -61,15 +64,25 @@ class Announcing:
         for event in events:
             self._news.add(event)
         if events:
-            self._awake.set()
+            self._wake()
 
     def tell_work(self, queue: str) -> None:
         self._news.add_work(queue)
-        self._awake.set()
+        self._wake()
 
     def tell_note(self, kind: str, body: bytes = b"") -> None:
         self._news.add_note(kind, body)
+        self._wake()
+
+    async def told(self, within_s: float) -> None:
+        if self._up:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._idle.wait()
+
+    def _wake(self) -> None:
         self._awake.set()
+        self._idle.clear()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -111,6 +124,7 @@ class Announcing:
                 go_on()
             if self._lost:
                 raise ConnectionError
+            self._idle.set()
             try:
                 async with asyncio.timeout(PING_S):
                     await self._awake.wait()

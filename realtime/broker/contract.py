@@ -57,6 +57,9 @@ class Broker(Protocol):
     async def run(self) -> None:
         """Keep connected until cancelled."""
 
+    async def told(self, within_s: float) -> None:
+        """Returns once everything so far was sent, without a connection at once, and in any case after so long."""
+
 
 class NoBroker:
     """One process: there is nobody to tell."""
@@ -73,6 +76,9 @@ class NoBroker:
 
     async def run(self) -> None:
         await asyncio.Event().wait()
+
+    async def told(self, within_s: float) -> None:
+        """There is nothing to wait for."""
 
 
 def check_note(kind: str, body: bytes) -> None:

@@ -5,11 +5,12 @@ It takes longer than all of a start. The modules that use such a library import 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 from collections.abc import Callable
 
-LATER = ("databases", "jwt", "phonenumbers", "segno", "realtime.uring")
+LATER = ("databases", "jwt", "phonenumbers", "segno", "ctypes")
 
 
 def begin(more: Callable[[], None]) -> threading.Thread:
@@ -21,7 +22,8 @@ def begin(more: Callable[[], None]) -> threading.Thread:
 
 def load() -> None:
     for name in LATER:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # who needs it says so
+            importlib.import_module(name)
 
 
 def _warm_up(more: Callable[[], None]) -> None:

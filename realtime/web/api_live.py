@@ -71,7 +71,7 @@ async def look(call: Call[None]) -> Response:
     topic, since = call.query.topic, position(call.query.since)
     known, anything = _known(call.scope)
     text, at = await _look(call, granted, topic, since or max(known, key=itemgetter(1), default=None))
-    call.context.asked(topic, str(granted.ticket_id) if granted.kind == "ticket" else call.client)
+    call.context.asked(topic, granted.ticket_id, call.client)
     tag = (b"etag", b'"%b:%d"' % (at[0].encode(), at[1]))
     if anything or at in known:
         response = Response(status_code=304)

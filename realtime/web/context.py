@@ -86,8 +86,8 @@ class Context:
     """The time of day, milliseconds UTC."""
     clock: Callable[[], float]
     """Seconds that only go forward."""
-    asked: Callable[[str, str], None]
-    """Told a topic about which somebody asked, and by what name who did."""
+    asked: Callable[[str, int, str], None]
+    """Told a topic about which somebody asked, and for what ticket or, where that is 0, at what address."""
     counts: Counts = field(default_factory=Counts)
     readiness: Readiness = field(default_factory=Readiness)
     sessions: set[Any] = field(default_factory=set)

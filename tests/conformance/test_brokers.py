@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from realtime.broker.contract import MOST_NOTE_BYTES
+from realtime.broker.contract import MOST_NOTE_BYTES, Hears
 from tests.support.cable import Cable, event
-from tests.support.waiting import until_async
+from tests.support.waiting import PATIENCE_S, until_async
 
 
 def in_order(seqs: list[tuple[str, int]]) -> bool:
@@ -84,6 +84,31 @@ async def test_a_change_that_is_told_late_does_not_take_the_news_back(cable: Cab
 
     for other in others:
         await other.hears("shop", 9)
+
+
+async def test_who_waits_for_its_last_words_goes_on_when_they_are_sent(cable: Cable) -> None:
+    one, others = await cable.join()
+    if others:
+        await one.listens()
+
+    await one.broker.told(PATIENCE_S)
+    for seq in range(1, 2_001):
+        one.broker.tell(event("shop", seq))
+    one.broker.tell_note("last words")
+    async with asyncio.timeout(PATIENCE_S / 2):
+        await one.broker.told(PATIENCE_S)
+    await one.end()
+
+    for other in others:
+        await other.hears_note("last words")
+
+
+async def test_last_words_wait_for_no_connection(cable: Cable) -> None:
+    alone = cable.make(Hears())
+    alone.tell_note("hello")
+
+    async with asyncio.timeout(PATIENCE_S / 2):
+        await alone.told(PATIENCE_S)
 
 
 async def test_nothing_to_tell_is_nothing_told(cable: Cable) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from realtime.app import Lifecycle
+from realtime.lifecycle import Lifecycle
 from realtime.server.limits import of_addresses
 from tests.web.conftest import House, Open, Owner, new_owner, program_of
 
