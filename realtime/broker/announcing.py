@@ -7,7 +7,7 @@ import contextlib
 import logging
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from realtime.broker.contract import Hears
 from realtime.broker.news import Batch, News
@@ -27,6 +27,8 @@ LOOK_ALONE_S = 5.0
 """The same while there is no connection, and nothing is heard at all."""
 CLOSE_S = 1.0
 """How long a connection may take to say goodbye."""
+KEPT_S = 1.5 * CLOSE_S
+"""How long a connection that is to end may take before it is told once more: a driver may have kept the first time to itself."""
 MOST_TRIES = 3
 """A message that so many connections broke at is left out; whoever misses it notices by its number."""
 MOST_SENDERS = 1024
@@ -90,7 +92,7 @@ class Announcing:
             while True:
                 self._lost = False
                 try:
-                    await self._connected()
+                    await _to_its_end(self._connected())
                 except Exception as error:  # noqa: BLE001 - a driver's own errors: whatever it is, the connection is made anew
                     go_on()  # a TaskGroup of Python 3.11 that ends and fails at the same time tells of the failure only
                     _log.warning("The broker is not reachable, trying again: %s", _kind(error))
@@ -183,6 +185,19 @@ class Announcing:
         # The first, and then fewer and fewer: whoever sends nonsense does not fill the log.
         if self.ignored & (self.ignored - 1) == 0:
             _log.warning("Ignored %s on the broker's channel; so far %d", what, self.ignored)
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Does it; a cancellation is repeated until it has ended, for drivers may keep one to themselves, and wait for an answer that does not come."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=KEPT_S)
+        raise
+    task.result()
 
 
 def go_on() -> None:
