@@ -124,8 +124,8 @@ class Edits:
 
 
 def _listed(port: int) -> str:
-    """The server's connections to the stuck, as ss lists them."""
-    command = ["ss", "-tmH", "state", "established", "sport", "=", f":{port}", "and", "dst", FROM]
+    """The server's connections to the stuck, as ss lists them; also those that it has closed, while the system still keeps what they did not read."""
+    command = ["ss", "-tmH", "state", "connected", "exclude", "time-wait", "sport", "=", f":{port}", "and", "dst", FROM]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -8,6 +8,8 @@ from functools import partial
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from realtime.server.dropping import drop
+
 ANSWER = "realtime.answer"
 """Name of the extension, and of its message: `status`, `headers` (lines as they are written, each with its line end, without
 Content-Length), `body`. It stands for http.response.start and http.response.body (ASGI HTTP specification), which uvicorn
@@ -19,7 +21,7 @@ _WITHOUT_LENGTH = frozenset({204, 304})
 
 def with_answers(cycle: RequestResponseCycle, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     """Calls the application for one request, whose scope offers both extensions."""
-    scope["extensions"] = {ANSWER: {}, ABORT: cycle.transport.abort}
+    scope["extensions"] = {ANSWER: {}, ABORT: partial(drop, cycle.transport)}
     return app(scope, receive, partial(_send, cycle, send))
 
 

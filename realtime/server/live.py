@@ -9,6 +9,7 @@ from typing import Any
 from realtime.counts import LOST
 from realtime.errors import BadMessage
 from realtime.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, echoed_close_frame, pong_frame
+from realtime.server.dropping import drop
 from realtime.server.faults import FaultLog
 from realtime.server.reader import NOT_UTF8, Broken, Reader, close_code
 from realtime.sink import Handler, Sink
@@ -92,7 +93,7 @@ class LiveSocket(asyncio.Protocol):
 
     def abort(self) -> None:
         self._open, self.fd = False, -1
-        self._transport.abort()
+        drop(self._transport)
 
     def shutdown(self) -> None:
         """uvicorn's word for going away."""
@@ -199,7 +200,14 @@ class LiveSocket(asyncio.Protocol):
         self._code = self._code or code
         self._transport.resume_reading()
         if self._deadline is None:
-            self._deadline = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
+            self._deadline = self._loop.call_later(CLOSE_SECONDS, self._drop)
+
+    def _drop(self) -> None:
+        """The peer has not closed: one that does not read takes nothing with it, one that is only slow still gets what was sent."""
+        if self.buffered_bytes():
+            drop(self._transport)
+        else:
+            self._transport.abort()
 
     def _fail(self, broken: Broken) -> None:
         """7.1.7: the client broke the protocol, and is told how."""

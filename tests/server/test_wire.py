@@ -7,12 +7,13 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
+import psutil
 import pytest
 from websockets.asyncio.client import connect
 from websockets.frames import Opcode
 
 from realtime.frames import text_frame
-from realtime.server import live
+from realtime.server import listener, live
 from realtime.server.reader import MOST_FRAGMENTS
 from tests.server.running import Raw, Running, messages, raw, running, until
 
@@ -60,6 +61,7 @@ async def test_a_client_that_never_reads_is_dropped_with_bounded_memory_while_ot
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(live, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(listener, "USER_TIMEOUT_MS", 600_000)  # the system itself would keep it for ten minutes
     async with (
         running(soft_backlog_bytes=20_000, hard_backlog_bytes=60_000, max_backlog_seconds=0.3, flush_window_ms=0) as server,
         raw(server.port, receive_buffer=4096) as stuck,
@@ -78,6 +80,13 @@ async def test_a_client_that_never_reads_is_dropped_with_bounded_memory_while_ot
         assert most < 20_000 + 2 * 5010
         assert server.app.hub.subscribers("line") == 1
         assert server.app.handlers[1].closed == 0
+        other_end = stuck.writer.get_extra_info("sockname")
+        await until(lambda: not system_keeps(server.port, other_end))
+
+
+def system_keeps(port: int, other_end: tuple[str, int]) -> list[str]:
+    """The states of the server's end of a connection."""
+    return [each.status for each in psutil.net_connections("tcp4") if each.laddr.port == port and each.raddr == other_end]
 
 
 async def test_what_was_written_before_comes_before_what_is_published(server: Running) -> None:
