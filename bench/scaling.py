@@ -36,11 +36,11 @@ SENTENCES = (
     "| 50,000 x {delivery:.1f} us | {delivery_cores:.2f} cores |",
     "| 5,000 x {join:.0f} us | {join_cores:.1f} cores |",
     "| 40,000 x {ping:.1f} us = {ping_cores:.2f} cores |",
-    "| 1,000,000 x {screen:.1f} KiB | {screen_gib:.1f} GiB |",
-    "| 1,000,000 x {phone:.0f} us / 60 s | {back_cores:.0f} cores |",
+    "| 1,000,000 x {screen:.2f} KiB | {screen_gib:.1f} GiB |",
+    "| 1,000,000 x {phone:.0f} us / 60 s | {back_cores:.1f} cores |",
     "| 5,000 / {postgres:,.0f} | {databases:.1f} of our Postgres;",
     "the quiet hour, which takes {quiet_cores:.1f} cores",
-    "500 deliveries a second, {cell:.0f} % of what one Postgres takes here",
+    "500 deliveries a second, {cell:.1f} % of what one Postgres takes here",
     "ten times as large is still {cells:.0f} % of one Postgres' writes at peak",
     "625 changes a second, {node:.0f} % of what was measured here",
 )
@@ -105,7 +105,7 @@ def _derived(*, delivery: float, screen: float, join: float, phone: float, postg
         "back_cores": SCREENS * phone / 1e6 / BACK_S,
         "about": round(postgres, -2),
         "databases": CHANGES / postgres,
-        "cell": max(1, 50 / postgres * 100),
+        "cell": 50 / postgres * 100,
         "cells": 500 / postgres * 100,
         "node": 625 / postgres * 100,
     }

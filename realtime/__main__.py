@@ -55,13 +55,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit code: 0 done, 2 cannot start like this, and what the command says otherwise."""
+    """Runs a command; returns the exit code: 0 done, 2 cannot start like this, 3 cannot start now, and what the command says otherwise."""
     arguments = parse(argv)
     try:
         return COMMANDS[arguments.command].main(arguments)
     except CannotStart as error:
         print(refusal(error), file=sys.stderr)
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

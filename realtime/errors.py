@@ -34,6 +34,7 @@ NowServingError
 │   └── NoPong              the reader did not answer
 └── CannotStart             the process must not run like this
     ├── BadSettings         settings that are unknown, missing or wrong
+    ├── NoAddress           another program has the port, or the address is none of this machine's
     └── AnotherProcess      the database file has its one process already
 """
 
@@ -265,11 +266,19 @@ class NoPong(Dropped):
 class CannotStart(NowServingError):
     code = "cannot_start"
     sentence = "nowserving cannot start."
+    exit_code: ClassVar[int] = 2
+    """Of the process; 3 where it may go well the next time."""
 
 
 class BadSettings(CannotStart):
     code = "bad_settings"
     sentence = "Some settings are wrong."
+
+
+class NoAddress(CannotStart):
+    code = "no_address"
+    sentence = "The address cannot be listened at."
+    exit_code = 3
 
 
 class AnotherProcess(CannotStart):

@@ -38,8 +38,13 @@ class FaultLog(logging.Logger):
         since, count = self._kinds.get(kind, (now, 0))
         if now - since > WINDOW_SECONDS:
             if count > MOST:
-                super().warning("%d more within %.0f s: %s", count - MOST, now - since, kind)
+                super().warning("%d more within %.0f s: %s", count - MOST, now - since, _whole(kind, args))
             since, count = now, 0
         self._kinds[kind] = (since, count + 1)
         if count < MOST:
             super().warning(kind, *args)
+
+
+def _whole(text: str, arguments: tuple[object, ...]) -> str:
+    """The text with its arguments; those of one warning stand for all of its kind."""
+    return text % arguments if arguments else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 
-from realtime.errors import CannotStart
+from realtime.errors import NoAddress
 
 BACKLOG = 16_384
 """Connections that wait to be taken, as far as the system allows (somaxconn): one that finds no room tries again after 1, 3, 7 ... seconds."""
@@ -17,12 +17,12 @@ MOST_FILES = 65_536
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket whose options every accepted connection inherits. Raises: CannotStart."""
+    """A listening TCP socket whose options every accepted connection inherits. Raises: NoAddress."""
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.socket(family, kind, proto)
     except OSError as error:
-        raise CannotStart(
+        raise NoAddress(
             f"Cannot listen on {host}: {error.strerror}. Set host to an address of this machine, or 0.0.0.0 for all."
         ) from error
     try:
@@ -34,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotStart(
+        raise NoAddress(
             f"Cannot listen on {host} port {port}: {error.strerror}. Stop the program that uses it, or set PORT to another."
         ) from error
     listener.setblocking(False)

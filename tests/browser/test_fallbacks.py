@@ -118,6 +118,46 @@ async def test_a_stream_that_a_proxy_holds_back_is_left_for_polling(network: Nar
     assert await page.evaluate("live.via") == "polling"
 
 
+@pytest.mark.parametrize(
+    "without",
+    [
+        "window.WebSocket = undefined",
+        "window.WebSocket = function () { throw new DOMException('The operation is insecure.', 'SecurityError') }; delete AbortSignal.timeout",
+    ],
+)
+async def test_a_browser_that_has_no_websocket_or_may_not_make_one_goes_the_other_way(
+    network: NarrowNetwork, pages: Pages, without: str
+) -> None:
+    page = await pages.open()
+    await page.add_init_script(without)
+
+    owner = await listen(page, network)
+    owner.add("Bo")
+
+    await until_true(page, "[...state.tickets.values()].some(({name}) => name === 'Bo')")
+    assert await page.evaluate("live.via") == "sse"
+    await page.evaluate("live.ladder.upAt = 0")  # nor does it break when it looks whether there is one now
+    await until_true(page, "live.ladder.upAt > Date.now()")
+    assert await page.evaluate("live.via") == "sse"
+
+
+async def test_the_next_page_of_a_tab_begins_with_the_way_that_was_found(network: NarrowNetwork, pages: Pages) -> None:
+    page = await pages.open()
+    owner = await listen(page, network)
+    assert await page.evaluate("live.via") == "sse"
+    network.requests.clear()
+
+    await page.reload()
+    await page.evaluate(f"window.token = {owner.token!r}")
+    await page.evaluate(LISTEN)
+    await until_true(page, "live.freshness.state === 'live'")
+
+    assert await page.evaluate("live.via") == "sse"
+    assert "/live" not in network.requests
+    await page.evaluate("dispatchEvent(new Event('online'))")  # as on another network
+    assert await page.evaluate("sessionStorage.getItem('nowserving.way')") is None
+
+
 @pytest.mark.parametrize("via", ["sse", "polling"])
 async def test_after_a_break_it_catches_up_and_says_so_meanwhile(network: NarrowNetwork, url: str, pages: Pages, via: str) -> None:
     network.blocks_streams = via == "polling"

@@ -110,8 +110,9 @@ def test_a_port_that_is_taken_and_a_database_that_is_not_there_are_sentences(tmp
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = refused(run(tmp_path, NOWSERVING_PORT=str(taken.getsockname()[1])))
-        assert "Stop the program that uses it, or set PORT to another" in said
+        done = run(tmp_path, NOWSERVING_PORT=str(taken.getsockname()[1]))
+        assert "Stop the program that uses it, or set PORT to another" in done.stderr
+        assert done.returncode == 3, "2 says that nothing will help but other settings"
     for url in (f"postgresql://u:geheim@127.0.0.1:{free_port()}/d", f"sqlite:///{tmp_path}/no/such/folder/x.db"):
         done = run(tmp_path, NOWSERVING_PORT=str(free_port()), DATABASE_URL=url)
         assert done.returncode not in (0, -9), url

@@ -126,8 +126,8 @@ export interface LiveOptions {
   resume?: boolean;
   /** In order; may be repeated after a break, so apply it as an upsert. */
   onPush: (push: Push) => void;
-  /** Replaces all that is known of the topic. */
-  onSnapshot: (topic: string, snapshot: Snapshot, seq: number) => void;
+  /** Replaces all that is known of the topic. On a topic `ticket/...` it has the fields of a ticket as `GET /v1/ticket` shows it, and no others. */
+  onSnapshot: (topic: string, snapshot: Snapshot & { [ofATicket: string]: any }, seq: number) => void;
   /** On owner topics, now and then; not while polling. */
   onPresence?: (presence: Presence) => void;
   /** `sinceMs`: when the server was last heard. */

@@ -1,6 +1,7 @@
 // @ts-check
 /** What the staff tell the server to do: one request each, its button held while it runs, and a way to take it back. */
 
+import { within } from "../live/clock.js";
 import { Problem } from "../session.js";
 import { canUndo, saidOf } from "./moves.js";
 import { column } from "./state.js";
@@ -61,7 +62,7 @@ export function createCommands(session, store, toast, storeId) {
    */
   async function act(method, path, body, idempotencyKey) {
     if (!navigator.onLine || store.get().connection === "stale") throw new Problem({ code: "offline", detail: NOT_CONNECTED, retry: true });
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = within(PATIENCE_MS);
     try {
       return await session.api(method, path, body, { idempotencyKey, signal, repeat: false });
     } catch (fault) {

@@ -40,6 +40,14 @@ export function runningTime(ms) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** A signal that ends a request after so long; also where the browser has none of its own. @param {number} ms */
+export function within(ms) {
+  if ("timeout" in AbortSignal) return AbortSignal.timeout(ms);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), ms);
+  return controller.signal;
+}
+
 /**
  * Calls `tick` every `everyMs`, and at once when the page is looked at again. A hidden tab's timers run as rarely as
  * once a minute, so a tick must compare clocks and never count itself.

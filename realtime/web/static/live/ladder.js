@@ -10,11 +10,12 @@ const FIRST_MS = 120_000;
 const MOST_MS = 1_800_000;
 
 export class Ladder {
-  constructor() {
-    this.at = 0;
+  /** @param {{at: number, upAt: number}} [before] where the page before this one stood */
+  constructor({ at, upAt } = { at: 0, upAt: Infinity }) {
+    this.at = at;
     this.failures = 0;
     this.waitMs = FIRST_MS;
-    this.upAt = Infinity;
+    this.upAt = upAt;
   }
 
   /** Begins at the top, as on another network. */

@@ -3,10 +3,11 @@
 
 import { attend } from "./attention.js";
 import { Calls, LiveError, dropped, inTime } from "./calls.js";
-import { ticking } from "./clock.js";
+import { ticking, within } from "./clock.js";
 import { verdict } from "./codes.js";
 import { Freshness } from "./freshness.js";
 import { Ladder } from "./ladder.js";
+import { recalled, remember } from "./remembered.js";
 import { Retry } from "./retry.js";
 import { Topics } from "./topics.js";
 import { opens } from "./transport_ws.js";
@@ -35,7 +36,7 @@ export class Live {
     this.topics = new Topics(options.topics ?? []);
     this.calls = new Calls();
     this.retry = new Retry();
-    this.ladder = new Ladder();
+    this.ladder = new Ladder(recalled());
     this.freshness = new Freshness(Date.now(), options.onState);
     /** @type {import("./transports.js").Transport | null} */ this.transport = null;
     this.openedAt = 0;
@@ -49,7 +50,7 @@ export class Live {
     const stops = [
       ticking(1000, () => this.tick()),
       attend({
-        online: () => (this.ladder.reset(), this.comeBack(Math.random() * 1000)),
+        online: () => (this.ladder.reset(), remember(this.ladder), this.comeBack(Math.random() * 1000)),
         offline: () => (this.drop(Infinity), this.freshness.stale()),
         asleep: () => this.drop(Infinity),
         awake: () => this.comeBack(0),
@@ -115,8 +116,10 @@ export class Live {
   /** Sees whether the best way is open again, and takes it. @param {number} now */
   async lookUp(now) {
     this.ladder.again(now);
+    remember(this.ladder);
     if (!(await opens()) || this.ended) return;
     this.ladder.up();
+    remember(this.ladder);
     this.drop(Date.now());
   }
 
@@ -130,6 +133,7 @@ export class Live {
   async judge(rung) {
     const now = Date.now();
     if (!(await httpWorks()) || !this.ladder.failed(now, rung)) return;
+    remember(this.ladder);
     this.retry.attempt = 0;
     if (!this.transport) this.tryAt(this.retry.notBeforeWish(now));
   }
@@ -287,7 +291,7 @@ export class Live {
 /** Whether the server answers plain requests: a way is at fault only then. @returns {Promise<boolean>} */
 async function httpWorks() {
   try {
-    return (await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) })).status < 500;
+    return (await fetch("/readyz", { cache: "no-store", signal: within(PROBE_MS) })).status < 500;
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 // @ts-check
 // What the two transports without a socket have in common: signing in, commands as requests, and refusals as close codes.
 
+import { within } from "./clock.js";
 import { codeOf } from "./codes.js";
 import { requestOf } from "./requests.js";
 
@@ -113,7 +114,7 @@ export class HttpTransport {
     try {
       response = await fetch(path, {
         method, headers: sent, cache: "no-store", credentials: "same-origin",
-        body: body === undefined ? undefined : JSON.stringify(body), signal: signal ?? AbortSignal.timeout(PATIENCE_MS),
+        body: body === undefined ? undefined : JSON.stringify(body), signal: signal ?? within(PATIENCE_MS),
       });
     } catch {
       throw new Refusal(BROKEN);

@@ -6,6 +6,8 @@ const PATIENCE_MS = 10_000;
 const MOST_LINES = 16;
 /** The server takes 4 KiB, and a character may take three bytes. */
 const MOST_CHARACTERS = 1300;
+const OPEN = 1;
+const BROKEN = 1006;
 
 /** @implements {Transport} */
 export class WebSocketTransport {
@@ -17,7 +19,11 @@ export class WebSocketTransport {
   }
 
   open() {
-    const socket = new WebSocket(liveUrl(), SUBPROTOCOL);
+    const socket = made();
+    if (!socket) {
+      queueMicrotask(() => this.heard.onClose(BROKEN, ""));
+      return;
+    }
     this.socket = socket;
     socket.onopen = () => this.socket && this.heard.onOpen();
     socket.onmessage = ({ data }) => {
@@ -28,7 +34,7 @@ export class WebSocketTransport {
 
   /** What is said in one turn goes as one text. @param {Record<string, any>} message */
   send(message) {
-    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    if (this.socket?.readyState !== OPEN) return false;
     if (!this.unsent.length) queueMicrotask(() => this.flush());
     this.unsent.push(JSON.stringify(message));
     return true;
@@ -38,7 +44,7 @@ export class WebSocketTransport {
     while (this.unsent.length) {
       let [text] = this.unsent.splice(0, 1);
       for (let lines = 1; lines < MOST_LINES && this.unsent.length && text.length + this.unsent[0].length < MOST_CHARACTERS; lines++) text += `\n${this.unsent.shift()}`;
-      if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
+      if (this.socket?.readyState === OPEN) this.socket.send(text);
     }
   }
 
@@ -53,7 +59,11 @@ export class WebSocketTransport {
 /** Whether a socket can be opened now. @returns {Promise<boolean>} */
 export function opens() {
   return new Promise((resolve) => {
-    const socket = new WebSocket(liveUrl(), SUBPROTOCOL);
+    const socket = made();
+    if (!socket) {
+      resolve(false);
+      return;
+    }
     const timer = setTimeout(() => socket.close(), PATIENCE_MS);
     socket.onopen = () => {
       resolve(true);
@@ -64,6 +74,15 @@ export function opens() {
       resolve(false);
     };
   });
+}
+
+/** A socket, or null where the browser has none, or a rule of the page or of a blocker forbids it. */
+function made() {
+  try {
+    return new WebSocket(liveUrl(), SUBPROTOCOL);
+  } catch {
+    return null;
+  }
 }
 
 function liveUrl() {
