@@ -40,6 +40,7 @@ from realtime.web.cases import (
 from realtime.web.cookies import Cookies
 from realtime.web.limits import Limits
 from realtime.web.readiness import Readiness
+from realtime.web.turnstile import Turnstile
 
 SIGNED_OUT = "signed_out"
 """The kind of the note that ends an account's sockets in other processes; its body is the account's id."""
@@ -95,7 +96,11 @@ class Context:
     crowds: Crowds = field(init=False)
     """The customers and boards of each store. Owners are never turned away: their screens are what a full store is run with."""
 
+    turnstile: Turnstile = field(init=False)
+    """Through which sockets come to have their commands done."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "turnstile", Turnstile(self.tasks, "a socket's commands"))
         object.__setattr__(self, "crowds", Crowds(self.settings.max_sockets_per_store, CROWDED))
 
     def operator(self, token: str, address: str, *, metrics: bool = False) -> None:

@@ -95,7 +95,7 @@ class Session:
     def _take(self, command: Command) -> None:
         if self._waiting is None:
             self._waiting = deque((command,))
-            self._context.tasks.start("a socket's commands", self._work())
+            self._context.turnstile.start(self._work)
         elif len(self._waiting) < MOST_WAITING:
             self._waiting.append(command)
         else:
