@@ -37,7 +37,7 @@ class Crowd:
         self._tasks += [asyncio.create_task(self._customers(number)) for number in range(customers)]
         self._tasks += [asyncio.create_task(self._staff(number)) for number in range(staff)]
 
-    async def serve(self, more: int) -> None:
+    async def serve(self, more: int, within_s: float = PATIENCE_S) -> None:
         """Waits until that many more requests were acknowledged."""
         enough = self.acknowledged + more
 
@@ -47,7 +47,7 @@ class Crowd:
                     task.result()
             return self.acknowledged >= enough
 
-        await until_async(served, PATIENCE_S, f"{more} people to be served")
+        await until_async(served, within_s, f"{more} people to be served")
 
     async def stop(self) -> None:
         """Nobody begins anything new; what was begun gets its answer. The server must be there."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Serve
-from tests.flows.client import Owner, Screen, off_loop, select
+from tests.flows.client import PATIENCE_S, Owner, Screen, off_loop, select
 from tests.flows.crowd import Crowd
 from tests.flows.places import owners_at
 from tests.support.postgres import PostgresServer
@@ -21,6 +21,8 @@ from tests.support.valkey import ValkeyServer
 from tests.support.waiting import until_async
 
 PAUSE_S = 2.0
+STANDS_STILL_S = 60.0
+"""A process that stands still keeps a store for 2 s with each of its 8 transactions, and for 10 s where it stopped between two messages of one statement."""
 LOOKED_S = 12.0
 """Without a broker every process looks every 6 s at most; with the 5 s until it notices."""
 
@@ -46,8 +48,8 @@ class Town:
         for crowd in self.crowds:
             crowd.start(customers=2, staff=1)
 
-    async def serve(self, more: int, *crowds: Crowd) -> None:
-        await asyncio.gather(*(crowd.serve(more) for crowd in crowds or self.crowds))
+    async def serve(self, more: int, *crowds: Crowd, within_s: float = PATIENCE_S) -> None:
+        await asyncio.gather(*(crowd.serve(more, within_s) for crowd in crowds or self.crowds))
 
     def screens_at(self, server: ServerProcess) -> list[Screen]:
         return [screen for screen in self.screens if screen.server is server]
@@ -114,7 +116,7 @@ async def process_paused(town: Town, number: int = 1) -> None:
     paused = town.owners[number].server
     paused.pause(signal.SIGSTOP)
     try:
-        await asyncio.gather(town.serve(10, town.crowds[0]), asyncio.sleep(PAUSE_S))
+        await asyncio.gather(town.serve(10, town.crowds[0], within_s=STANDS_STILL_S), asyncio.sleep(PAUSE_S))
     finally:
         paused.pause(signal.SIGCONT)
 
