@@ -25,6 +25,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def marked(key: bytes, name: str) -> bytes:
+    """9 bytes that stand for a name, and say nothing of what it is to who does not have the key."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=9, key=key).digest()
+
+
 class Keys:
     """All secrets of one installation.
 
@@ -234,7 +239,7 @@ class Keys:
 
     def mark(self, name: str) -> str:
         """Stands for a name among processes, and says nothing of what it is."""
-        return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=9, key=self.broker_key()).hexdigest()
+        return marked(self.broker_key(), name).hex()
 
     # ---- receipts
 

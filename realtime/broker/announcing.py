@@ -196,6 +196,8 @@ async def _to_its_end(work: Coroutine[None, None, None]) -> None:
         while not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=KEPT_S)
+        if not task.cancelled():
+            task.exception()  # how it ended is of no interest any more, and asyncio would say that nobody asked
         raise
     task.result()
 

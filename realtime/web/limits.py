@@ -6,12 +6,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache, partial
-from hashlib import blake2b
 from math import ceil
 
 from msgspec import Struct
 
 from realtime.errors import TooMany
+from realtime.keys import marked
 from realtime.settings import Settings
 from realtime.web.spending import Mark, Spending
 
@@ -67,7 +67,7 @@ class Buckets:
         self._most, self._window_s = int(burst), ceil(burst / self._rate)
         self._clock = clock
         self._size = size
-        self._mark: Callable[[str], Mark] = lru_cache(maxsize=4096)(partial(_mark, secret))
+        self._mark: Callable[[str], Mark] = lru_cache(maxsize=4096)(partial(marked, secret))
         self._left: OrderedDict[Mark, tuple[float, float]] = OrderedDict()
         self._spending: Spending | None = None
         self._rule = ""
@@ -226,10 +226,6 @@ class Limits:
     def subscribe(self, address: str) -> Quota:
         """A browser that wants to be notified. Raises: TooMany."""
         return self._pushes.take(address)
-
-
-def _mark(secret: bytes, key: str) -> Mark:
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=9, key=secret).digest()
 
 
 def _pair(address: str, email: str) -> str:

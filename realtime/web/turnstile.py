@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -53,5 +54,6 @@ class Turnstile:
                 if not self._waiting:
                     return
                 work = self._waiting.popleft()
+                await asyncio.sleep(0)  # work that waits for nothing would be done all in one turn of the loop
         finally:
             self._inside -= 1

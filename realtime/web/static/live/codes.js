@@ -1,6 +1,9 @@
 // @ts-check
 // What the end of a socket means: the browser's copy of the close codes in errors.py.
 
+/** What a browser says of a connection that broke without a word of the server's. */
+export const BROKEN = 1006;
+
 /** @typedef {{again: boolean, sentence: string}} Verdict `again`: whether coming back may help. */
 
 /** @type {Readonly<Record<number, Verdict>>} */

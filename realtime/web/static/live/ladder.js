@@ -4,10 +4,11 @@
 /** @typedef {import("./transports.js").Via} Via */
 
 /** @type {readonly Via[]} best first */
-const RUNGS = ["websocket", "sse", "polling"];
+export const RUNGS = ["websocket", "sse", "polling"];
 const FAILURES = 2;
 const FIRST_MS = 120_000;
-const MOST_MS = 1_800_000;
+/** The longest time until the best way is looked for again. */
+export const MOST_MS = 1_800_000;
 
 export class Ladder {
   /** @param {{at: number, upAt: number}} [before] where the page before this one stood */

@@ -1,18 +1,16 @@
 // @ts-check
 // The way that the page before this one found: a tab does not find out anew with each page that its network lets no WebSocket through.
 
+import { MOST_MS, RUNGS } from "./ladder.js";
+
 const KEY = "nowserving.way";
-/** Rungs of the ladder below the first. */
-const KNOWN = [1, 2];
-/** For longer than that nothing is believed: the phone is elsewhere by then. */
-const LONGEST_MS = 1_800_000;
 
 /** @returns {{at: number, upAt: number} | undefined} */
 export function recalled() {
   try {
     const { at, upAt } = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
     const left = upAt - Date.now();
-    return KNOWN.includes(at) && left > 0 && left <= LONGEST_MS ? { at, upAt } : undefined;
+    return at > 0 && at in RUNGS && left > 0 && left <= MOST_MS ? { at, upAt } : undefined;
   } catch {
     return undefined; // nothing may be kept here, or it is nothing of ours
   }

@@ -2,10 +2,9 @@
 // What the two transports without a socket have in common: signing in, commands as requests, and refusals as close codes.
 
 import { within } from "./clock.js";
-import { codeOf } from "./codes.js";
+import { BROKEN, codeOf } from "./codes.js";
 import { requestOf } from "./requests.js";
 
-export const BROKEN = 1006;
 const PATIENCE_MS = 10_000;
 
 /** A request that was not answered as wished. `code` is the close code that says the same. */

@@ -1,8 +1,9 @@
 // @ts-check
 // Messages over Server-Sent Events, read with fetch: EventSource cannot send the token in a header.
 
+import { BROKEN } from "./codes.js";
 import { EventParser } from "./event_parser.js";
-import { BROKEN, HttpTransport, Refusal } from "./transport_http.js";
+import { HttpTransport, Refusal } from "./transport_http.js";
 
 const SPARSE = "ticket/";
 

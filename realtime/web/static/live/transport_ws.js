@@ -1,13 +1,14 @@
 // @ts-check
 // Messages over a WebSocket.
 
+import { BROKEN } from "./codes.js";
+
 const SUBPROTOCOL = "nowserving.v1";
 const PATIENCE_MS = 10_000;
 const MOST_LINES = 16;
 /** The server takes 4 KiB, and a character may take three bytes. */
 const MOST_CHARACTERS = 1300;
 const OPEN = 1;
-const BROKEN = 1006;
 
 /** @implements {Transport} */
 export class WebSocketTransport {
