@@ -73,8 +73,9 @@ class Crowds:
         return len(self._counts)
 
     def _there(self, name: str) -> int:
+        """As the others tell it: whatever that is, it makes no room."""
         others = self._elsewhere
-        return 0 if others is None or others.silent else sum(others.of(self._mark(name)))
+        return 0 if others is None or others.silent else sum(max(0, count) for count in others.of(self._mark(name)))
 
     def _count(self, name: str, before: int, now: int) -> None:
         if now:

@@ -57,8 +57,10 @@ def test_those_of_other_processes_count_under_their_mark() -> None:
     with pytest.raises(Overloaded):
         crowds.enter("shop")
 
-    others.counts["mark of bar"] = [5]
+    others.counts["mark of bar"] = [5, -1000]
     enter(crowds, "bar", 3)
+    with pytest.raises(Overloaded):
+        crowds.enter("bar")
 
 
 def test_only_a_name_with_many_is_told_of_and_taken_back_when_it_has_few() -> None:
