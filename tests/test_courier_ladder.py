@@ -200,7 +200,7 @@ def test_a_request_may_leave_the_ladder_out() -> None:
 
 
 def _told() -> Operation[list[Row]]:
-    return list((yield Statement("select moment, state, outcome from jobs where notifier = 'text' order by created_ms, id")))
+    return list((yield Statement("select moment, state, outcome from jobs where notifier = 'text' order by created_ms, length(id), id")))
 
 
 async def test_a_party_that_was_called_is_not_told_of_its_place_any_more(evening: Evening) -> None:

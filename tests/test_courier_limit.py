@@ -42,7 +42,7 @@ async def work(database_url: str) -> AsyncIterator[Work]:
 
 
 def _told() -> Operation[list[Row]]:
-    return list((yield Statement("select state, outcome from jobs where notifier = 'text' order by created_ms, id")))
+    return list((yield Statement("select state, outcome from jobs where notifier = 'text' order by created_ms, length(id), id")))
 
 
 async def press(evening: Evening, owned: Owned, ticket: int, times: int) -> None:

@@ -24,7 +24,9 @@ async def evening(database_url: str) -> AsyncIterator[Evening]:
 
 
 def _told(recipient: str) -> Operation[list[Row]]:
-    return list((yield Statement("select moment, state, outcome from jobs where recipient = $1 order by created_ms, id", (recipient,))))
+    return list(
+        (yield Statement("select moment, state, outcome from jobs where recipient = $1 order by created_ms, length(id), id", (recipient,)))
+    )
 
 
 async def refuse(evening: Evening, owned: Owned, *names: str, phone: str = PHONE) -> None:

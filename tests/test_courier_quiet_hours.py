@@ -34,7 +34,7 @@ async def evening(database_url: str) -> AsyncIterator[Evening]:
 
 
 def _told() -> Operation[list[Row]]:
-    return list((yield Statement("select moment, notifier, outcome from jobs where ticket_id > 0 order by created_ms, id")))
+    return list((yield Statement("select moment, notifier, outcome from jobs where ticket_id > 0 order by created_ms, length(id), id")))
 
 
 async def told(evening: Evening, count: int) -> list[tuple[str, str, str]]:

@@ -72,7 +72,7 @@ def _rows() -> Operation[list[Sequence[Any]]]:
         yield Statement(
             "select state, attempts, outcome, due_ms, body, ended_ms from (select state, attempts, outcome, due_ms, body, ended_ms,"
             " created_ms, id from jobs union all select 'dead', attempts, outcome, 0, '{}', died_ms, created_ms, id from dead_jobs) as all_jobs"
-            " order by created_ms, id",
+            " order by created_ms, length(id), id",
             (),
         )
     )
