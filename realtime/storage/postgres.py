@@ -16,6 +16,8 @@ from databases import Database, DatabaseURL
 from realtime.errors import CannotStart, Conflict, NowServingError, StorageBusy, StorageFailed, Unavailable
 from realtime.storage import lineage, schema
 from realtime.storage.gathering import Gathering
+from realtime.storage.known_statements import KEPT, KnownStatements
+from realtime.storage.session import SessionLimits
 from realtime.storage.statement import NOTHING, Operation, P, Row, T, Together, name_of
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ class PostgresStorage:
         statement_seconds: how long one statement may take, waiting for rows included.
         idle_seconds: how long a transaction may do nothing. A process that stands still in the middle of one (a machine that is moved,
             or lost without a word) keeps a store's row from all others for so long, once for each of its transactions that wait for it.
+            From Postgres 17 on, none of them lasts longer than two statements may, whatever it waits for.
         acquire_seconds: how long an operation may wait for a connection.
     """
 
@@ -83,7 +86,7 @@ class PostgresStorage:
     ) -> None:
         self._url = DatabaseURL(url)
         self._queue = write_queue
-        self._statement_seconds = statement_seconds
+        self._limits = SessionLimits(statement_seconds, idle_seconds)
         self._idle_seconds = idle_seconds
         self._acquire_seconds = acquire_seconds
         # Of what may follow the `?` of an address, `databases` passes next to nothing on, so it is done here.
@@ -100,10 +103,12 @@ class PostgresStorage:
             timeout=acquire_seconds,
             command_timeout=statement_seconds + 1.0,
             server_settings={"application_name": options.get("application_name", "nowserving")},
-            init=self._prepare,
+            init=self._connected,
             reset=_nothing,
+            **KEPT,
             **secure,
         )
+        self._statements = KnownStatements()
         self._places = asyncio.Semaphore(pool)
         self._unfinished = 0
         self._running: set[asyncio.Task[Any]] = set()
@@ -255,9 +260,11 @@ class PostgresStorage:
     async def _transaction(self, begin: str, make: Callable[[], Operation[Any]], name: str, abandoned: asyncio.Event) -> Any:
         async with self._connection() as raw:
             try:
+                if begin == _WRITE:
+                    await self._statements.learn(raw, name)
                 started = asyncio.get_running_loop().time()
                 await raw.execute(begin)
-                value = await _drive(raw, make(), abandoned)
+                value = await self._drive(raw, make(), name, abandoned)
                 if asyncio.get_running_loop().time() - started >= self._idle_seconds:
                     await raw.execute("select 1")  # the server may have ended it; the commit's answer would not say so for certain
             except BaseException as error:
@@ -279,12 +286,27 @@ class PostgresStorage:
                 raise StorageFailed
             return value
 
+    async def _drive(self, raw: asyncpg.Connection, operation: Operation[Any], name: str, abandoned: asyncio.Event) -> Any:
+        try:
+            statement = next(operation)
+            while not abandoned.is_set():
+                text = statement.postgres or statement.sql
+                if text is NOTHING:
+                    statement = operation.send([])
+                    continue
+                rows = await (_fetch_each(raw, text, statement.each) if statement.each else raw.fetch(text, *statement.args))
+                self._statements.met(raw, name, text)
+                statement = operation.send(rows)
+            raise _Abandoned
+        except StopIteration as stop:
+            return stop.value
+
     async def _vacuum(self) -> None:
         async with self._connection() as raw:
             try:
-                await raw.execute("set statement_timeout = 0")
+                await self._limits.lift(raw)
                 await raw.execute(f"vacuum {', '.join(self._tables)}", timeout=_VACUUM_SECONDS)
-                await self._prepare(raw)
+                await self._limits.set(raw)
             except _BROKEN as error:
                 log.warning("vacuum was not finished: %s", _reason(error))
                 _drop(raw)
@@ -302,17 +324,9 @@ class PostgresStorage:
             except _BROKEN as error:  # what was done with it is done
                 log.warning("a connection was lost when it was put back: %s", _reason(error))
 
-    async def _prepare(self, raw: asyncpg.Connection) -> None:
-        wanted = {
-            "statement_timeout": str(int(self._statement_seconds * 1000)),
-            "idle_in_transaction_session_timeout": str(int(self._idle_seconds * 1000)),
-            "tcp_keepalives_idle": "60",  # routers forget connections that say nothing
-        }
-        await raw.execute(
-            "select set_config(name, value, false) from unnest($1::text[], $2::text[]) as u (name, value)",
-            list(wanted),
-            list(wanted.values()),
-        )
+    async def _connected(self, raw: asyncpg.Connection) -> None:
+        self._statements.connected(raw)
+        await self._limits.set(raw)
 
     def _cannot_start(self, error: BaseException) -> CannotStart:
         where = f"{self._url.hostname or 'localhost'}:{self._url.port or 5432}"
@@ -329,20 +343,6 @@ class PostgresStorage:
         return CannotStart(why)
 
 
-async def _drive(raw: asyncpg.Connection, operation: Operation[Any], abandoned: asyncio.Event) -> Any:
-    try:
-        statement = next(operation)
-        while not abandoned.is_set():
-            text = statement.postgres or statement.sql
-            if statement.each and text is not NOTHING:
-                statement = operation.send(await _fetch_each(raw, text, statement.each))
-            else:
-                statement = operation.send([] if text is NOTHING else await raw.fetch(text, *statement.args))
-        raise _Abandoned
-    except StopIteration as stop:
-        return stop.value
-
-
 async def _fetch_each(raw: asyncpg.Connection, text: str, each: Sequence[tuple[Any, ...]]) -> list[Row]:
     if len(each) > 1 and " returning " not in text:
         await raw.executemany(text, each)  # a round trip for all of them
@@ -351,7 +351,7 @@ async def _fetch_each(raw: asyncpg.Connection, text: str, each: Sequence[tuple[A
 
 
 async def _nothing(_: asyncpg.Connection) -> None:
-    """In place of asyncpg's reset, which costs a round trip: operations leave nothing in a session but what `_prepare` set."""
+    """In place of asyncpg's reset, which costs a round trip: operations leave nothing in a session but what `SessionLimits` set."""
 
 
 async def _roll_back(raw: asyncpg.Connection, error: BaseException) -> None:
