@@ -30,7 +30,8 @@ class _Call(NamedTuple):
 class Gathering:
     """
     Args:
-        in_line: waits for a connection, then does something, whether or not the caller is still there; as `PostgresStorage._in_line`.
+        in_line: waits for a connection, then does something, whether or not the caller is still there; as `Places.run`,
+            by name and by what is changed.
         attempt: one transaction, by name.
         most: calls that may wait.
         patience_s: how long one may wait until it is begun.
@@ -38,7 +39,7 @@ class Gathering:
 
     def __init__(
         self,
-        in_line: Callable[[str, Callable[[], Coroutine[Any, Any, None]]], Awaitable[None]],
+        in_line: Callable[[str, Callable[[], Coroutine[Any, Any, None]], str], Awaitable[None]],
         attempt: Callable[[Callable[[], Operation[Any]], str], Awaitable[Any]],
         most: int,
         patience_s: float,
@@ -78,7 +79,7 @@ class Gathering:
 
     async def _begin(self, key: _Key) -> None:
         try:
-            await self._in_line(name_of(key[0]), partial(self._work, key))
+            await self._in_line(name_of(key[0]), partial(self._work, key), key[1])
         except Exception as error:  # noqa: BLE001 - there was no connection: every caller is told
             for call in self._waiting.pop(key, ()):
                 _settle(call, None, error)

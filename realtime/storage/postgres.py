@@ -6,17 +6,18 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 from databases import Database, DatabaseURL
 
-from realtime.errors import CannotStart, Conflict, NowServingError, StorageBusy, StorageFailed, Unavailable
+from realtime.errors import CannotStart, Conflict, NowServingError, StorageFailed, Unavailable
 from realtime.storage import lineage, schema
 from realtime.storage.gathering import Gathering
 from realtime.storage.known_statements import KEPT, KnownStatements
+from realtime.storage.places import Places
 from realtime.storage.session import SessionLimits
 from realtime.storage.statement import NOTHING, Operation, P, Row, T, Together, name_of
 
@@ -85,7 +86,6 @@ class PostgresStorage:
         acquire_seconds: float = 5.0,
     ) -> None:
         self._url = DatabaseURL(url)
-        self._queue = write_queue
         self._limits = SessionLimits(statement_seconds, idle_seconds)
         self._idle_seconds = idle_seconds
         self._acquire_seconds = acquire_seconds
@@ -109,21 +109,18 @@ class PostgresStorage:
             **secure,
         )
         self._statements = KnownStatements()
-        self._places = asyncio.Semaphore(pool)
-        self._unfinished = 0
-        self._running: set[asyncio.Task[Any]] = set()
-        self._open = False
+        self._places = Places(pool, write_queue, acquire_seconds)
         self._mark = ""
         """The server's line of history when it was looked at last."""
         self._gathering = Gathering(
-            self._in_line, lambda make, name: self._attempts(_WRITE, make, name, asyncio.Event()), write_queue, acquire_seconds
+            self._places.run, lambda make, name: self._attempts(_WRITE, make, name, asyncio.Event()), write_queue, acquire_seconds
         )
 
     async def open(self) -> None:
         try:
             async with asyncio.timeout(self._acquire_seconds):
                 await self._database.connect()
-            self._open = True
+            self._places.open()
             sql = schema.text()
             self._tables = schema.tables(sql)
             await self.write(schema.install, sql)
@@ -146,9 +143,7 @@ class PostgresStorage:
         self._mark = mark
 
     async def close(self) -> None:
-        self._open = False
-        while self._running:
-            await asyncio.wait(self._running)
+        await self._places.close()
         try:
             async with asyncio.timeout(self._acquire_seconds):
                 await self._database.disconnect()
@@ -166,7 +161,7 @@ class PostgresStorage:
 
     async def scrub(self) -> None:
         """Best effort: `vacuum` lets go of deleted rows; what write-ahead logs and backups hold is the server's business."""
-        await self._in_line("scrub", self._vacuum)
+        await self._places.run("scrub", self._vacuum)
 
     async def check(self) -> None:
         try:
@@ -197,38 +192,11 @@ class PostgresStorage:
             return value
 
         try:
-            return await self._in_line(name, act)
+            return await self._places.run(name, act, _about(args) if begin == _WRITE else "")
         except asyncio.CancelledError:
             if begin == _READ:
                 abandoned.set()
             raise
-
-    async def _in_line(self, name: str, act: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Wait for a connection's place; then finish, whether or not the caller is still there."""
-        if not self._open:
-            raise StorageFailed
-        if self._unfinished >= self._queue:
-            log.warning("%s was refused: %d operations wait already", name, self._unfinished)
-            raise StorageBusy(retry_after=1)
-        self._unfinished += 1
-        try:
-            async with asyncio.timeout(self._acquire_seconds):
-                await self._places.acquire()
-        except TimeoutError:
-            log.warning("%s was refused: no connection was free for %g s", name, self._acquire_seconds)
-            raise StorageBusy(retry_after=1) from None
-        finally:
-            self._unfinished -= 1
-        task = asyncio.create_task(act())
-        self._running.add(task)
-        task.add_done_callback(self._leave)
-        return await asyncio.shield(task)
-
-    def _leave(self, task: asyncio.Task[Any]) -> None:
-        if not task.cancelled():
-            task.exception()  # whoever asked may have gone; what failed is in the log already
-        self._running.discard(task)
-        self._places.release()
 
     async def _attempts(self, begin: str, make: Callable[[], Operation[Any]], name: str, abandoned: asyncio.Event) -> Any:
         problem: BaseException | None = None
@@ -341,6 +309,11 @@ class PostgresStorage:
         else:
             why = f"Postgres at {where} cannot be used ({_reason(error)}). Look at its log, or correct DATABASE_URL."
         return CannotStart(why)
+
+
+def _about(args: tuple[Any, ...]) -> str:
+    """What an operation changes: by its first argument, a store's id mostly."""
+    return args[0] if args and isinstance(args[0], str) else ""
 
 
 async def _fetch_each(raw: asyncpg.Connection, text: str, each: Sequence[tuple[Any, ...]]) -> list[Row]:

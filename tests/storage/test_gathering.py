@@ -37,7 +37,8 @@ class Database:
         self.no_line: Exception | None = None
         self.gathering = Gathering(self.in_line, self.attempt, most, patience_s)
 
-    async def in_line(self, name: str, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def in_line(self, name: str, act: Callable[[], Coroutine[Any, Any, None]], about: str) -> None:
+        assert about
         if self.no_line:
             raise self.no_line
         await act()

@@ -16,7 +16,7 @@ from blockbuster import BlockBuster
 from realtime.errors import CannotStart, NotFound, StorageBusy, StorageFailed, Unavailable
 from realtime.storage.postgres import PostgresStorage
 from realtime.storage.statement import Operation, Statement, every, one
-from tests.storage.steps import count_up, names, put, put_two
+from tests.storage.steps import count_up, names, put, put_two, value_of
 from tests.support.postgres import PostgresServer
 from tests.support.process import free_port
 from tests.support.waiting import until_async
@@ -236,6 +236,36 @@ async def test_who_waits_too_long_for_a_connection_is_told_to_come_back(url: str
     await storage.close()
 
 
+async def test_who_waits_for_one_row_leaves_connections_for_all_others(url: str) -> None:
+    storage = PostgresStorage(url, pool=4, acquire_seconds=1.0)
+    await storage.open()
+    await storage.write(put, "held")
+    holder = await asyncpg.connect(url)
+    await holder.execute("begin; update installation set value = 'mine' where name = 'held'")
+
+    def change(name: str, value: str) -> Operation[None]:
+        yield Statement("update installation set value = $2 where name = $1", (name, value))
+
+    waiting = [asyncio.create_task(storage.write(change, "held", str(number))) for number in range(4)]
+    await until_async(lambda: _waiting_for_rows(storage))
+    assert await storage.write(put, "free") == "free"
+    assert await storage.read(value_of, "held") == ""
+    refused = await asyncio.gather(*waiting[2:], return_exceptions=True)
+    assert [type(each) for each in refused] == [StorageBusy, StorageBusy], "they had their time to wait"
+    await holder.execute("commit")
+    await asyncio.gather(*waiting[:2])
+
+    await asyncio.gather(*(storage.write(change, "held", str(number)) for number in range(9)))
+    await holder.close()
+    await storage.close()
+
+
+async def _waiting_for_rows(storage: PostgresStorage) -> bool:
+    return await storage.read(
+        one, "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    ) == (2,)
+
+
 async def test_a_caller_that_leaves_after_its_turn_has_begun_loses_only_the_answer(storage: PostgresStorage) -> None:
     begun = asyncio.Event()
 
@@ -267,7 +297,7 @@ async def test_a_read_whose_reader_left_ends_without_a_word(storage: PostgresSto
     await begun.wait()
     leaving.cancel()
     await asyncio.wait([leaving])
-    await until_async(lambda: not storage._running)
+    await until_async(lambda: not storage._places._running)
     del leaving
     gc.collect()
 
