@@ -192,7 +192,7 @@ class PostgresStorage:
             return value
 
         try:
-            return await self._places.run(name, act, _about(args) if begin == _WRITE else "")
+            return await self._places.run(name, act, _about(args) if tell else "")
         except asyncio.CancelledError:
             if begin == _READ:
                 abandoned.set()
@@ -312,7 +312,7 @@ class PostgresStorage:
 
 
 def _about(args: tuple[Any, ...]) -> str:
-    """What an operation changes: by its first argument, a store's id mostly."""
+    """What an operation changes that is told to others: a store, whose row it takes, and whose id is its first argument."""
     return args[0] if args and isinstance(args[0], str) else ""
 
 

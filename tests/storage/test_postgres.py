@@ -246,7 +246,8 @@ async def test_who_waits_for_one_row_leaves_connections_for_all_others(url: str)
     def change(name: str, value: str) -> Operation[None]:
         yield Statement("update installation set value = $2 where name = $1", (name, value))
 
-    waiting = [asyncio.create_task(storage.write(change, "held", str(number))) for number in range(4)]
+    told: list[None] = []
+    waiting = [asyncio.create_task(storage.write_and_tell(told.append, change, "held", str(number))) for number in range(4)]
     await until_async(lambda: _waiting_for_rows(storage))
     assert await storage.write(put, "free") == "free"
     assert await storage.read(value_of, "held") == ""
@@ -255,7 +256,8 @@ async def test_who_waits_for_one_row_leaves_connections_for_all_others(url: str)
     await holder.execute("commit")
     await asyncio.gather(*waiting[:2])
 
-    await asyncio.gather(*(storage.write(change, "held", str(number)) for number in range(9)))
+    await asyncio.gather(*(storage.write_and_tell(told.append, change, "held", str(number)) for number in range(9)))
+    assert len(told) == 2 + 9
     await holder.close()
     await storage.close()
 
