@@ -99,23 +99,64 @@ async def test_join_call_and_your_turn_without_a_socket(network: NarrowNetwork, 
     assert not any("eyJ" in query or "board." in query or "token" in query for query in queries), "a token was in an address"
 
 
-async def test_a_stream_that_a_proxy_holds_back_is_left_for_polling(network: NarrowNetwork, url: str, pages: Pages) -> None:
-    network.swallows_streams = True
-    page = await pages.open()
+async def passing(page: Page, network: NarrowNetwork) -> int:
+    """A page of one's own whose time passes by the second until it is live; milliseconds of it until then."""
     await page.clock.install()
-    owner = await opened(page, url, behind=network.behind)
-    await page.goto(f"{url}/forgot")
+    owner = await opened(page, network.url, behind=network.behind)
+    await page.goto(f"{network.url}/forgot")
 
     async def pass_time() -> bool:
         await page.clock.run_for(1000)
-        return bool(await page.evaluate("window.live?.freshness.state === 'live'"))
+        # The server is asked for something, so that it had the time to answer what it was asked before.
+        return bool(await page.evaluate("fetch('/readyz').then(() => window.live?.freshness.state === 'live')"))
 
     await page.evaluate(f"window.token = {owner.token!r}")
+    began = await page.evaluate("Date.now()")
     await page.evaluate(LISTEN)
+    await until_async(pass_time, 40, "the client to find another way")
+    return int(await page.evaluate("Date.now()") - began)
 
-    await until_async(pass_time, 40, "the client to poll")
+
+async def test_a_stream_that_a_proxy_holds_back_is_left_for_polling(network: NarrowNetwork, pages: Pages) -> None:
+    network.swallows_streams = True
+    page = await pages.open()
+
+    await passing(page, network)
 
     assert await page.evaluate("live.via") == "polling"
+
+
+async def test_a_socket_that_nobody_answers_is_tried_once(network: NarrowNetwork, pages: Pages) -> None:
+    network.hangs_sockets = True
+    page = await pages.open()
+
+    took_ms = await passing(page, network)
+
+    assert await page.evaluate("live.via") == "sse"
+    assert network.requests.count("/live") == 1
+    assert 6_000 < took_ms < 16_000, "its own clock; two tries would take more"
+
+
+async def test_who_slept_while_a_socket_was_opened_tries_again(network: NarrowNetwork, pages: Pages) -> None:
+    network.hangs_sockets = True
+    page = await pages.open()
+    await page.clock.install()
+    owner = await opened(page, network.url, behind=network.behind)
+    await page.goto(f"{network.url}/forgot")
+    await page.evaluate(f"window.token = {owner.token!r}")
+    await page.evaluate(LISTEN)
+    await until_async(lambda: network.requests.count("/live") == 1, what="a socket to be asked for")
+
+    network.hangs_sockets = network.blocks_sockets = False
+    await page.clock.fast_forward(60_000)
+
+    async def asks_again() -> bool:
+        await page.clock.run_for(200)
+        return network.requests.count("/live") == 2
+
+    await until_async(asks_again, what="the socket to be asked for again")
+    await until_async(lambda: page.evaluate("live.freshness.state === 'live'"), what="the client to be live")
+    assert await page.evaluate("live.via") == "websocket"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.support.waiting import until_async
 
 PAUSE_S = 2.0
 STANDS_STILL_S = 60.0
-"""A process that stands still keeps a store for 2 s with each of its 8 transactions, and for 10 s where it stopped between two messages of one statement."""
+"""A process that stands still keeps a store for 2 s with each of its transactions, and for 20 s at most."""
 LOOKED_S = 12.0
 """Without a broker every process looks every 6 s at most; with the 5 s until it notices."""
 

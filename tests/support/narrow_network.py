@@ -20,6 +20,8 @@ class NarrowNetwork:
         self._host, self._port = str(found.hostname), int(found.port or 80)
         self.url = ""
         self.blocks_sockets = True
+        self.hangs_sockets = False
+        """When true, nobody answers an upgrade, as behind a proxy that does not know the word."""
         self.blocks_streams = False
         self.swallows_streams = False
         """When true, the answer to a stream is held back for ever, as proxies do that read an answer whole before they hand it on."""
@@ -55,6 +57,9 @@ class NarrowNetwork:
         path = head.split(b" ", 2)[1].decode()
         self.requests.append(path)
         upgrade, stream = b"\r\nupgrade: websocket" in head.lower(), path.startswith("/live/sse")
+        if upgrade and self.hangs_sockets:
+            await reader.read()
+            return
         if (upgrade and self.blocks_sockets) or (stream and self.blocks_streams):
             writer.write(_REFUSED)
             return

@@ -1,5 +1,5 @@
 // @ts-check
-// Which way to the server is taken: down a rung when one fails twice in a row while HTTP works, and up again later. Pure.
+// Which way to the server is taken: down a rung when one fails twice in a row, or hangs, while HTTP works, and up again later. Pure.
 
 /** @typedef {import("./transports.js").Via} Via */
 
@@ -31,12 +31,12 @@ export class Ladder {
 
   /**
    * It could not be opened, or was cut at once, though HTTP works.
-   * @param {number} now @param {Via} rung
+   * @param {number} now @param {Via} rung @param {boolean} [hung] nothing came back at all, which takes too long to try again
    * @returns {boolean} whether that leads to another one
    */
-  failed(now, rung) {
+  failed(now, rung, hung = false) {
     if (rung !== this.rung) return false;
-    this.failures += 1;
+    this.failures += hung ? FAILURES : 1;
     if (this.failures < FAILURES || this.at === RUNGS.length - 1) return false;
     this.at += 1;
     this.failures = 0;

@@ -19,6 +19,7 @@ import { TRANSPORTS } from "./transports.js";
 
 const PING_MS = 27_500;
 const GRACE_MS = 10_000;
+const OPENS_MS = 6_000;
 const PROBE_MS = 5_000;
 const RENEW_EARLY_MS = 45_000;
 /** A connection that breaks sooner was cut by something that does not like it. */
@@ -40,6 +41,7 @@ export class Live {
     this.freshness = new Freshness(Date.now(), options.onState);
     /** @type {import("./transports.js").Transport | null} */ this.transport = null;
     this.openedAt = 0;
+    this.opened = false;
     /** @type {LiveError | null} */ this.lastError = null;
     this.opening = false;
     this.signedIn = false;
@@ -100,7 +102,8 @@ export class Live {
     const now = Date.now();
     this.calls.giveUp(now);
     this.freshness.tick(now);
-    if (now > this.deadline) this.broke();
+    // Who slept until now knows nothing of what would have come meanwhile.
+    if (now > this.deadline) this.broke(!this.opened && now < this.deadline + GRACE_MS);
     if (this.freshness.state === "live") this.lives(now);
     if (now > this.renewAt) void this.renew();
     if (!this.transport && now >= this.nextTry && document.visibilityState === "visible") void this.open();
@@ -123,16 +126,16 @@ export class Live {
     this.drop(Date.now());
   }
 
-  /** The connection ended without a word of the server's. */
-  broke() {
-    if (Date.now() - this.openedAt < YOUNG_MS || this.freshness.state !== "live") void this.judge(this.ladder.rung);
+  /** The connection ended without a word of the server's. @param {boolean} [hung] it was never there */
+  broke(hung = false) {
+    if (Date.now() - this.openedAt < YOUNG_MS || this.freshness.state !== "live") void this.judge(this.ladder.rung, hung);
     this.drop(this.retry.next(Date.now()));
   }
 
-  /** Whether it was the way that failed, or all of the network. @param {import("./transports.js").Via} rung */
-  async judge(rung) {
+  /** Whether it was the way that failed, or all of the network. @param {import("./transports.js").Via} rung @param {boolean} hung */
+  async judge(rung, hung) {
     const now = Date.now();
-    if (!(await httpWorks()) || !this.ladder.failed(now, rung)) return;
+    if (!(await httpWorks()) || !this.ladder.failed(now, rung, hung)) return;
     remember(this.ladder);
     this.retry.attempt = 0;
     if (!this.transport) this.tryAt(this.retry.notBeforeWish(now));
@@ -161,13 +164,19 @@ export class Live {
   /** @param {string} token */
   dial(token) {
     const transport = new TRANSPORTS[this.ladder.rung]({
-      onOpen: () => this.transport === transport && void this.signIn(token),
+      onOpen: () => {
+        if (this.transport !== transport) return;
+        this.opened = true;
+        this.deadline = Date.now() + GRACE_MS;
+        void this.signIn(token);
+      },
       onMessage: (message) => this.transport === transport && this.heard(message),
       onClose: (code, reason, error) => this.transport === transport && this.closed(code, reason, error),
     });
     this.transport = transport;
+    this.opened = false;
     this.openedAt = Date.now();
-    this.deadline = this.openedAt + GRACE_MS;
+    this.deadline = this.openedAt + OPENS_MS;
     transport.open();
   }
 
