@@ -65,8 +65,9 @@ async def test_a_consumer_that_went_away_is_given_no_message(house: House, owner
     made = (await owner.client.post("/v1/tokens", json={"name": "Kitchen", "scopes": ["publish", "consume"]})).raise_for_status().json()
     headers = {"Authorization": f"Bearer {made['token']}"}
     async with served(house) as place, httpx.AsyncClient(base_url=place.base, headers=headers) as http:
-        with pytest.raises(httpx.ReadTimeout):
-            await http.get("/v1/consumer?cid=1&limit=1&wait=20", timeout=0.3)
+        asking = asyncio.create_task(http.get("/v1/consumer?cid=1&limit=1&wait=20"))
+        await until_async(lambda: house.parts.messaging._waiting, what="the consumer to wait")
+        asking.cancel()
         await until_async(lambda: not house.parts.messaging._waiting, what="the consumer to be forgotten")
 
         await http.post("/v1/publish", json={"message": 17})
