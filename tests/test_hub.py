@@ -37,7 +37,7 @@ async def test_what_is_published_in_one_tick_is_one_frame_and_the_same_bytes_for
 
 
 async def test_a_quiet_topic_is_told_at_once_and_a_busy_one_once_a_window() -> None:
-    hub = make(window_ms=50)
+    hub = make(window_ms=1000)
     sink = live(hub)
     hub.publish(LINE, b"first")
     await asyncio.sleep(0)
