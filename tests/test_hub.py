@@ -36,7 +36,8 @@ async def test_what_is_published_in_one_tick_is_one_frame_and_the_same_bytes_for
     assert one.writes[0] is other.writes[0]
 
 
-async def test_a_quiet_topic_is_told_at_once_and_a_busy_one_once_a_window() -> None:
+async def test_a_quiet_topic_is_told_at_once_and_a_busy_one_once_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "SHORTEST_WINDOW_S", 0.5)  # nothing here takes so long
     hub = make(window_ms=1000)
     sink = live(hub)
     hub.publish(LINE, b"first")
