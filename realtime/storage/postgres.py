@@ -31,14 +31,17 @@ _LONGEST_PAUSE = 0.25
 _CHECK_SECONDS = 5.0
 _VACUUM_SECONDS = 600
 
-_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""The database undid the transaction so that another could go on."""
+_STALE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+"""A table has changed since the statement was made known."""
+_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, *_STALE)
+"""The database undid the transaction so that another could go on, or will understand it the next time."""
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
     asyncpg.StatementCompletionUnknownError,
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.InternalClientError,
@@ -236,6 +239,8 @@ class PostgresStorage:
                 if asyncio.get_running_loop().time() - started >= self._idle_seconds:
                     await raw.execute("select 1")  # the server may have ended it; the commit's answer would not say so for certain
             except BaseException as error:
+                if isinstance(error, _STALE):
+                    self._statements.forget()
                 await _roll_back(raw, error)
                 if isinstance(error, Exception) and _is_lost(raw, error):
                     raise _Lost from error
@@ -312,8 +317,9 @@ class PostgresStorage:
 
 
 def _about(args: tuple[Any, ...]) -> str:
-    """What an operation changes that is told to others: a store, whose row it takes, and whose id is its first argument."""
-    return args[0] if args and isinstance(args[0], str) else ""
+    """What an operation changes that is told to others: a store, whose row it takes. Its first argument is that, or of it."""
+    first = args[0] if args else ""
+    return first if isinstance(first, str) else getattr(first, "store_id", "")
 
 
 async def _fetch_each(raw: asyncpg.Connection, text: str, each: Sequence[tuple[Any, ...]]) -> list[Row]:

@@ -19,6 +19,7 @@ import { TRANSPORTS } from "./transports.js";
 
 const PING_MS = 27_500;
 const GRACE_MS = 10_000;
+/** Nobody waits longer for a way to open, and halfway it is asked whether plain requests are answered. */
 const OPENS_MS = 6_000;
 const PROBE_MS = 5_000;
 const RENEW_EARLY_MS = 45_000;
@@ -41,7 +42,9 @@ export class Live {
     this.freshness = new Freshness(Date.now(), options.onState);
     /** @type {import("./transports.js").Transport | null} */ this.transport = null;
     this.openedAt = 0;
-    this.opened = false;
+    this.opened = this.asked = this.reached = false;
+    /** The way that was tried last. */
+    this.dialled = this.ladder.rung;
     /** @type {LiveError | null} */ this.lastError = null;
     this.opening = false;
     this.signedIn = false;
@@ -102,8 +105,9 @@ export class Live {
     const now = Date.now();
     this.calls.giveUp(now);
     this.freshness.tick(now);
+    if (this.transport && !this.opened && !this.asked && now > this.openedAt + OPENS_MS / 2) void this.ask(this.transport);
     // Who slept until now knows nothing of what would have come meanwhile.
-    if (now > this.deadline) this.broke(!this.opened && now < this.deadline + GRACE_MS);
+    if (now > this.deadline) this.broke(!this.opened && this.reached && now < this.deadline + GRACE_MS);
     if (this.freshness.state === "live") this.lives(now);
     if (now > this.renewAt) void this.renew();
     if (!this.transport && now >= this.nextTry && document.visibilityState === "visible") void this.open();
@@ -126,18 +130,36 @@ export class Live {
     this.drop(Date.now());
   }
 
-  /** The connection ended without a word of the server's. @param {boolean} [hung] it was never there */
-  broke(hung = false) {
-    if (Date.now() - this.openedAt < YOUNG_MS || this.freshness.state !== "live") void this.judge(this.ladder.rung, hung);
-    this.drop(this.retry.next(Date.now()));
+  /** The way does not open: is it the way, or all of the network? @param {import("./transports.js").Transport} transport */
+  async ask(transport) {
+    this.asked = true;
+    const works = await httpWorks();
+    if (this.transport === transport) this.reached = works;
   }
 
-  /** Whether it was the way that failed, or all of the network. @param {import("./transports.js").Via} rung @param {boolean} hung */
-  async judge(rung, hung) {
+  /** The connection ended without a word of the server's. @param {boolean} [hung] it was never there, though the server answers */
+  broke(hung = false) {
     const now = Date.now();
-    if (!(await httpWorks()) || !this.ladder.failed(now, rung, hung)) return;
+    if (hung && this.ladder.failed(now, this.dialled, hung)) {
+      this.changed();
+      this.drop(this.retry.notBeforeWish(now));
+      return;
+    }
+    if (now - this.openedAt < YOUNG_MS || this.freshness.state !== "live") void this.judge(this.dialled);
+    this.drop(this.retry.next(now));
+  }
+
+  /** There is another way from here on. */
+  changed() {
     remember(this.ladder);
     this.retry.attempt = 0;
+  }
+
+  /** Whether it was the way that failed, or all of the network. @param {import("./transports.js").Via} rung */
+  async judge(rung) {
+    const now = Date.now();
+    if (!(await httpWorks()) || !this.ladder.failed(now, rung)) return;
+    this.changed();
     if (!this.transport) this.tryAt(this.retry.notBeforeWish(now));
   }
 
@@ -163,7 +185,8 @@ export class Live {
 
   /** @param {string} token */
   dial(token) {
-    const transport = new TRANSPORTS[this.ladder.rung]({
+    this.dialled = this.ladder.rung;
+    const transport = new TRANSPORTS[this.dialled]({
       onOpen: () => {
         if (this.transport !== transport) return;
         this.opened = true;
@@ -174,7 +197,7 @@ export class Live {
       onClose: (code, reason, error) => this.transport === transport && this.closed(code, reason, error),
     });
     this.transport = transport;
-    this.opened = false;
+    this.opened = this.asked = this.reached = false;
     this.openedAt = Date.now();
     this.deadline = this.openedAt + OPENS_MS;
     transport.open();
