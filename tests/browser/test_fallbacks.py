@@ -137,6 +137,33 @@ async def test_a_socket_that_nobody_answers_is_tried_once(network: NarrowNetwork
     assert 6_000 < took_ms < 16_000, "its own clock; two tries would take more"
 
 
+async def test_a_socket_that_nobody_answers_is_not_blamed_where_nothing_else_is_answered(network: NarrowNetwork, pages: Pages) -> None:
+    """As while a server starts behind a balancer that keeps who comes."""
+    network.hangs_sockets, network.holds = True, {"/readyz"}
+    page = await pages.open()
+    await page.clock.install()
+    owner = await opened(page, network.url, behind=network.behind)
+    await page.goto(f"{network.url}/forgot")
+    await page.evaluate(f"window.token = {owner.token!r}")
+    await page.evaluate(LISTEN)
+
+    async def tries_again() -> bool:
+        await page.clock.run_for(1000)
+        return network.requests.count("/live") >= 3
+
+    await until_async(tries_again, 40, "the client to try again")
+    assert await page.evaluate("live.via") == "websocket"
+    network.hangs_sockets, network.blocks_sockets, network.holds = False, False, set()
+    network.cut()
+
+    async def is_live() -> bool:
+        await page.clock.run_for(200)
+        return bool(await page.evaluate("fetch('/readyz').then(() => live.freshness.state === 'live')"))
+
+    await until_async(is_live, 40, "the client to be live")
+    assert await page.evaluate("live.via") == "websocket"
+
+
 async def test_who_slept_while_a_socket_was_opened_tries_again(network: NarrowNetwork, pages: Pages) -> None:
     network.hangs_sockets = True
     page = await pages.open()

@@ -22,6 +22,8 @@ class NarrowNetwork:
         self.blocks_sockets = True
         self.hangs_sockets = False
         """When true, nobody answers an upgrade, as behind a proxy that does not know the word."""
+        self.holds: set[str] = set()
+        """Paths that nobody answers."""
         self.blocks_streams = False
         self.swallows_streams = False
         """When true, the answer to a stream is held back for ever, as proxies do that read an answer whole before they hand it on."""
@@ -57,7 +59,7 @@ class NarrowNetwork:
         path = head.split(b" ", 2)[1].decode()
         self.requests.append(path)
         upgrade, stream = b"\r\nupgrade: websocket" in head.lower(), path.startswith("/live/sse")
-        if upgrade and self.hangs_sockets:
+        if (upgrade and self.hangs_sockets) or path in self.holds:
             await reader.read()
             return
         if (upgrade and self.blocks_sockets) or (stream and self.blocks_streams):
