@@ -99,20 +99,26 @@ async def test_join_call_and_your_turn_without_a_socket(network: NarrowNetwork, 
     assert not any("eyJ" in query or "board." in query or "token" in query for query in queries), "a token was in an address"
 
 
-async def passing(page: Page, network: NarrowNetwork) -> int:
-    """A page of one's own whose time passes by the second until it is live; milliseconds of it until then."""
+async def begin(page: Page, network: NarrowNetwork) -> int:
+    """A page of one's own with a clock of its own, which passes as it is told; what it says at the start."""
     await page.clock.install()
     owner = await opened(page, network.url, behind=network.behind)
     await page.goto(f"{network.url}/forgot")
+    await page.evaluate(f"window.token = {owner.token!r}")
+    began = await page.evaluate("Date.now()")
+    await page.evaluate(LISTEN)
+    return int(began)
+
+
+async def passing(page: Page, network: NarrowNetwork) -> int:
+    """A page of one's own whose time passes by the second until it is live; milliseconds of it until then."""
+    began = await begin(page, network)
 
     async def pass_time() -> bool:
         await page.clock.run_for(1000)
         # The server is asked for something, so that it had the time to answer what it was asked before.
         return bool(await page.evaluate("fetch('/readyz').then(() => window.live?.freshness.state === 'live')"))
 
-    await page.evaluate(f"window.token = {owner.token!r}")
-    began = await page.evaluate("Date.now()")
-    await page.evaluate(LISTEN)
     await until_async(pass_time, 40, "the client to find another way")
     return int(await page.evaluate("Date.now()") - began)
 
@@ -141,11 +147,7 @@ async def test_a_socket_that_nobody_answers_is_not_blamed_where_nothing_else_is_
     """As while a server starts behind a balancer that keeps who comes."""
     network.hangs_sockets, network.holds = True, {"/readyz"}
     page = await pages.open()
-    await page.clock.install()
-    owner = await opened(page, network.url, behind=network.behind)
-    await page.goto(f"{network.url}/forgot")
-    await page.evaluate(f"window.token = {owner.token!r}")
-    await page.evaluate(LISTEN)
+    await begin(page, network)
 
     async def tries_again() -> bool:
         await page.clock.run_for(1000)
@@ -167,11 +169,7 @@ async def test_a_socket_that_nobody_answers_is_not_blamed_where_nothing_else_is_
 async def test_who_slept_while_a_socket_was_opened_tries_again(network: NarrowNetwork, pages: Pages) -> None:
     network.hangs_sockets = True
     page = await pages.open()
-    await page.clock.install()
-    owner = await opened(page, network.url, behind=network.behind)
-    await page.goto(f"{network.url}/forgot")
-    await page.evaluate(f"window.token = {owner.token!r}")
-    await page.evaluate(LISTEN)
+    await begin(page, network)
     await until_async(lambda: network.requests.count("/live") == 1, what="a socket to be asked for")
 
     network.hangs_sockets = network.blocks_sockets = False
@@ -179,7 +177,7 @@ async def test_who_slept_while_a_socket_was_opened_tries_again(network: NarrowNe
 
     async def asks_again() -> bool:
         await page.clock.run_for(200)
-        return network.requests.count("/live") == 2
+        return network.requests.count("/live") >= 2
 
     await until_async(asks_again, what="the socket to be asked for again")
     await until_async(lambda: page.evaluate("live.freshness.state === 'live'"), what="the client to be live")
