@@ -58,10 +58,8 @@ class KnownStatements:
     def met(self, raw: asyncpg.Connection, name: str, text: str) -> None:
         """The operation ran this statement."""
         self._of(raw).add(text)
-        needed = self._needed.get(name)
-        if needed is None:
-            needed = self._needed[name] = set()
-        if text not in needed and len(needed) < _MOST:
+        needed = self._needed.setdefault(name, set())
+        if len(needed) < _MOST:
             needed.add(text)
 
     def _of(self, raw: asyncpg.Connection) -> set[str]:

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
-from blockbuster import BlockBuster
 
 from realtime.storage.known_statements import KEPT, KnownStatements
 from realtime.storage.postgres import PostgresStorage
 from realtime.storage.statement import Operation, every
 from tests.storage.steps import put
 
+pytestmark = pytest.mark.usefixtures("certificates_may_be_looked_for")
 TEXTS = ["select name from held where name = $1", "select value from held where name = $1", "select count(*) from held"]
-
-
-@pytest.fixture(autouse=True)
-def certificates_may_be_looked_for(blocking_is_an_error: BlockBuster) -> None:
-    """asyncpg looks for certificates whenever it connects."""
-    for blocking in blocking_is_an_error.functions.values():
-        blocking.can_block_in("asyncpg/connect_utils.py", {"_parse_connect_dsn_and_args"})
-
-
-@pytest.fixture
-def url(new_database: Callable[[], str]) -> str:
-    return new_database()
 
 
 @asynccontextmanager

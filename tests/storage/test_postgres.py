@@ -6,12 +6,11 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
-from blockbuster import BlockBuster
 
 from realtime.errors import CannotStart, NotFound, StorageBusy, StorageFailed, Unavailable
 from realtime.storage.postgres import PostgresStorage
@@ -21,19 +20,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.process import free_port
 from tests.support.waiting import until_async
 
+pytestmark = pytest.mark.usefixtures("certificates_may_be_looked_for")
 END_OWN_CONNECTION = "select pg_terminate_backend(pg_backend_pid())"
-
-
-@pytest.fixture(autouse=True)
-def certificates_may_be_looked_for(blocking_is_an_error: BlockBuster) -> None:
-    """asyncpg looks for certificates whenever it connects; in these tests it has to connect again."""
-    for blocking in blocking_is_an_error.functions.values():
-        blocking.can_block_in("asyncpg/connect_utils.py", {"_parse_connect_dsn_and_args"})
-
-
-@pytest.fixture
-def url(new_database: Callable[[], str]) -> str:
-    return new_database()
 
 
 @pytest.fixture

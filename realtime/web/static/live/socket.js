@@ -42,7 +42,8 @@ export class Live {
     this.freshness = new Freshness(Date.now(), options.onState);
     /** @type {import("./transports.js").Transport | null} */ this.transport = null;
     this.openedAt = 0;
-    this.opened = this.asked = this.reached = false;
+    this.opened = false;
+    /** Whether plain requests are answered while the way does not open; null: not asked yet. @type {boolean | null} */ this.reached = null;
     /** The way that was tried last. */
     this.dialled = this.ladder.rung;
     /** @type {LiveError | null} */ this.lastError = null;
@@ -105,9 +106,9 @@ export class Live {
     const now = Date.now();
     this.calls.giveUp(now);
     this.freshness.tick(now);
-    if (this.transport && !this.opened && !this.asked && now > this.openedAt + OPENS_MS / 2) void this.ask(this.transport);
+    if (this.transport && !this.opened && this.reached === null && now > this.openedAt + OPENS_MS / 2) void this.ask(this.transport);
     // Who slept until now knows nothing of what would have come meanwhile.
-    if (now > this.deadline) this.broke(!this.opened && this.reached && now < this.deadline + GRACE_MS);
+    if (now > this.deadline) this.broke(!this.opened && this.reached === true && now < this.deadline + GRACE_MS);
     if (this.freshness.state === "live") this.lives(now);
     if (now > this.renewAt) void this.renew();
     if (!this.transport && now >= this.nextTry && document.visibilityState === "visible") void this.open();
@@ -132,7 +133,7 @@ export class Live {
 
   /** The way does not open: is it the way, or all of the network? @param {import("./transports.js").Transport} transport */
   async ask(transport) {
-    this.asked = true;
+    this.reached = false;
     const works = await httpWorks();
     if (this.transport === transport) this.reached = works;
   }
@@ -140,7 +141,7 @@ export class Live {
   /** The connection ended without a word of the server's. @param {boolean} [hung] it was never there, though the server answers */
   broke(hung = false) {
     const now = Date.now();
-    if (hung && this.ladder.failed(now, this.dialled, hung)) {
+    if (hung && this.ladder.failed(now, this.dialled, true)) {
       this.changed();
       this.drop(this.retry.notBeforeWish(now));
       return;
@@ -197,7 +198,8 @@ export class Live {
       onClose: (code, reason, error) => this.transport === transport && this.closed(code, reason, error),
     });
     this.transport = transport;
-    this.opened = this.asked = this.reached = false;
+    this.opened = false;
+    this.reached = null;
     this.openedAt = Date.now();
     this.deadline = this.openedAt + OPENS_MS;
     transport.open();
